@@ -1,0 +1,62 @@
+# make demo | make test | make lint | make weights | make bench
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+NPA := $(VENV)/bin/napari-npa
+READY := $(VENV)/.ready
+
+.PHONY: help demo test slow lint bench screenshots weights simulate clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(READY): pyproject.toml scripts/setup.sh
+	scripts/setup.sh $(VENV)
+	touch $@
+
+demo: $(READY)  ## Segment sample_data/ with the embedded weights and print the table
+	$(NPA) segment sample_data/*[0-9].tif --output demo_output --probability
+	@echo; cat demo_output/ischemia.csv; echo
+	@echo "Masks, overlays and records are in $(CURDIR)/demo_output:"; ls demo_output
+
+test: $(READY)  ## Run the whole test suite (sets up a virtual screen when missing)
+	scripts/setup_screen.sh
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+slow: $(READY)  ## Run the long tests
+	scripts/setup_screen.sh
+	$(PY) -m pytest -m slow
+
+lint: $(READY)  ## Linters and type check
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m npe2 validate src/napari_npa/napari.yaml
+
+bench: $(READY)  ## Benchmarks: print their tables
+	$(PY) benchmarks/inference.py
+
+screenshots: $(READY)  ## Make the pictures of the docs
+	scripts/setup_screen.sh
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) docs/make_screenshots.py
+
+simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
+	$(NPA) simulate --kind uwfa --count 60 --size 1024 --seed 1000 --output runs/sim_uwfa
+	$(NPA) simulate --kind 55 --count 70 --size 512 --seed 5000 --output runs/sim_55
+
+# Real images are not part of the repository: see docs/training.md for where they come from.
+FFA55 ?= ../shared/data/ffa55
+weights: $(READY) simulate  ## Train the embedded weights (about an hour on two cores)
+	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
+	    --images $(FFA55)/labelled --masks $(FFA55)/labelled \
+	    --perfused $(FFA55)/normal --perfused $(FFA55)/diseased_perfused \
+	    --simulated runs/sim_uwfa --simulated runs/sim_55 \
+	    --held-out patient17 --held-out patient20 \
+	    --held-out normal0018 --held-out normal0036 \
+	    --held-out none_np0024 --held-out none_np0030 \
+	    --held-out 'sim_100[0-4]' --held-out 'sim_500[0-4]'
+
+clean:  ## Remove what the targets above made
+	rm -rf $(VENV) demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
