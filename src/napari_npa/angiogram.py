@@ -1,0 +1,507 @@
+"""Angiograms: one gray image from 0 to 1, wherever it came from.
+
+Files are told apart by their content, not by their name, and every file that is not an
+angiogram ends in an `AngiogramError` that a clinician can act on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL.JpegImagePlugin import JpegImageFile
+
+from napari_npa.errors import AngiogramError
+
+MIN_SIDE_PIXELS = 64
+"""Smallest number of rows and of columns: below it there is no retina to look at."""
+
+MAX_PIXELS = 20_000 * 20_000
+"""Largest image: five times each way what ultra-widefield cameras export."""
+
+COLOUR_TOLERANCE = 8
+"""Difference between channels, in 8-bit gray levels, that JPEG compression of a gray image
+can leave."""
+
+COLOURED_FRACTION = 0.001
+"""Part of the pixels that may differ by more, before an image counts as coloured."""
+
+# Tenths of red, green and blue in gray: Rec. 601 rounded, so that sums of 16-bit samples
+# stay exact in float32 and equal channels give exactly their common value.
+_LUMA_TENTHS = (3, 6, 1)
+
+_SAMPLES_AT_ONCE = 2**22  # bounds the temporary arrays to some tens of megabytes
+
+# YCbCr is what JPEG inside TIFF is stored as; it arrives as RGB.
+_GRAY_OR_RGB = (
+    tifffile.PHOTOMETRIC.MINISWHITE,
+    tifffile.PHOTOMETRIC.MINISBLACK,
+    tifffile.PHOTOMETRIC.RGB,
+    tifffile.PHOTOMETRIC.PALETTE,
+    tifffile.PHOTOMETRIC.YCBCR,
+)
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_DICOM_MAGIC, _DICOM_MAGIC_AT = b"DICM", 128
+
+# How the stored image is turned upright, by the orientation that TIFF and EXIF share:
+# swap rows with columns first, then reverse the rows, then the columns.
+_TURNS = {
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+_ORIENTATION_TAG = 274
+
+# What tifffile, imagecodecs and Pillow raise on damaged files: they have no common base, and
+# a damaged header surfaces as whatever the first wrong number causes.
+_DECODER_ERRORS = (
+    OSError,
+    ValueError,  # tifffile.TiffFileError too
+    RuntimeError,  # every imagecodecs error
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    SyntaxError,  # Pillow's "not a JPEG file"
+    struct.error,
+)
+
+_EXPORT_AGAIN = "Export or copy it again, as gray TIFF or PNG."
+_EXPORT_GRAY = "Export the angiogram as 8- or 16-bit gray."
+
+
+@dataclass(frozen=True, eq=False)
+class Angiogram:
+    """A gray image of the retina.
+
+    Attributes
+    ----------
+    pixels : (rows, columns) float32
+        Gray levels, 0..1 of the full scale of the stored samples.
+    name
+        File name, or "array".
+    sha256
+        Of the file's bytes; for an array of its sample type, shape and bytes.
+    notes
+        What a reader of the result should know about how the image was read, such as
+        "first of 3 pages".
+    path
+        The file, None for an array.
+    """
+
+    pixels: NDArray[np.float32] = field(repr=False)
+    name: str
+    sha256: str
+    notes: tuple[str, ...]
+    path: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """What a file or an array holds, before its samples become gray levels from 0 to 1.
+
+    Frames come first in `samples`, channels (at most 4) last. `full_scale` is None where the
+    sample type says it.
+    """
+
+    samples: NDArray[Any]
+    full_scale: float | None = None
+    zero_is_white: bool = False
+    orientation: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def read_angiogram(path: str | Path) -> Angiogram:
+    """Read an angiogram from a TIFF, PNG or JPEG file, told apart by content.
+
+    Parameters
+    ----------
+    path
+        The file; its suffix does not matter.
+
+    Returns
+    -------
+    Angiogram
+        Of a file with several pages, the first. Gray stored as colour becomes gray again.
+        Stored samples are divided by the largest value of their type: 255, 65535, or
+        4095 where a TIFF packs 12 bits. A 12-bit image in 16-bit samples therefore stays
+        between 0 and 0.0625: contrast is normalised later, before the network sees it.
+        Floats above 1 are taken as 8- or 16-bit levels. Whatever else was chosen or changed
+        is told in `notes`.
+
+    Raises
+    ------
+    AngiogramError
+        No such file, no permission, another format, damaged or incomplete, smaller than
+        `MIN_SIDE_PIXELS` on a side, larger than `MAX_PIXELS`, in colour, a mask, of one
+        value only, or with values that are not finite or out of range.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(_DICOM_MAGIC_AT + len(_DICOM_MAGIC))
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unopened(path, error) from error
+    try:
+        pixels, notes = _gray_levels(path, _decoded(path, head))
+    except MemoryError as error:
+        raise AngiogramError(
+            path, "does not fit in memory", "Close other programs, or export it smaller."
+        ) from error
+    return Angiogram(pixels, path.name, sha256, notes, path)
+
+
+def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:
+    """Take an array as an angiogram, under the same rules as a file.
+
+    Parameters
+    ----------
+    array : (rows, columns), (rows, columns, channels) or (frames, rows, columns)
+        uint8, uint16, int16 without negative values, or floats from 0 to 1 (larger ones are
+        taken as 8- or 16-bit levels). A last axis of up to 4 is taken as channels: gray,
+        gray and alpha, RGB, RGBA. Of several frames the first is used.
+    name
+        What the angiogram is called in results and errors.
+
+    Returns
+    -------
+    Angiogram
+        With its own pixels: later changes of `array` do not reach it.
+
+    Raises
+    ------
+    AngiogramError
+        As for `read_angiogram`, where it applies to an array.
+    """
+    array = np.asarray(array)
+    pixels, notes = _gray_levels(name, _Stored(array))
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
+    for rows in _row_blocks(array):
+        digest.update(np.ascontiguousarray(array[rows]).data)
+    return Angiogram(pixels, name, digest.hexdigest(), notes)
+
+
+def as_angiogram(image: str | Path | NDArray[Any] | Angiogram) -> Angiogram:
+    """Accept an angiogram in any of the forms a user may have it in.
+
+    Parameters
+    ----------
+    image
+        A file, an array, or an `Angiogram`, which is returned as it is.
+
+    Returns
+    -------
+    Angiogram
+
+    Raises
+    ------
+    AngiogramError
+        As for `read_angiogram` and `angiogram_from_array`.
+    """
+    if isinstance(image, Angiogram):
+        return image
+    if isinstance(image, str | Path):
+        return read_angiogram(image)
+    return angiogram_from_array(image)
+
+
+def _unopened(path: Path, error: OSError) -> AngiogramError:
+    if isinstance(error, FileNotFoundError):
+        return AngiogramError(path, "does not exist", "Check the name and the folder.")
+    # Not by the error: Windows answers "no permission" when a folder is opened. Not by
+    # Path.is_dir: it raises where a folder above may not be entered.
+    if os.path.isdir(path):  # noqa: PTH112
+        return AngiogramError(path, "is a folder, not an image", "Choose an image in it.")
+    if isinstance(error, PermissionError):
+        return AngiogramError(
+            path, "cannot be opened: no permission", "Ask the owner, or copy the file."
+        )
+    reason = (error.strerror or str(error)).lower()
+    return AngiogramError(path, f"cannot be opened: {reason}", "Check the disk and the name.")
+
+
+def _decoded(path: Path, head: bytes) -> _Stored:
+    decode = _decoder(path, head)
+    try:
+        return decode(path)
+    except _DECODER_ERRORS as error:
+        raise AngiogramError(
+            path, "is damaged, incomplete or of an unusual kind", _EXPORT_AGAIN
+        ) from error
+
+
+def _decoder(path: Path, head: bytes) -> Callable[[Path], _Stored]:
+    """Choose the function that decodes a file beginning with `head`."""
+    if head.startswith(_TIFF_MAGIC):
+        return _decode_tiff
+    if head.startswith(_PNG_MAGIC):
+        return _decode_png
+    if head.startswith(_JPEG_MAGIC):
+        return _decode_jpeg
+    if not head:
+        raise AngiogramError(path, "is empty", _EXPORT_AGAIN)
+    if head[_DICOM_MAGIC_AT:] == _DICOM_MAGIC:
+        raise AngiogramError(
+            path,
+            "is a DICOM file, which is not read yet",
+            "Export the image as TIFF or PNG from the viewer of the camera.",
+        )
+    raise AngiogramError(
+        path,
+        "is not an image of a known kind, whatever its name says",
+        "TIFF, PNG and JPEG are read.",
+    )
+
+
+def _decode_tiff(path: Path) -> _Stored:
+    with tifffile.TiffFile(path) as file:
+        page = file.pages.first
+        _check_size(path, page.imagelength, page.imagewidth)
+        if page.bitspersample == 1:
+            _refuse_mask(path)
+        if page.photometric not in _GRAY_OR_RGB:
+            kind = getattr(page.photometric, "name", page.photometric)
+            raise AngiogramError(path, f"stores its pixels as {kind}, not as gray", _EXPORT_GRAY)
+        if page.imagedepth > 1:
+            raise AngiogramError(path, f"is a volume of {page.imagedepth} planes", _EXPORT_AGAIN)
+        # libtiff reads a JPEG-compressed page as far as it goes, and calls that a success.
+        ends = [at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        if max(ends) > path.stat().st_size or 0 in page.databytecounts:
+            raise AngiogramError(
+                path, "is incomplete: part of its pixels is missing", _EXPORT_AGAIN
+            )
+        # Not page.asarray: damaged LZW data can crash its decoder (imagecodecs 2026.3.6) and
+        # the whole program with it; libtiff refuses them.
+        samples = imagecodecs.tiff_decode(path.read_bytes())
+        if page.samplesperpixel > 1 and samples.shape[-1] != page.samplesperpixel:
+            samples = np.moveaxis(samples, 0, -1)  # stored plane by plane
+        notes: list[str] = []
+        if len(file.pages) > 1:
+            notes.append(f"first of {len(file.pages)} pages")
+        if tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
+            samples = samples[..., : page.samplesperpixel - len(page.extrasamples)]
+            notes.append("channels without a meaning left out")
+        full_scale = None
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
+            samples = np.ascontiguousarray(page.colormap.T)[samples]
+            notes.append("stored with a colour table")
+        elif samples.dtype.kind == "u":  # 12 packed bits arrive in 16, not stretched
+            full_scale = 2.0**page.bitspersample - 1
+        return _Stored(
+            samples,
+            full_scale=full_scale,
+            # From the tag: without one, tifffile says zero is white.
+            zero_is_white=page.tags.valueof("PhotometricInterpretation")
+            == tifffile.PHOTOMETRIC.MINISWHITE,
+            orientation=int(page.tags.valueof(_ORIENTATION_TAG, default=1)),
+            notes=tuple(notes),
+        )
+
+
+def _decode_png(path: Path) -> _Stored:
+    encoded = path.read_bytes()
+    columns, rows, bits = struct.unpack_from(">IIB", encoded, 16)  # the IHDR chunk
+    _check_size(path, rows, columns)
+    if bits == 1:
+        _refuse_mask(path)
+    # Pillow would cut 16-bit colour, and gray with alpha, to 8 bits.
+    return _Stored(imagecodecs.png_decode(encoded))
+
+
+def _decode_jpeg(path: Path) -> _Stored:
+    # Not through Image.open, whose limit on the number of pixels is one for all of Python.
+    with path.open("rb") as file, JpegImageFile(file) as image:
+        _check_size(path, image.height, image.width)
+        if image.mode not in ("L", "RGB"):
+            raise AngiogramError(path, f"stores its pixels as {image.mode}, not gray", _EXPORT_GRAY)
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        return _Stored(np.asarray(image), orientation=orientation)
+
+
+def _gray_levels(
+    subject: str | Path, stored: _Stored
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Gray levels from 0 to 1, upright, and what was done to get them."""
+    samples, frame_notes = _first_frame(subject, stored.samples)
+    _check_size(subject, *samples.shape[:2])
+    planes = [samples] if samples.ndim == 2 else list(np.moveaxis(samples, -1, 0))
+    alpha = planes.pop() if len(planes) in (2, 4) else None
+    full_scale, scale_notes = _full_scale(subject, planes)
+    full_scale = stored.full_scale or full_scale
+    notes = [*stored.notes, *frame_notes, *scale_notes]
+    if len(planes) == 3:
+        _refuse_colour(subject, planes, full_scale)
+        notes.append("stored as RGB, read as gray")
+    pixels = _scaled(planes, full_scale, zero_is_white=stored.zero_is_white)
+    if stored.zero_is_white:
+        notes.append("stored with zero as white, inverted")
+    if alpha is not None:
+        pixels[alpha == 0] = 0
+        notes.append("transparent pixels read as black")
+    if stored.orientation in _TURNS:
+        pixels = _upright(pixels, stored.orientation)
+        notes.append("turned upright as the file says")
+    _refuse_one_value(subject, pixels)
+    return pixels, tuple(notes)
+
+
+def _first_frame(
+    subject: str | Path, samples: NDArray[Any]
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Take the first (rows, columns) or (rows, columns, channels) of an array."""
+    if samples.ndim < 2 or samples.size == 0:
+        raise AngiogramError(
+            subject, f"has the shape {samples.shape}", "Pass an array of rows and columns."
+        )
+    has_channels = samples.ndim > 2 and samples.shape[-1] <= 4
+    leading = samples.ndim - (3 if has_channels else 2)
+    frames = int(np.prod(samples.shape[:leading]))
+    frame = samples[(0,) * leading]
+    if has_channels and frame.shape[-1] == 1:
+        frame = frame[..., 0]
+    return frame, (f"first of {frames} frames",) if frames > 1 else ()
+
+
+def _check_size(subject: str | Path, rows: int, columns: int) -> None:
+    if min(rows, columns) < MIN_SIDE_PIXELS:
+        raise AngiogramError(
+            subject,
+            f"has only {columns} x {rows} pixels; {MIN_SIDE_PIXELS} on each side are needed",
+            "Choose the full angiogram, not a thumbnail.",
+        )
+    if rows * columns > MAX_PIXELS:
+        raise AngiogramError(
+            subject,
+            f"has {columns} x {rows} pixels; {MAX_PIXELS // 10**6} million are read at most",
+            "Export it smaller.",
+        )
+
+
+def _full_scale(subject: str | Path, planes: list[NDArray[Any]]) -> tuple[float, tuple[str, ...]]:
+    """Tell which sample value is white, by the sample type and, for floats, the values."""
+    dtype = planes[0].dtype
+    if dtype.kind == "b":
+        _refuse_mask(subject)
+    if dtype.kind == "f":
+        return _full_scale_of_floats(subject, planes)
+    if dtype.kind not in "ui" or dtype.itemsize > 2 or dtype == np.int8:
+        raise AngiogramError(
+            subject,
+            f"has samples of type {dtype}",
+            "8- or 16-bit gray, or floats from 0 to 1, are read.",
+        )
+    if dtype.kind == "i" and min(plane.min() for plane in planes) < 0:
+        raise AngiogramError(
+            subject, "has negative values", "Shift them to start at 0, or export it as 8-bit gray."
+        )
+    return float(np.iinfo(dtype).max), ()
+
+
+def _full_scale_of_floats(
+    subject: str | Path, planes: list[NDArray[Any]]
+) -> tuple[float, tuple[str, ...]]:
+    not_finite = 0
+    lowest, highest = np.inf, -np.inf
+    for plane in planes:
+        for rows in _row_blocks(plane):
+            block = plane[rows]
+            not_finite += block.size - int(np.count_nonzero(np.isfinite(block)))
+            lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
+    if not_finite:
+        raise AngiogramError(
+            subject,
+            f"has {not_finite} values that are not numbers or are infinite",
+            "Replace them, for example by 0.",
+        )
+    if lowest < 0 or highest > np.iinfo(np.uint16).max:
+        raise AngiogramError(
+            subject,
+            f"has values from {lowest:g} to {highest:g}",
+            "Scale them to lie between 0 and 1.",
+        )
+    for full_scale in (1, np.iinfo(np.uint8).max, np.iinfo(np.uint16).max):
+        if highest <= full_scale:
+            break
+    notes = (f"values up to {highest:g}, divided by {full_scale}",) if full_scale > 1 else ()
+    return float(full_scale), notes
+
+
+def _refuse_mask(subject: str | Path) -> NoReturn:
+    raise AngiogramError(
+        subject, "is a mask, not an angiogram", "Choose the angiogram that it was made on."
+    )
+
+
+def _refuse_colour(subject: str | Path, planes: list[NDArray[Any]], full_scale: float) -> None:
+    tolerance = COLOUR_TOLERANCE * full_scale / 255
+    coloured = 0
+    for rows in _row_blocks(planes[0]):
+        red, green, blue = (plane[rows] for plane in planes)
+        spread = np.maximum(np.maximum(red, green), blue)
+        spread -= np.minimum(np.minimum(red, green), blue)
+        coloured += int(np.count_nonzero(spread > tolerance))
+    if coloured > COLOURED_FRACTION * planes[0].size:
+        raise AngiogramError(
+            subject,
+            "is a colour photograph; an angiogram has one gray channel",
+            "Choose the angiogram, or export it as gray.",
+        )
+
+
+def _refuse_one_value(subject: str | Path, pixels: NDArray[np.float32]) -> None:
+    lowest, highest = pixels.min(), pixels.max()
+    if lowest < highest:
+        return
+    what = "is entirely black" if highest == 0 else f"has one value everywhere, {highest:g}"
+    raise AngiogramError(subject, what, "Choose an image that shows the retina.")
+
+
+def _scaled(
+    planes: list[NDArray[Any]], full_scale: float, *, zero_is_white: bool
+) -> NDArray[np.float32]:
+    """Gray levels of one gray or three colour planes, without large temporary arrays."""
+    weights = _LUMA_TENTHS if len(planes) == 3 else (1,)
+    white = np.float32(full_scale * sum(weights))
+    pixels = np.zeros(planes[0].shape, np.float32)
+    for rows in _row_blocks(pixels):
+        for plane, weight in zip(planes, weights, strict=True):
+            pixels[rows] += plane[rows].astype(np.float32) * np.float32(weight)
+        if zero_is_white:
+            np.subtract(white, pixels[rows], out=pixels[rows])
+        pixels[rows] /= white
+    return pixels
+
+
+def _upright(pixels: NDArray[np.float32], orientation: int) -> NDArray[np.float32]:
+    swap, reverse_rows, reverse_columns = _TURNS[orientation]
+    turned = pixels.T if swap else pixels
+    return np.ascontiguousarray(
+        turned[:: -1 if reverse_rows else 1, :: -1 if reverse_columns else 1]
+    )
+
+
+def _row_blocks(array: NDArray[Any]) -> Iterator[slice]:
+    """Slices along the first axis that hold a bounded number of samples each."""
+    step = max(1, _SAMPLES_AT_ONCE * len(array) // array.size)
+    for start in range(0, len(array), step):
+        yield slice(start, start + step)

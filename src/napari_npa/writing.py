@@ -1,0 +1,233 @@
+"""Writing results whole or not at all.
+
+Every file is written under a hidden name beside its place and moved there when it is
+complete: a full disk or a crash leaves the earlier file, never half of the new one.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_npa.errors import SaveError
+
+_ELSEWHERE = "Save to another folder."
+_FREE_SPACE = "Free some space or save to another disk; nothing half-written was left behind."
+
+# Reason and remedy by the system's error number.
+_PLAIN_WORDS: dict[int, tuple[str, str]] = {
+    errno.ENOSPC: ("disk full", _FREE_SPACE),
+    errno.EDQUOT: ("your disk quota is used up", _FREE_SPACE),
+    errno.EFBIG: ("the file is larger than this disk or account allows", _FREE_SPACE),
+    errno.EROFS: ("the disk is read-only", _ELSEWHERE),
+    errno.EACCES: (
+        "no permission to write there",
+        "Close the file in other programs, or save to another folder.",
+    ),
+    errno.EPERM: ("no permission to write there", _ELSEWHERE),
+    errno.ENOENT: ("the folder does not exist", "Create the folder first, or choose another."),
+    errno.ENOTDIR: ("the folder is a file", "Choose a folder."),
+    errno.EISDIR: ("a folder has that name", "Choose another file name."),
+    errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter file name."),
+    errno.EIO: ("the disk reported a fault", "Check the disk, or save to another one."),
+}
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Write a file whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where the file shall be; an existing file is replaced.
+
+    Yields
+    ------
+    Path
+        A hidden name in the same folder, with the same suffix, no file yet. What the
+        block writes there is moved to `path` when the block ends, and removed when it
+        raises.
+
+    Raises
+    ------
+    SaveError
+        The system refused: disk full, read-only, no permission, no such folder. Any
+        other exception of the block passes through unchanged.
+    """
+    path = Path(path)
+    target = path.resolve()  # a link stays a link, what it points to is replaced
+    partial = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
+    try:
+        yield partial
+        _flush_to_disk(partial)
+        partial.replace(target)
+    except OSError as error:
+        reason, remedy = _PLAIN_WORDS.get(
+            error.errno or 0, (f"{error.strerror or error}".lower(), _ELSEWHERE)
+        )
+        raise SaveError(path, f"could not be written: {reason}", remedy) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
+    """Write a mask as a deflate-compressed TIFF of 0 and 1.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    mask : (rows, columns) bool
+        True becomes 1, False 0, stored as uint8.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    _require(mask, np.bool_)
+    _write_bytes(path, _tiff(mask.view(np.uint8)))
+
+
+def write_gray(path: str | Path, pixels: NDArray[np.uint8]) -> None:
+    """Write an 8-bit gray image as a deflate-compressed TIFF.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    pixels : (rows, columns) uint8
+        Gray levels 0..255.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    _require(pixels, np.uint8)
+    _write_bytes(path, _tiff(pixels))
+
+
+def write_probability(path: str | Path, probability: NDArray[np.float32]) -> None:
+    """Write a probability map as a deflate-compressed TIFF, values unchanged.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    probability : (rows, columns) float32
+        Probabilities 0..1.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    _require(probability, np.float32)
+    # No floating-point predictor: it saves space, but ImageJ cannot read it.
+    _write_bytes(path, _tiff(probability))
+
+
+def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
+    """Write a gray or colour picture as PNG.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    pixels : (rows, columns) or (rows, columns, 3) uint8
+        Gray levels, or red, green and blue, 0..255.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    if pixels.ndim == 3 and pixels.shape[2] != 3:
+        raise ValueError(f"three colour channels are needed, not {pixels.shape[2]}")
+    _require(pixels, np.uint8, dimensions=(2, 3))
+    encoded = BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, format="PNG")
+    _write_bytes(path, encoded)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text as UTF-8, line ends as they are in `text`.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    text
+        The whole content.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    _write_bytes(path, BytesIO(text.encode("utf-8")))
+
+
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write a mapping as indented JSON in UTF-8, keys in their given order.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    content
+        Text, numbers, booleans, None, lists and mappings of these. JSON has no NaN and no
+        infinity: write None for a value that does not exist.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _require(
+    array: NDArray[Any], dtype: type[np.generic], dimensions: tuple[int, ...] = (2,)
+) -> None:
+    """Refuse an array that would be written as something else than its name says."""
+    if array.dtype != dtype or array.ndim not in dimensions:
+        raise ValueError(
+            f"{np.dtype(dtype)} with {' or '.join(map(str, dimensions))} dimensions is needed, "
+            f"not {array.dtype} of shape {array.shape}"
+        )
+
+
+def _tiff(array: NDArray[Any]) -> BytesIO:
+    encoded = BytesIO()
+    tifffile.imwrite(
+        encoded, array, photometric="minisblack", compression="zlib", metadata=None, software=False
+    )
+    return encoded
+
+
+def _write_bytes(path: str | Path, encoded: BytesIO) -> None:
+    """Write what was encoded in memory, so that every refusal is a plain OSError."""
+    with atomic(path) as partial:
+        partial.write_bytes(encoded.getbuffer())
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
