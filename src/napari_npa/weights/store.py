@@ -1,0 +1,182 @@
+"""Weights as safetensors files that say what network they belong to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from napari_npa.errors import WeightsError
+from napari_npa.networks import VGGUNet, VGGUNetConfig, build_for_loading
+from napari_npa.weights.foreign import load_unet_pytorch
+from napari_npa.writing import atomic
+
+EMBEDDED = Path(__file__).parent
+"""Folder of the weights that come with the package, each beside its card."""
+
+HEADER = "napari_npa"
+"""Key of the safetensors metadata under which a network's description is stored."""
+
+Input = Literal["contrast", "rgb"]
+"""What a network is fed: our three contrast channels, or gray levels of 255 thrice."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network and what must be known to use it.
+
+    Attributes
+    ----------
+    network
+        Takes (N, 3, rows, columns) in [0, 1], returns logits of the same size.
+    name, sha256
+        Which weights these are, for the record; the hash is that of the file.
+    input
+        How the three channels are made.
+    canvases
+        Side of the whole-image canvas by field of view, pixels.
+    threshold
+        Probability from which a pixel counts as non-perfused.
+    """
+
+    network: VGGUNet
+    name: str
+    sha256: str
+    input: Input
+    canvases: dict[str, int]
+    threshold: float
+
+
+def embedded_models() -> list[str]:
+    """Names of the weights that come with the package."""
+    return sorted(path.stem for path in EMBEDDED.glob("*.safetensors"))
+
+
+def load_model(name: str | Path = "whole") -> Model:
+    """Load embedded weights by name, or any weights file by path.
+
+    Raises
+    ------
+    WeightsError
+        Missing, damaged (SHA-256 differs from the card's), or of an unknown kind.
+    """
+    if str(name) in embedded_models():
+        path = EMBEDDED / f"{name}.safetensors"
+        return replace(_load_file(path, expected=_card(path)["sha256"]), name=str(name))
+    path = Path(name)
+    if not path.suffix:
+        raise WeightsError(
+            str(name),
+            "is not among the weights that come with the package",
+            f"Choose one of {', '.join(embedded_models()) or '(none)'}, or give a file.",
+        )
+    return _load_file(path, expected=None)
+
+
+def load_checkpoint(path: str | Path) -> nn.Module:
+    """Network of one of our safetensors files, or of a "unet-pytorch" VGG U-Net ``.pth``.
+
+    Returns
+    -------
+    network
+        In evaluation mode, on the CPU.
+
+    Raises
+    ------
+    WeightsError
+        Missing, damaged, or of an unknown kind.
+    """
+    return _load_file(Path(path), expected=None).network
+
+
+def save_model(path: Path, network: VGGUNet, *, canvases: dict[str, int], threshold: float) -> str:
+    """Write a network in half precision and return the file's SHA-256.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    header = {
+        "format": 1,
+        "network": asdict(network.config),
+        "input": "contrast",
+        "canvases": canvases,
+        "threshold": threshold,
+    }
+    tensors = {
+        key: value.half().contiguous() if value.is_floating_point() else value.contiguous()
+        for key, value in network.state_dict().items()
+    }
+    with atomic(path) as temporary:
+        save_file(tensors, temporary, metadata={HEADER: json.dumps(header)})
+    return file_sha256(path)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _card(weights: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text("utf-8"))
+    return card
+
+
+def _load_file(path: Path, expected: str | None) -> Model:
+    try:
+        sha256 = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(
+            path, f"cannot be read ({error.strerror})", "Check the path of the weights."
+        ) from error
+    if expected is not None and sha256 != expected:
+        raise WeightsError(
+            path,
+            "is damaged: its SHA-256 is not the one on its card",
+            "Install the package again; the file was not used.",
+        )
+    if path.suffix == ".safetensors":
+        return _load_own(path, sha256)
+    return Model(
+        network=load_unet_pytorch(path),
+        name=path.name,
+        sha256=sha256,
+        input="rgb",
+        canvases={"55": 512, "uwfa": 1024},
+        threshold=0.5,
+    )
+
+
+def _load_own(path: Path, sha256: str) -> Model:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})[HEADER])
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        settings = header["network"]
+        config = VGGUNetConfig(**{**settings, "decoder": tuple(settings["decoder"])})
+        network = build_for_loading(config)
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True
+        )
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            path,
+            f"does not hold a network of this program ({error})",
+            "Give a .safetensors file made by 'napari-npa train'.",
+        ) from error
+    return Model(
+        network=network.eval(),
+        name=path.name,
+        sha256=sha256,
+        input=header["input"],
+        canvases=header["canvases"],
+        threshold=header["threshold"],
+    )

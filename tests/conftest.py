@@ -1,0 +1,57 @@
+"""Shared by all tests: small networks, small angiograms, napari's own settings left alone."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before anything of napari is imported: tests must not read or change the user's settings.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+
+import numpy as np
+import pytest
+import torch
+
+import napari_npa.networks  # noqa: F401 - torchvision before any window, as the product does
+from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.weights import save_model
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+"""Real images, on development machines only."""
+
+TINY_CANVASES = {"55": 64, "uwfa": 64}
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of real angiograms."""
+    if not DATA.exists():
+        pytest.skip("the real angiograms are not on this machine")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """Weights file of an untrained network that works on a canvas of 64 pixels."""
+    torch.manual_seed(0)
+    network = VGGUNet(VGGUNetConfig(decoder=(8, 8, 8, 8))).eval()
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
+    return path
+
+
+@pytest.fixture
+def round_angiogram() -> np.ndarray:
+    """A 160 x 160 uint8 camera frame: gray disc with vessels on black."""
+    return draw_round_angiogram(160)
+
+
+def draw_round_angiogram(side: int, seed: int = 0) -> np.ndarray:
+    """Gray round field with bright vessel-like lines and a little noise, (side, side) uint8."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
+    radius = np.hypot(rows, columns) / (side / 2)
+    image = 70 - 20 * radius + rng.normal(0, 2, (side, side))
+    angle = np.arctan2(rows, columns)
+    image[np.abs(np.sin(4 * angle + 3 * radius)) < 0.12] = 150
+    image[radius > 0.99] = 0
+    return np.clip(image, 0, 255).astype(np.uint8)
