@@ -1,0 +1,47 @@
+"""The capillary bed: ground-glass in a wide field, a fine net in a 55° image."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from napari_npa.simulate.fields import Image, noise
+
+MESH_MM = 0.11
+"""Distance between capillaries in the visible net: about twice the capillary-free margin of
+arterioles, 67 µm."""
+
+_FINEST_PX = 0.9
+"""Narrowest mesh a camera resolves, standard deviation of the filter in pixels."""
+
+
+def texture(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generator) -> Image:
+    """Brightness of the capillary bed relative to its mean.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns.
+    mm_per_pixel
+        Scale of the image.
+    rng
+        Source of the random numbers.
+
+    Returns
+    -------
+    texture : `shape` float32
+        Mean about 0, standard deviation 1: ridges of band-passed noise, which join to a net,
+        over a coarser mottling.
+    """
+    sigma = max(_FINEST_PX, 0.35 * MESH_MM / mm_per_pixel)
+    white = rng.standard_normal(shape, dtype=np.float32)
+    fine = ndimage.gaussian_filter(white, sigma, truncate=3.0)
+    band = fine - ndimage.gaussian_filter(fine, 1.6 * sigma, truncate=3.0)
+    band /= band.std()
+    net = 0.8 * _standard(np.exp(-1.5 * np.abs(band))) + 0.2 * band
+    mottling = noise(shape, 5 * sigma, rng)
+    return _standard(net + 0.35 * mottling)
+
+
+def _standard(field: Image) -> Image:
+    return np.asarray((field - field.mean()) / field.std(), np.float32)

@@ -1,0 +1,352 @@
+"""One simulated angiogram, put together: eye, disease and camera."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_npa.simulate import capillaries, lesions, optics
+from napari_npa.simulate.fields import Image, blur, noise, soft_step
+from napari_npa.simulate.scene import Scene, narrow_scene, wide_scene
+from napari_npa.simulate.vessels import WIDEST_MM, Supply, Vessels, grow, paint, twigs
+from napari_npa.writing import write_gray, write_mask, write_text
+
+Kind = Literal["uwfa", "55"]
+"""Ultra-widefield angiogram, or a round 55° field of any gaze."""
+
+SMALLEST, LARGEST = 128, 4096
+"""Sizes that can be drawn, rows or columns."""
+
+
+@dataclass(frozen=True)
+class SimulatedAngiogram:
+    """A picture of which everything is known.
+
+    Attributes
+    ----------
+    pixels : (size, size) uint8
+        Gray levels; black (0) outside `field`.
+    npa : (size, size) bool
+        Non-perfusion, inside `retina`. In a '55' image without the vessels wider than about
+        two pixels, because the graders of such images leave vessels out.
+    retina : (size, size) bool
+        Gradable retina: inside `field`, without lids, deep shadows and the unlit rim.
+    vessels : (size, size) bool
+        Vessels about a pixel wide and wider, covered ones included.
+    field : (size, size) bool
+        The instrument's field.
+    disc, fovea : (row, column)
+        Pixels; in a '55' image either may lie outside.
+    mm_per_pixel
+        At the fovea.
+    kind, seed
+        What `simulate` was asked for.
+    """
+
+    pixels: NDArray[np.uint8]
+    npa: NDArray[np.bool_]
+    retina: NDArray[np.bool_]
+    vessels: NDArray[np.bool_]
+    field: NDArray[np.bool_]
+    disc: tuple[float, float]
+    fovea: tuple[float, float]
+    mm_per_pixel: float
+    kind: Kind
+    seed: int
+
+
+def simulate(kind: Kind = "uwfa", size: int = 1024, seed: int = 0) -> SimulatedAngiogram:
+    """Simulate a fluorescein angiogram with its exact masks.
+
+    Parameters
+    ----------
+    kind
+        'uwfa' or '55'.
+    size
+        Rows and columns, 128 to 4096.
+    seed
+        The same seed gives the same angiogram, byte for byte.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind, or a size that cannot be drawn.
+    """
+    if kind not in get_args(Kind):
+        raise ValueError(f"kind is {kind!r}; allowed are: {', '.join(get_args(Kind))}")
+    if not SMALLEST <= size <= LARGEST:
+        raise ValueError(f"size is {size}; allowed are {SMALLEST} to {LARGEST} pixels")
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; allowed are 0 and above")
+    rng = np.random.default_rng([seed, get_args(Kind).index(kind)])
+    if kind == "uwfa":
+        scene = wide_scene(size, rng)
+        pole = tuple(0.7 * f + 0.3 * d for f, d in zip(scene.fovea, scene.disc, strict=True))
+        camera = optics.wide_camera(size, (pole[0], pole[1]), rng)
+    else:
+        scene = narrow_scene(size, rng)
+        camera = optics.narrow_camera(size, rng)
+    return _photographed(scene, camera, kind, seed, rng)
+
+
+def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
+    """Write ``sim_<seed>.tif``, its masks ``_npa`` and ``_retina``, and a JSON of the rest.
+
+    Returns
+    -------
+    path
+        The angiogram's file.
+
+    Raises
+    ------
+    SaveError
+        A file could not be written.
+    """
+    stem = f"sim_{simulated.seed}"
+    write_mask(folder / f"{stem}_npa.tif", simulated.npa)
+    write_mask(folder / f"{stem}_retina.tif", simulated.retina)
+    write_text(folder / f"{stem}.json", json.dumps(_description(simulated), indent=2) + "\n")
+    write_gray(folder / f"{stem}.tif", simulated.pixels)
+    return folder / f"{stem}.tif"
+
+
+FOVEA_MM = (0.6, 1.4)
+"""Radius at which the photoreceptor-dark macula is half as dark as its centre."""
+
+FOVEA_DARKNESS = (0.45, 0.8)
+"""Fovea 10 to 13 gray levels against 30 to 45 around it."""
+
+AVASCULAR_ZONE_MM = (0.25, 0.55)
+"""Radius without capillaries."""
+
+MARGIN_MM = (17.5, 22.0)
+"""Distance from the fovea at which the vessels of a normal eye end."""
+
+DISC_RADIUS_MM = (0.75, 1.0)
+"""Half of 1.5 to 2 mm."""
+
+
+def _photographed(
+    scene: Scene, camera: optics.Camera, kind: Kind, seed: int, rng: np.random.Generator
+) -> SimulatedAngiogram:
+    trees = _trees(scene, rng)
+    down, right = scene.retina_mm()
+    from_fovea = np.hypot(down, right)
+    margin = rng.uniform(*MARGIN_MM) + 1.2 * noise(scene.shape, scene.size / 6, rng)
+    vascular = soft_step(margin - from_fovea, 1.2) if scene.wide else np.ones(scene.shape, "f4")
+    gradable = camera.gradable()
+    perfusable = vascular > 0.5
+    bounds = np.zeros(scene.shape, np.float32)
+    for tree in trees:
+        _paint_tree(bounds, scene, tree)
+    npa = lesions.nonperfusion(scene, bounds, gradable & perfusable, perfusable, rng)
+    blood = lesions.haemorrhages(scene, gradable, rng)
+    retina_light, vessels = _retina_light(scene, trees, npa, vascular, from_fovea, rng)
+    mask = npa.mask & gradable & (blood > _BLOOD_HIDES)
+    if kind == "55":
+        mask &= vessels < _WIDE_VESSEL_PX
+    return SimulatedAngiogram(
+        camera.picture(retina_light * blood, rng),
+        mask,
+        gradable,
+        (vessels > 0.9) & camera.field,
+        camera.field,
+        scene.disc,
+        scene.fovea,
+        scene.mm_per_pixel,
+        kind,
+        seed,
+    )
+
+
+_WIDE_VESSEL_PX = 2.0
+_BLOOD_HIDES = 0.6
+"""Transmission below which blood hides what is behind it."""
+
+
+def _trees(scene: Scene, rng: np.random.Generator) -> list[Vessels]:
+    """Arteries and veins, with finer twigs where the image is finer."""
+    reach = MARGIN_MM[1]
+    fovea = (0.0, 0.0)
+    levels = [
+        Supply(rng.uniform(3.4, 4.4), 2.6, fovea, reach),
+        Supply(rng.uniform(2.0, 2.6), 1.5, fovea, reach),
+    ]
+    if scene.wide:
+        levels.append(Supply(rng.uniform(1.2, 1.6), 0.7, fovea, reach - 1))
+    else:
+        half = scene.size / 2
+        down, right = ((half - at) * scene.mm_per_pixel for at in scene.fovea)
+        window = 1.1 * half * scene.mm_per_pixel
+        levels.append(Supply(rng.uniform(1.0, 1.4), 0.8, (down, right), window))
+        if rng.uniform() < 0.6:
+            levels.append(Supply(rng.uniform(0.6, 0.8), 0.45, (down, right), window))
+    return [grow(name, scene.disc_mm, levels, rng) for name in ("artery", "vein")]
+
+
+def _paint_tree(canvas: Image, scene: Scene, tree: Vessels) -> None:
+    """Paint vessels with values 0.3 (thin) to 1 (wide)."""
+    start, end, width = tree.segments()
+    value = np.clip((width / WIDEST_MM) ** 0.55, 0.25, 1)
+    a, b, pixels = _placed(scene, start, end, width)
+    paint(canvas, a, b, pixels, value)
+
+
+def _placed(
+    scene: Scene, start: NDArray[np.float64], end: NDArray[np.float64], width: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Segments in pixels: start, end and width."""
+    pixels = width * scene.magnification(end) / scene.mm_per_pixel
+    return scene.to_pixels(start), scene.to_pixels(end), pixels
+
+
+def _retina_light(
+    scene: Scene,
+    trees: list[Vessels],
+    npa: lesions.NonPerfusion,
+    vascular: Image,
+    from_fovea: Image,
+    rng: np.random.Generator,
+) -> tuple[Image, Image]:
+    """Light of the retina (1: ordinary ground) and width of the vessels in pixels."""
+    lit, widths = _vessel_light(scene, trees, npa, vascular, rng)
+    capillaries_left = (1 - npa.softness) * vascular
+    capillaries_left *= soft_step(from_fovea - rng.uniform(*AVASCULAR_ZONE_MM), 0.12)
+    scar_loss, scar_light = lesions.scars(scene, vascular > 0.5, rng)
+    capillaries_left *= 1 - scar_loss
+    grain = rng.uniform(*(_WIDE_GRAIN if scene.wide else _NARROW_GRAIN))
+    ground = 1 + capillaries_left * grain * capillaries.texture(
+        scene.shape, scene.mm_per_pixel, rng
+    )
+    ground *= npa.ratio * (1 - 0.5 * scar_loss) * _shading(scene, from_fovea, rng)
+    contrast = rng.uniform(*(_WIDE_CONTRAST if scene.wide else _NARROW_CONTRAST))
+    light = np.clip(ground, 0.03, None) + contrast * lit + 1.2 * scar_light
+    light += _staining(scene, npa, vascular, lit, rng)
+    return (light + _disc_light(scene, contrast, rng)).astype(np.float32), widths
+
+
+_WIDE_GRAIN = (0.1, 0.26)
+_NARROW_GRAIN = (0.1, 0.3)
+_WIDE_CONTRAST = (5.0, 10.0)
+_NARROW_CONTRAST = (4.0, 11.0)
+_TWIG_VALUE = 0.16
+
+
+def _vessel_light(
+    scene: Scene,
+    trees: list[Vessels],
+    npa: lesions.NonPerfusion,
+    vascular: Image,
+    rng: np.random.Generator,
+) -> tuple[Image, Image]:
+    """Painted vessels (0 to 1, thin ones pruned where not perfused) and their widths (pixels)."""
+    lit, widths = np.zeros(scene.shape, np.float32), np.zeros(scene.shape, np.float32)
+    beside = np.clip(4 * npa.softness * (1 - npa.softness), 0, 1)
+    thin_left = np.clip(1 - 0.95 * npa.softness, 0, 1)
+    for name, tree in zip(("artery", "vein"), trees, strict=True):
+        start, end, width = tree.segments()
+        a, b, pixels = _placed(scene, start, end, width)
+        at = np.clip(np.rint(b).astype(int), 0, scene.size - 1)
+        at = (at[:, 0], at[:, 1])
+        pruned = (npa.softness[at] > 0.5) & (width < rng.uniform(*_PRUNED_MM))
+        ends = vascular[at] < 0.35
+        value = np.clip((width / WIDEST_MM) ** 0.7, 0.16, 1)
+        value *= _ARTERY_BRIGHTNESS if name == "artery" else 1.0
+        value *= 1 + 0.25 * beside[at]
+        pixels = pixels * (1 + _DILATION * beside[at] * (width > _PRUNED_MM[0]))
+        left = ~(pruned | ends)
+        paint(lit, a[left], b[left], pixels[left], value[left])
+        paint(widths, a[left], b[left], np.maximum(pixels, 1)[left], pixels[left])
+        _paint_twigs(lit, scene, tree, thin_left * vascular, rng)
+    return blur(lit, 0.55 * max(1.0, scene.size / 2048)), widths
+
+
+_PRUNED_MM = (0.045, 0.085)
+"""Vessels thinner than this are lost where there is no perfusion; wider ones cross it."""
+
+_DILATION = 0.35
+_ARTERY_BRIGHTNESS = 0.85
+
+
+def _paint_twigs(
+    lit: Image, scene: Scene, tree: Vessels, left: Image, rng: np.random.Generator
+) -> None:
+    start, end = twigs(tree, 0.3, 0.55 if scene.wide else 0.35, rng)
+    a, b, pixels = _placed(scene, start, end, np.full(len(start), 0.035))
+    at = np.clip(np.rint(b).astype(int), 0, scene.size - 1)
+    value = _TWIG_VALUE * left[at[:, 0], at[:, 1]] * rng.uniform(0.3, 1, len(a))
+    paint(lit, a, b, pixels, value)
+
+
+def _shading(scene: Scene, from_fovea: Image, rng: np.random.Generator) -> Image:
+    """Slow changes of the ground with its capillaries intact: macula pigment, choroid."""
+    shape = scene.shape
+    pigment = rng.uniform(*FOVEA_DARKNESS) * np.exp(-((from_fovea / rng.uniform(*FOVEA_MM)) ** 1.5))
+    choroid = 1 + 0.12 * noise(shape, 3.0 / scene.mm_per_pixel, rng)
+    dark = np.clip(noise(shape, 4.0 / scene.mm_per_pixel, rng) - 0.8, 0, 1.5)
+    shading = (1 - pigment) * choroid * np.exp(-rng.uniform(0, 0.5) * dark)
+    return np.asarray(shading, np.float32)
+
+
+def _staining(
+    scene: Scene, npa: lesions.NonPerfusion, vascular: Image, lit: Image, rng: np.random.Generator
+) -> Image:
+    """Leakage, bright borders and microaneurysms, added light."""
+    light = np.zeros(scene.shape, np.float32)
+    diseased = npa.mask.any() or rng.uniform() < 0.4
+    if not diseased:
+        return light
+    border = npa.softness * (1 - npa.softness) * 4
+    near = blur(npa.mask.astype(np.float32), 0.6 / scene.mm_per_pixel)
+    rim = np.clip(4 * near * (1 - near), 0, 1) * (1 - npa.softness)
+    light += (
+        rng.uniform(0, 0.55)
+        * rim
+        * np.clip(1 + noise(scene.shape, 1.0 / scene.mm_per_pixel, rng), 0, 3)
+    )
+    light += rng.uniform(0, 0.35) * border
+    patchy = np.clip(noise(scene.shape, 3.0 / scene.mm_per_pixel, rng) + 0.3, 0, None) ** 2
+    where = patchy * vascular * (1 - npa.softness) * (0.3 + 2 * rim)
+    many = int(rng.gamma(1.0, _MICROANEURYSMS))
+    light += rng.uniform(1.0, 4.0) * lesions.dots(scene, where, many, (0.025, 0.06), rng)
+    leaks = rng.poisson(_LEAKS) if rng.uniform() < 0.35 else 0
+    light += rng.uniform(1.0, 7.0) * lesions.dots(
+        scene, where * (0.05 + lit), leaks, (0.1, 0.5), rng
+    )
+    return light
+
+
+_MICROANEURYSMS = 90.0
+_LEAKS = 4.0
+
+
+def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Image:
+    """Light of the disc itself, strongest at the roots of its vessels and at its rim."""
+    row, column = scene.disc
+    y, x = np.ogrid[: scene.size, : scene.size]
+    radius = rng.uniform(*DISC_RADIUS_MM) / scene.mm_per_pixel
+    away = np.hypot((y - row) * 0.9, x - column) / radius
+    body = soft_step((1 - away).astype(np.float32), 0.15)
+    rim = np.exp(-(((away - 0.9) / 0.18) ** 2))
+    root = np.exp(-((away / 0.55) ** 2))
+    strength = contrast * rng.uniform(0.02, 0.5)
+    return np.asarray(strength * (0.35 * body + 0.4 * rim + 0.9 * root), np.float32)
+
+
+def _description(simulated: SimulatedAngiogram) -> dict[str, object]:
+    retina = int(simulated.retina.sum())
+    return {
+        "simulated": True,
+        "kind": simulated.kind,
+        "seed": simulated.seed,
+        "size": len(simulated.pixels),
+        "mm_per_pixel_at_fovea": round(simulated.mm_per_pixel, 5),
+        "disc_row_column": [round(at, 1) for at in simulated.disc],
+        "fovea_row_column": [round(at, 1) for at in simulated.fovea],
+        "npa_share_of_retina": round(float(simulated.npa.sum() / max(1, retina)), 4),
+    }
