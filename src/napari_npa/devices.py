@@ -1,0 +1,52 @@
+"""Which processor to compute on, and how."""
+
+from __future__ import annotations
+
+import torch
+
+from napari_npa.errors import DeviceError
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+"""What a user may ask for; ``cuda:1`` and the like also."""
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device of that name, or the fastest one present for ``auto``.
+
+    Raises
+    ------
+    DeviceError
+        No such device here.
+    """
+    if name == "auto":
+        return torch.device(present_devices()[0])
+    kind = name.split(":")[0]
+    if kind not in DEVICES:
+        raise DeviceError(name, "is not a device", f"Choose one of: {', '.join(DEVICES)}.")
+    index = int(name.split(":")[1]) if ":" in name else 0
+    if not _is_present(kind) or (kind == "cuda" and index >= torch.cuda.device_count()):
+        raise DeviceError(name, "is not present on this machine", "Choose 'auto' or 'cpu'.")
+    return torch.device(name)
+
+
+def present_devices() -> list[str]:
+    """Names of the devices of this machine, the fastest first."""
+    return [kind for kind in DEVICES[1:] if _is_present(kind)]
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; emulation is ten times slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return False
+
+
+def _is_present(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_available()
+    if kind == "mps":
+        return torch.backends.mps.is_available()
+    return True

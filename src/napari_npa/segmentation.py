@@ -1,0 +1,295 @@
+"""Segment an angiogram: one class for the panel, Python, the shell and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_npa.angiogram import Angiogram, as_angiogram
+from napari_npa.contrast import input_channels, normalise_contrast
+from napari_npa.devices import choose_device, has_fast_bf16
+from napari_npa.errors import DeviceError
+from napari_npa.letterbox import Letterbox
+from napari_npa.measure import ischemic_index
+from napari_npa.networks import VGGUNet, fold_batch_norm
+from napari_npa.retina import field_of_view, gradable_retina, instrument_field
+from napari_npa.weights import Model, load_model
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""
+
+PIECE_COUNTS = (1, 2, 4)
+"""Into how many pieces a side the canvas is cut, tried in turn when memory runs out."""
+
+PIECE_MARGIN = 128
+"""Context around a piece, pixels of the canvas; its own output is cut away again."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Result for one angiogram, on the image's own grid.
+
+    Attributes
+    ----------
+    probability : (rows, columns) float32
+        Of non-perfusion, in [0, 1].
+    retina : (rows, columns) bool
+        Gradable retina.
+    threshold
+        Probability from which a gradable pixel is non-perfused.
+    angiogram
+        What was segmented.
+    model, model_sha256
+        With which weights.
+    device
+        On which processor.
+    notes
+        What the user should know: how the image was read, what memory forced.
+    """
+
+    probability: NDArray[np.float32]
+    retina: NDArray[np.bool_]
+    threshold: float
+    angiogram: Angiogram
+    model: str
+    model_sha256: str
+    device: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def npa(self) -> NDArray[np.bool_]:
+        """Non-perfusion, (rows, columns) bool; never outside the gradable retina."""
+        return non_perfusion(self.probability, self.retina, self.threshold)
+
+    @property
+    def isi(self) -> float:
+        """Ischemic index, in [0, 1]."""
+        return ischemic_index(self.npa, self.retina, name=self.angiogram.name)
+
+    def at_threshold(self, threshold: float) -> Segmentation:
+        """Return the same result with another threshold, in (0, 1]."""
+        return replace(self, threshold=threshold)
+
+
+def non_perfusion(
+    probability: NDArray[np.float32], retina: NDArray[np.bool_], threshold: float
+) -> NDArray[np.bool_]:
+    """Gradable pixels whose probability reaches the threshold, (rows, columns) bool."""
+    return (probability >= np.float32(threshold)) & retina
+
+
+class Segmenter:
+    """Finds non-perfusion in whole angiograms.
+
+    Parameters
+    ----------
+    device
+        ``auto`` (the fastest present), ``cuda``, ``mps`` or ``cpu``.
+    model
+        Name of embedded weights, a weights file, or a loaded :class:`Model`.
+
+    Raises
+    ------
+    DeviceError
+        No such device on this machine.
+    WeightsError
+        Weights missing, damaged or of an unknown kind.
+    """
+
+    def __init__(self, device: str = "auto", model: str | Path | Model = "whole") -> None:
+        self.device = choose_device(device)
+        self.model = model if isinstance(model, Model) else load_model(model)
+        self._network = fold_batch_norm(self.model.network)
+        self._busy = Lock()  # one image at a time in the network: its hooks report to one caller
+
+    def segment(
+        self,
+        image: str | Path | NDArray[np.generic] | Angiogram,
+        *,
+        threshold: float | None = None,
+        progress: Progress | None = None,
+    ) -> Segmentation:
+        """Segment one angiogram.
+
+        Parameters
+        ----------
+        image
+            File, (rows, columns) array, or an angiogram already read.
+        threshold
+            Probability from which a pixel is non-perfused; the model's own if None.
+        progress
+            Called with (done, total); what it raises ends the work and is passed on.
+
+        Raises
+        ------
+        AngiogramError
+            The file or array is not an angiogram.
+        RetinaError
+            No gradable retina in it.
+        DeviceError
+            Out of memory even in small pieces on the CPU.
+        """
+        steps = _Steps(progress, total=3 + _stage_count(self._network))
+        angiogram = as_angiogram(image)
+        steps.one_more()
+        retina = gradable_retina(angiogram.pixels, name=angiogram.name)
+        steps.one_more()
+        box, channels = self._network_input(angiogram, retina)
+        canvas, device, notes = self._run_within_memory(channels, steps)
+        probability = box.invert(canvas).clamp_(0, 1).numpy()
+        steps.finish()
+        return Segmentation(
+            probability=probability,
+            retina=retina,
+            threshold=self.model.threshold if threshold is None else threshold,
+            angiogram=angiogram,
+            model=self.model.name,
+            model_sha256=self.model.sha256,
+            device=str(device),
+            notes=(*angiogram.notes, *notes),
+        )
+
+    def _network_input(
+        self, angiogram: Angiogram, retina: NDArray[np.bool_]
+    ) -> tuple[Letterbox, Tensor]:
+        """Canvas of the angiogram, as (1, 3, canvas, canvas) float32."""
+        pixels = angiogram.pixels
+        view = field_of_view(instrument_field(pixels))
+        box = Letterbox((pixels.shape[0], pixels.shape[1]), self.model.canvases[view])
+        scaled = box.apply(pixels)
+        if self.model.input == "rgb":
+            channels = np.repeat(scaled[None], 3, axis=0)
+        else:
+            channels = input_channels(normalise_contrast(scaled, box.apply_mask(retina)))
+        return box, torch.from_numpy(channels)[None]
+
+    def _run_within_memory(
+        self, channels: Tensor, steps: _Steps
+    ) -> tuple[Tensor, torch.device, list[str]]:
+        """Probability on the canvas; in smaller pieces, then on the CPU, if memory runs out."""
+        devices = [self.device] + [torch.device("cpu")] * (self.device.type != "cpu")
+        notes: list[str] = []
+        for device in devices:
+            for pieces in PIECE_COUNTS:
+                try:
+                    return self._run(channels, device, pieces, steps), device, notes
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                    notes.append(f"out of memory on {device} with {pieces * pieces} piece(s)")
+                    _free(device)
+        raise DeviceError(
+            str(self.device),
+            "has too little free memory for this image, even in small pieces",
+            "Close other programs and run again.",
+        )
+
+    def _run(self, channels: Tensor, device: torch.device, pieces: int, steps: _Steps) -> Tensor:
+        """(canvas, canvas) float32 probability, on the CPU."""
+        dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
+        side = channels.shape[-1] // pieces
+        probability = torch.empty(channels.shape[-2:])
+        with (
+            self._busy,
+            torch.inference_mode(),
+            _reporting(self._network, steps, pieces * pieces),
+        ):
+            network = self._network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for row in range(0, side * pieces, side):
+                for column in range(0, side * pieces, side):
+                    around, inside = _piece(row, column, side, channels.shape[-1])
+                    images = channels[(..., *around)].to(
+                        device, dtype, memory_format=torch.channels_last
+                    )
+                    logits = network(images).float()[0]
+                    target = (slice(row, row + side), slice(column, column + side))
+                    probability[target] = target_probability(logits)[inside].cpu()
+        return probability
+
+
+def target_probability(logits: Tensor) -> Tensor:
+    """(1 or 2, rows, columns) logits to (rows, columns) probability of non-perfusion.
+
+    One output goes through a sigmoid, two through a softmax with class 1 the target.
+    """
+    if len(logits) == 1:
+        return torch.sigmoid(logits[0])
+    return torch.softmax(logits, dim=0)[1]
+
+
+def segment(
+    image: str | Path | NDArray[np.generic] | Angiogram,
+    *,
+    device: str = "auto",
+    model: str | Path = "whole",
+    threshold: float | None = None,
+) -> Segmentation:
+    """Segment one angiogram; for several, make a :class:`Segmenter` once."""
+    return Segmenter(device, model).segment(image, threshold=threshold)
+
+
+class _Steps:
+    """Counts steps for a progress callback."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0.0
+
+    def one_more(self, part: float = 1.0) -> None:
+        self.done += part
+        if self.progress is not None:
+            self.progress(min(round(self.done), self.total - 1), self.total)
+
+    def finish(self) -> None:
+        if self.progress is not None:
+            self.progress(self.total, self.total)
+
+
+def _stage_count(network: VGGUNet) -> int:
+    return len(network.stages) + len(network.decoder)
+
+
+@contextmanager
+def _reporting(network: VGGUNet, steps: _Steps, pieces: int) -> Iterator[None]:
+    """Report after each stage of the network: cancelling takes one stage, not one image."""
+
+    def after(module: nn.Module, inputs: object, output: object) -> None:
+        steps.one_more(1 / pieces)
+
+    hooks = [stage.register_forward_hook(after) for stage in (*network.stages, *network.decoder)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _piece(
+    row: int, column: int, side: int, canvas: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """A piece with its margin on the canvas, and the piece within that."""
+    spans = [
+        (max(0, at - PIECE_MARGIN), min(canvas, at + side + PIECE_MARGIN)) for at in (row, column)
+    ]
+    around = (slice(*spans[0]), slice(*spans[1]))
+    starts = [at - span[0] for at, span in zip((row, column), spans, strict=True)]
+    return around, (slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side))
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory; its CPU allocator has no exception type of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _free(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,242 @@
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import binary_erosion
+
+import napari_npa
+from conftest import draw_round_angiogram
+from napari_npa import Segmenter
+from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
+from napari_npa.letterbox import Letterbox
+from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.segmentation import target_probability
+from napari_npa.weights import load_model
+
+
+class Dark(torch.nn.Module):
+    """Stands where the network stands: calls dark pixels non-perfused, so results are known."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.config, self.stages, self.decoder = network.config, network.stages, network.decoder
+
+    def forward(self, images):
+        return 20 * (0.5 - images[:, :1])
+
+
+@pytest.fixture
+def segmenter(tiny_model):
+    return Segmenter("cpu", tiny_model)
+
+
+@pytest.fixture
+def dark(tiny_model):
+    """Segmenter whose network flags what is darker than half of white."""
+    segmenter = Segmenter("cpu", tiny_model)
+    segmenter._network = Dark(segmenter._network)
+    return segmenter
+
+
+def test_result_is_on_the_images_own_grid(segmenter):
+    image = np.pad(draw_round_angiogram(150), ((0, 31), (3, 0)))
+    result = segmenter.segment(image)
+    for array, dtype in (
+        (result.npa, bool),
+        (result.retina, bool),
+        (result.probability, np.float32),
+    ):
+        assert array.shape == image.shape
+        assert array.dtype == dtype
+    assert 0 <= result.probability.min() <= result.probability.max() <= 1
+    assert 0 <= result.isi <= 1
+
+
+def test_dark_sector_is_found_where_it_is(dark):
+    image = draw_round_angiogram(256)
+    image[100:160, 40:110] = 4
+    npa = dark.segment(image).npa
+    inner = np.zeros_like(npa)
+    inner[108:152, 48:102] = True
+    assert npa[inner].mean() > 0.95
+    assert npa[180:230, 100:160].mean() < 0.1
+
+
+def test_nothing_is_flagged_outside_the_gradable_retina(dark):
+    image = draw_round_angiogram(200) // 4  # dim: the network would flag nearly everything
+    result = dark.segment(image, threshold=0.01)
+    assert result.npa.any()
+    assert not (result.npa & ~result.retina).any()
+
+
+def test_threshold_moves_the_area_one_way_only(segmenter, round_angiogram):
+    result = segmenter.segment(round_angiogram)
+    middle = float(np.median(result.probability[result.retina]))
+    low, high = result.at_threshold(middle * 0.9).npa, result.at_threshold(middle * 1.1).npa
+    assert not (high & ~low).any()
+    assert low.sum() > high.sum()
+
+
+def test_file_and_array_give_the_same_result(segmenter, round_angiogram, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(round_angiogram).save(tmp_path / "eye.png")
+    from_file = segmenter.segment(tmp_path / "eye.png")
+    from_array = segmenter.segment(round_angiogram)
+    np.testing.assert_array_equal(from_file.probability, from_array.probability)
+    assert from_file.angiogram.name == "eye.png"
+
+
+def test_same_image_twice_gives_the_same_bytes(segmenter, round_angiogram):
+    once, twice = (segmenter.segment(round_angiogram) for _ in range(2))
+    assert once.probability.tobytes() == twice.probability.tobytes()
+
+
+def test_progress_counts_up_to_its_total(segmenter, round_angiogram):
+    seen = []
+    segmenter.segment(round_angiogram, progress=lambda done, total: seen.append((done, total)))
+    done = [step for step, _ in seen]
+    assert done == sorted(done)
+    assert seen[-1][0] == seen[-1][1]
+    assert len(seen) > 5
+
+
+def test_cancelling_inside_the_network_stops_there(segmenter, round_angiogram):
+    def cancel(done, total):
+        if done == 6:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        segmenter.segment(round_angiogram, progress=cancel)
+    assert segmenter.segment(round_angiogram).isi >= 0  # and it can be used again
+
+
+def test_out_of_memory_falls_back_to_smaller_pieces_and_says_so(
+    tiny_model, round_angiogram, monkeypatch
+):
+    whole = Segmenter("cpu", tiny_model)
+    expected = whole.segment(round_angiogram)
+    scarce = Segmenter("cpu", tiny_model)
+    run = scarce._run
+
+    def run_in_little_memory(channels, device, pieces, steps):
+        if pieces == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return run(channels, device, pieces, steps)
+
+    monkeypatch.setattr(scarce, "_run", run_in_little_memory)
+    result = scarce.segment(round_angiogram)
+    assert result.notes == ("out of memory on cpu with 1 piece(s)",)
+    # The margin is wider than the 64-pixel canvas here, so pieces see all that the whole saw.
+    np.testing.assert_allclose(result.probability, expected.probability, atol=1e-4)
+
+
+def test_no_memory_at_all_is_said_plainly(segmenter, round_angiogram, monkeypatch):
+    def run(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")
+
+    monkeypatch.setattr(segmenter, "_run", run)
+    with pytest.raises(DeviceError, match="too little free memory"):
+        segmenter.segment(round_angiogram)
+
+
+def test_other_failures_of_the_network_are_not_taken_for_lack_of_memory(
+    segmenter, round_angiogram, monkeypatch
+):
+    def run(*_):
+        raise RuntimeError("shape mismatch")
+
+    monkeypatch.setattr(segmenter, "_run", run)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        segmenter.segment(round_angiogram)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((200, 200), np.uint8), np.full((90, 90), np.nan)])
+def test_images_without_anything_to_see_are_refused(segmenter, bad):
+    with pytest.raises((AngiogramError, RetinaError)):
+        segmenter.segment(bad)
+
+
+def test_absent_device_and_unknown_model_are_refused():
+    with pytest.raises(DeviceError, match="Choose one of: auto, cuda, mps, cpu"):
+        Segmenter("quantum")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError, match="not present"):
+            Segmenter("cuda")
+    with pytest.raises(WeightsError):
+        Segmenter("cpu", "no-such-model")
+
+
+def test_two_class_network_gives_the_softmax_of_class_1():
+    logits = torch.tensor([[[0.0]], [[np.log(3.0)]]])
+    assert float(target_probability(logits)) == pytest.approx(0.75)
+
+
+def test_foreign_network_sees_gray_levels_of_255(tmp_path, round_angiogram):
+    torch.manual_seed(0)
+    network = VGGUNet(replace(VGGUNetConfig.published(), decoder=(8, 8, 8, 8))).eval()
+    model = replace(
+        load_model_like(network), input="rgb", canvases={"55": 64, "uwfa": 64}, threshold=0.5
+    )
+    result = Segmenter("cpu", model).segment(round_angiogram)
+    box = Letterbox(round_angiogram.shape, 64)
+    canvas = torch.from_numpy(box.apply(round_angiogram.astype(np.float32) / 255))
+    with torch.inference_mode():
+        expected = torch.softmax(network(canvas.expand(1, 3, -1, -1))[0], 0)[1]
+    np.testing.assert_allclose(result.probability, box.invert(expected).numpy(), atol=1e-2)
+
+
+def load_model_like(network):
+    from napari_npa.weights import Model
+
+    return Model(network, "test", "0" * 64, "contrast", {"55": 64, "uwfa": 64}, 0.5)
+
+
+def test_a_12000_pixel_image_is_segmented(segmenter):
+    small = draw_round_angiogram(1000)
+    result = segmenter.segment(np.kron(small, np.ones((12, 12), np.uint8)))
+    assert result.npa.shape == (12000, 12000)
+
+
+def test_one_segmenter_serves_two_threads(segmenter):
+    images = [draw_round_angiogram(128, seed) for seed in (1, 2)]
+    expected = [segmenter.segment(image).probability for image in images]
+    found = [None, None]
+
+    def work(i):
+        found[i] = segmenter.segment(images[i]).probability
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_importing_the_package_imports_neither_torch_nor_napari():
+    code = (
+        "import sys, napari_npa; "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'napari', 'qtpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_one_line_form_is_the_class(tiny_model, round_angiogram):
+    result = napari_npa.segment(round_angiogram, device="cpu", model=tiny_model)
+    expected = Segmenter("cpu", load_model(tiny_model)).segment(round_angiogram)
+    assert result.isi == expected.isi
+    assert callable(napari_npa.segment)  # and not hidden by a module of that name
+
+
+def test_retina_of_a_round_frame_is_the_frame(segmenter, round_angiogram):
+    retina = segmenter.segment(round_angiogram).retina
+    rows, columns = np.mgrid[:160, :160] - 79.5
+    disc = np.hypot(rows, columns) < 79
+    assert (retina & ~disc).sum() == 0
+    assert retina[binary_erosion(disc, iterations=6)].all()
