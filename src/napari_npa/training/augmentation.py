@@ -1,0 +1,83 @@
+"""Random views of a training image: geometry and gray levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import affine_grid, grid_sample
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges from which each view is drawn; a ratio `r` stands for the range 1/r to r.
+
+    Published (Li et al.): scale, aspect, horizontal flip, placement on the canvas, and
+    hue-saturation-value jitter, of which an angiogram has only the value. Added here:
+    rotation and vertical flip, since 55° frames look in any direction.
+    """
+
+    scale_ratio: float = 1.3
+    aspect_ratio: float = 1.12
+    rotation_degrees: float = 180.0
+    flip_vertical: bool = True
+    gamma_ratio: float = 1.4
+    gain_range: tuple[float, float] = (0.8, 1.15)
+    noise: float = 0.02
+
+
+def random_view(
+    stretched: NDArray[np.float32],
+    target: NDArray[np.float32],
+    centre: tuple[float, float],
+    side: int,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Square view about a point of a letterboxed image.
+
+    Parameters
+    ----------
+    stretched, target : (canvas, canvas) float32
+        Contrast-normalised angiogram and its mask (0 or 1).
+    centre
+        Row and column that come to the middle of the view.
+    side
+        Rows and columns of the view, pixels.
+
+    Returns
+    -------
+    image, mask : (side, side) float32
+        Black and 0 where the view reaches beyond the canvas.
+    """
+    scale = _ratio(augmentation.scale_ratio, rng)
+    aspect = np.sqrt(_ratio(augmentation.aspect_ratio, rng))
+    angle = np.radians(rng.uniform(-1, 1) * augmentation.rotation_degrees)
+    flip_x = rng.choice([-1.0, 1.0])
+    flip_y = rng.choice([-1.0, 1.0]) if augmentation.flip_vertical else 1.0
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    # From the view's coordinates in [-1, 1] to the image's, as affine_grid has it: (x, y).
+    matrix = rotation @ np.diag([flip_x * aspect, flip_y / aspect]) * (side / scale)
+    rows, columns = stretched.shape
+    matrix /= np.array([[columns], [rows]])
+    shift = [2 * (centre[1] + 0.5) / columns - 1, 2 * (centre[0] + 0.5) / rows - 1]
+    theta = torch.tensor(np.column_stack([matrix, shift]), dtype=torch.float32)[None]
+    grid = affine_grid(theta, [1, 1, side, side], align_corners=False)
+    both = torch.from_numpy(np.stack([stretched, target]))[None]
+    view = grid_sample(both, grid, align_corners=False)[0].numpy()
+    return _jitter(view[0], augmentation, rng), np.round(view[1])
+
+
+def _jitter(
+    image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    gain = rng.uniform(*augmentation.gain_range)
+    lit = gain * image ** _ratio(augmentation.gamma_ratio, rng)
+    noise = rng.normal(0, augmentation.noise * rng.random(), image.shape)
+    return np.clip(np.where(image > 0, lit + noise, 0), 0, 1).astype(np.float32)
+
+
+def _ratio(ratio: float, rng: np.random.Generator) -> float:
+    return float(ratio ** rng.uniform(-1, 1))

@@ -1,0 +1,123 @@
+"""From files to weights with a card: train, save, and score on patients never seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from napari_npa import __version__
+from napari_npa.devices import choose_device
+from napari_npa.evaluate import Agreement, agreement, pooled
+from napari_npa.masks import read_mask
+from napari_npa.segmentation import Segmenter
+from napari_npa.training.examples import LabelledFile
+from napari_npa.training.recipe import TrainingConfig
+from napari_npa.training.train import Report, fit
+from napari_npa.weights import save_model
+from napari_npa.writing import write_json
+
+
+def train_and_score(
+    train: Sequence[LabelledFile],
+    held_out: Sequence[LabelledFile],
+    config: TrainingConfig,
+    output: Path,
+    run: Path,
+    *,
+    threshold: float = 0.5,
+    device: str = "auto",
+    resume: bool = False,
+    report: Report = print,
+) -> Path:
+    """Train, write the weights and their card, and return the card's path.
+
+    The scores on the card are those of :class:`napari_npa.Segmenter` with the written
+    weights, on the held-out files at their own size: what a user will get.
+
+    Raises
+    ------
+    TrainingError
+        The set cannot be trained on, or the run's folder is taken.
+    SaveError
+        Weights or card could not be written.
+    """
+    start = time.monotonic()
+    network = fit(train, held_out, config, run, device=device, resume=resume, report=report)
+    sha256 = save_model(output, network, canvases=config.canvases, threshold=threshold)
+    scores = score(output, held_out, device=device)
+    card: dict[str, Any] = {
+        "name": output.stem,
+        "sha256": sha256,
+        "architecture": "VGG-UNet (VGG-16 encoder), outputs: non-perfusion",
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "software": f"napari-npa {__version__}",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "training": {
+            "images": _counts(train),
+            "patients": sorted({f.patient for f in train if f.source == "labelled"}),
+            "seconds": round(time.monotonic() - start),
+            "device": str(choose_device(device)),
+            "settings": asdict(config),
+        },
+        "threshold": threshold,
+        "held_out": scores,
+    }
+    path = output.with_suffix(".json")
+    write_json(path, card)
+    for line in _summary(scores):
+        report(line)
+    return path
+
+
+def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto") -> dict[str, Any]:
+    """Scores of weights on files, an image at a time and by source.
+
+    Returns
+    -------
+    scores
+        ``images`` (Dice and share of the retina flagged of each) and, for each source,
+        mean Dice, pooled Dice and mean share flagged.
+    """
+    segmenter = Segmenter(device, weights)
+    images: list[dict[str, Any]] = []
+    by_source: dict[str, list[Agreement]] = {}
+    for file in files:
+        result = segmenter.segment(file.image)
+        truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
+        counts = agreement(result.npa, truth, result.retina)
+        by_source.setdefault(file.source, []).append(counts)
+        images.append(
+            {
+                "image": file.image.stem,
+                "patient": file.patient,
+                "source": file.source,
+                "dice": None if file.mask is None else round(counts.dice, 4),
+                "flagged": round(counts.flagged, 5),
+            }
+        )
+    summary = {
+        source: {
+            "images": len(counts),
+            "mean_dice": None if source == "perfused" else round(mean(c.dice for c in counts), 4),
+            "pooled_dice": None if source == "perfused" else round(pooled(counts).dice, 4),
+            "mean_flagged": round(mean(c.flagged for c in counts), 5),
+        }
+        for source, counts in by_source.items()
+    }
+    return {"summary": summary, "images": images}
+
+
+def _counts(files: Sequence[LabelledFile]) -> dict[str, int]:
+    sources = [file.source for file in files]
+    return {source: sources.count(source) for source in sorted(set(sources))}
+
+
+def _summary(scores: dict[str, Any]) -> list[str]:
+    return [f"held out, {source}: {values}" for source, values in scores["summary"].items()]

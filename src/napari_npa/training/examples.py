@@ -1,0 +1,206 @@
+"""The training set: angiograms on the network's canvas, with their masks, in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_npa.angiogram import read_angiogram
+from napari_npa.contrast import normalise_contrast
+from napari_npa.errors import TrainingError
+from napari_npa.letterbox import Letterbox
+from napari_npa.masks import read_mask
+from napari_npa.retina import field_of_view, gradable_retina, instrument_field
+
+Source = Literal["labelled", "perfused", "simulated"]
+
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+"""Names looked at in a training folder; what a file really is, its content says."""
+
+MASK_ENDINGS = ("_npa", "_retina")
+"""Stems ending so are masks, not angiograms."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training image.
+
+    Attributes
+    ----------
+    path, patient, source
+        Where it is from; `patient` is what sets are split by.
+    stretched : (canvas, canvas) uint8
+        Contrast-normalised gray levels, 0 to 255.
+    npa : (canvas, canvas) bool
+        Non-perfusion.
+    """
+
+    path: Path
+    patient: str
+    source: Source
+    stretched: NDArray[np.uint8]
+    npa: NDArray[np.bool_]
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Contrast-normalised gray levels in [0, 1], (canvas, canvas) float32."""
+        return np.divide(self.stretched, 255, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """An angiogram, where its mask is (None: perfused, nothing to outline), and whose it is."""
+
+    image: Path
+    mask: Path | None
+    patient: str
+    source: Source
+
+
+def labelled_files(images: Path, masks: Path, patient_pattern: str) -> list[LabelledFile]:
+    """Angiograms of a folder that have a mask ``<stem>_npa.*``, sorted by name."""
+    return _paired(images, masks, patient_pattern, "labelled")
+
+
+def perfused_files(folder: Path, patient_pattern: str) -> list[LabelledFile]:
+    """Angiograms of a folder, all without non-perfusion, sorted by name."""
+    return [
+        LabelledFile(path, None, patient_of(path, patient_pattern), "perfused")
+        for path in _angiograms(folder)
+    ]
+
+
+def simulated_files(folder: Path) -> list[LabelledFile]:
+    """Simulated angiograms and their masks; each is a patient of its own."""
+    return _paired(folder, folder, "", "simulated")
+
+
+def gather_files(
+    images: Path | None,
+    masks: Path | None,
+    perfused: Iterable[Path],
+    simulated: Iterable[Path],
+    patient_pattern: str,
+) -> list[LabelledFile]:
+    """All files of a training set.
+
+    Raises
+    ------
+    TrainingError
+        A folder is absent, or holds no angiogram that can be used.
+    """
+    groups: list[tuple[Path, list[LabelledFile]]] = []
+    if images is not None and masks is not None:
+        groups.append((images, labelled_files(images, masks, patient_pattern)))
+    groups += [(folder, perfused_files(folder, patient_pattern)) for folder in perfused]
+    groups += [(folder, simulated_files(folder)) for folder in simulated]
+    for folder, files in groups:
+        if not files:
+            raise TrainingError(
+                folder,
+                "holds no angiogram to train on",
+                "Angiograms are TIFF, PNG or JPEG files, with masks named <stem>_npa.*",
+            )
+    return [file for _, files in groups for file in files]
+
+
+def patient_of(path: Path, pattern: str) -> str:
+    """What `pattern` finds in the file's stem, else the whole stem."""
+    found = re.search(pattern, path.stem) if pattern else None
+    return found.group(0) if found else path.stem
+
+
+def split_by_patient(
+    files: Sequence[LabelledFile], held_out: Sequence[str]
+) -> tuple[list[LabelledFile], list[LabelledFile]]:
+    """Divide files into those to train on and those of held-out patients.
+
+    Parameters
+    ----------
+    held_out
+        Patients, shell wildcards allowed: ``patient17``, ``sim_*7``.
+
+    Raises
+    ------
+    TrainingError
+        A pattern fits no patient, or nothing labelled is left to train on.
+    """
+    patients = {file.patient for file in files}
+    for pattern in held_out:
+        if not any(fnmatch(patient, pattern) for patient in patients):
+            raise TrainingError(
+                pattern,
+                "is to be held out, but no patient of the training set has that name",
+                f"Patients are: {', '.join(sorted(patients)[:12])} …",
+            )
+    train: list[LabelledFile] = []
+    test: list[LabelledFile] = []
+    for file in files:
+        out = any(fnmatch(file.patient, pattern) for pattern in held_out)
+        (test if out else train).append(file)
+    if not any(file.mask for file in train):
+        raise TrainingError(
+            "training set",
+            "has no image with a mask left to train on",
+            "Give images whose masks are named <stem>_npa.*, or hold out fewer patients.",
+        )
+    return train, test
+
+
+def load_example(file: LabelledFile, canvases: dict[str, int]) -> Example:
+    """Read an angiogram and its mask and put both on the canvas for its field of view."""
+    pixels = read_angiogram(file.image).pixels
+    npa = np.zeros(pixels.shape, bool) if file.mask is None else read_mask(file.mask)
+    if npa.shape != pixels.shape:
+        raise TrainingError(
+            file.image,
+            f"is {pixels.shape} pixels but its mask '{file.mask}' is {npa.shape}",
+            "Export the mask at the image's own size.",
+        )
+    box = Letterbox(pixels.shape, canvases[field_of_view(instrument_field(pixels))])
+    scaled = box.apply(pixels)
+    stretched = normalise_contrast(scaled, box.apply_mask(gradable_retina(pixels)))
+    return Example(
+        file.image,
+        file.patient,
+        file.source,
+        np.round(255 * stretched).astype(np.uint8),
+        box.apply_mask(npa),
+    )
+
+
+def _paired(images: Path, masks: Path, pattern: str, source: Source) -> list[LabelledFile]:
+    by_stem = {
+        path.stem.removesuffix("_npa"): path
+        for path in _entries(masks)
+        if path.stem.endswith("_npa") and path.suffix.lower() in IMAGE_SUFFIXES
+    }
+    return [
+        LabelledFile(path, by_stem[path.stem], patient_of(path, pattern), source)
+        for path in _angiograms(images)
+        if path.stem in by_stem
+    ]
+
+
+def _angiograms(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in _entries(folder)
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.stem.endswith(MASK_ENDINGS)
+    ]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise TrainingError(
+            folder, f"cannot be read ({error.strerror})", "Give a folder of images."
+        ) from error

@@ -1,0 +1,120 @@
+"""The recipe: what is optimised, and how the learning rate goes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+
+from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.training.augmentation import Augmentation
+from napari_npa.training.examples import Source
+from napari_npa.training.losses import combined_loss
+
+DEFAULT_CANVASES = {"55": 384, "uwfa": 1024}
+"""Canvas side by field of view, pixels: about 0.04 and 0.075 mm a pixel at its centre."""
+
+
+def _default_shares() -> dict[Source, float]:
+    return {"labelled": 0.4, "perfused": 0.15, "simulated": 0.45}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All that decides a training run besides its images; saved beside the weights.
+
+    Attributes
+    ----------
+    steps, steps_per_epoch
+        Optimiser steps in all, and between two checkpoints and validations.
+    batch_size
+        Views a step.
+    learning_rate, warm_up
+        Peak rate of Adam, and the share of the steps over which it rises to it;
+        from there it falls to 0 along a cosine.
+    frozen
+        Share of the steps for which the encoder is kept; only useful with `imagenet`.
+    cross_entropy_share, class_weight
+        See :func:`napari_npa.training.losses.combined_loss`.
+    averaging
+        Decay a step of the moving average of the weights, which is what is kept.
+    view, canvases
+        Side of a training view and of the whole-image canvas by field of view, pixels.
+    """
+
+    steps: int = 1200
+    steps_per_epoch: int = 50
+    batch_size: int = 3
+    learning_rate: float = 5e-4
+    warm_up: float = 0.05
+    frozen: float = 0.0
+    cross_entropy_share: float = 0.5
+    class_weight: float = 2.0
+    averaging: float = 0.99
+    view: int = 384
+    canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
+    shares: dict[Source, float] = field(default_factory=_default_shares)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    network: VGGUNetConfig = field(default_factory=VGGUNetConfig)
+    imagenet: bool = False
+    seed: int = 0
+
+    @property
+    def epochs(self) -> int:
+        """Number of checkpoints and validations of a full run."""
+        return math.ceil(self.steps / self.steps_per_epoch)
+
+
+class Recipe(lightning.LightningModule):
+    """Network, loss and optimiser, for lightning's loop."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.network = VGGUNet(config.network, imagenet=config.imagenet)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Loss of one batch of views."""
+        images, target = batch
+        self.network.freeze_encoder(self.global_step < self.config.frozen * self.config.steps)
+        loss = combined_loss(
+            self.network(images).float(),
+            target,
+            cross_entropy_share=self.config.cross_entropy_share,
+            class_weight=self.config.class_weight,
+        )
+        self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Pixel counts of one held-out image, gathered into a pooled Dice."""
+        images, target = batch
+        flagged = self.network(images).float() > 0
+        self._overlap += int((flagged & (target > 0)).sum())
+        self._marked += int(flagged.sum()) + int(target.sum())
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the counts afresh."""
+        self._overlap = self._marked = 0
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the pooled Dice of the held-out images."""
+        self.log("dice", 2 * self._overlap / max(self._marked, 1), prog_bar=True)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam with a warm-up and a cosine."""
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.config.learning_rate)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """Learning rate of a step, as part of the peak rate."""
+        rising = self.config.warm_up * self.config.steps
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        progress = (step - rising) / max(self.config.steps - rising, 1)
+        return 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

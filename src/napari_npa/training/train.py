@@ -1,0 +1,170 @@
+"""Run the recipe on files and keep the weights."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from napari_npa.contrast import input_channels
+from napari_npa.devices import choose_device, has_fast_bf16
+from napari_npa.errors import TrainingError
+from napari_npa.networks import VGGUNet
+from napari_npa.training.examples import Example, LabelledFile, load_example
+from napari_npa.training.recipe import Recipe, TrainingConfig
+from napari_npa.training.views import RandomViews, Sampling
+from napari_npa.writing import write_json
+
+Report = Callable[[str], None]
+
+CHECKPOINT = "last.ckpt"
+"""Name of the checkpoint that a run resumes from."""
+
+SETTINGS = "settings.json"
+"""Name of the file that holds the run's configuration."""
+
+
+class ViewsByEpoch(lightning.LightningDataModule):
+    """New views every epoch, numbered through, so that a resumed run draws the same ones."""
+
+    def __init__(
+        self, train: Sequence[Example], held_out: Sequence[Example], config: TrainingConfig
+    ) -> None:
+        super().__init__()
+        self.train, self.held_out, self.config = train, held_out, config
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Views of the epoch that is about to start."""
+        config = self.config
+        count = config.steps_per_epoch * config.batch_size
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        views = RandomViews(
+            self.train,
+            Sampling(config.view, config.shares),
+            config.augmentation,
+            seed=config.seed,
+            first=epoch * count,
+            count=count,
+        )
+        return DataLoader(views, batch_size=config.batch_size, num_workers=1)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Each held-out image whole, on its canvas."""
+        whole = [
+            (
+                torch.from_numpy(input_channels(example.image)),
+                torch.from_numpy(example.npa.astype(np.float32))[None],
+            )
+            for example in self.held_out
+        ]
+        return DataLoader(whole, batch_size=1)  # type: ignore[arg-type]
+
+
+class CurveFile(Callback):
+    """Appends a row an epoch to a CSV file and reports it."""
+
+    def __init__(self, path: Path, report: Report) -> None:
+        self.path, self.report = path, report
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
+        """Write loss, held-out Dice and time."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        row = {
+            "step": trainer.global_step,
+            "loss": round(values.get("loss", float("nan")), 5),
+            "dice": round(values.get("dice", float("nan")), 5),
+            "seconds": round(time.monotonic() - self.started, 1),
+        }
+        is_new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+        self.report("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+def fit(
+    train: Sequence[LabelledFile],
+    held_out: Sequence[LabelledFile],
+    config: TrainingConfig,
+    run: Path,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    report: Report = print,
+) -> VGGUNet:
+    """Train a network; checkpoints, settings and the curve go to the folder `run`.
+
+    Parameters
+    ----------
+    train, held_out
+        Files to learn from, and files of other patients on which progress is measured.
+    run
+        Folder of this run. With `resume` it goes on from the last checkpoint in it.
+    report
+        Called with a line of text now and then.
+
+    Returns
+    -------
+    network
+        With averaged weights, in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    TrainingError
+        The folder holds another run and `resume` is not set.
+    """
+    checkpoint = run / CHECKPOINT
+    if checkpoint.exists() and not resume:
+        raise TrainingError(
+            run, "already holds a training run", "Add --resume to go on with it, or move it away."
+        )
+    run.mkdir(parents=True, exist_ok=True)
+    write_json(run / SETTINGS, asdict(config))
+    lightning.seed_everything(config.seed, verbose=False)
+    report(f"reading {len(train)} images to train on and {len(held_out)} held out")
+    data = ViewsByEpoch(
+        [load_example(file, config.canvases) for file in train],
+        [load_example(file, config.canvases) for file in held_out],
+        config,
+    )
+    target = choose_device(device)
+    trainer = lightning.Trainer(
+        accelerator="gpu" if target.type == "cuda" else target.type,
+        devices=[target.index or 0] if target.type == "cuda" else 1,
+        precision="bf16-mixed" if has_fast_bf16(target) else "32-true",
+        max_steps=config.steps,
+        max_epochs=config.epochs,
+        reload_dataloaders_every_n_epochs=1,
+        callbacks=[
+            EMAWeightAveraging(decay=config.averaging),
+            ModelCheckpoint(run, save_last=True, save_top_k=0),
+            CurveFile(run / "curve.csv", report),
+        ],
+        logger=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=config.steps_per_epoch,
+    )
+    recipe = Recipe(config)
+    trainer.fit(
+        recipe,
+        datamodule=data,
+        ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+        weights_only=True,
+    )
+    return recipe.network.eval().cpu()

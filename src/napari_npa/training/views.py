@@ -1,0 +1,90 @@
+"""Random views of the examples, drawn by number: the same seed gives the same training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from napari_npa.contrast import input_channels
+from napari_npa.training.augmentation import Augmentation, random_view
+from napari_npa.training.examples import Example, Source
+
+CENTRE_JITTER = 0.08
+"""How far, as part of the canvas, a view that takes in the whole image may be off centre."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How views are drawn.
+
+    Attributes
+    ----------
+    side
+        Rows and columns of a view, pixels.
+    shares
+        Relative share of views from each source; sources without examples are left out.
+    on_npa
+        Share of the partial views that are centred on non-perfusion, where there is any.
+    """
+
+    side: int
+    shares: dict[Source, float]
+    on_npa: float = 0.5
+
+
+class RandomViews(Dataset[tuple[Tensor, Tensor]]):
+    """`count` views; view number `i` depends on the seed and on ``first + i`` only."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        sampling: Sampling,
+        augmentation: Augmentation,
+        *,
+        seed: int,
+        first: int,
+        count: int,
+    ) -> None:
+        self.by_source: dict[Source, list[Example]] = {}
+        for example in examples:
+            self.by_source.setdefault(example.source, []).append(example)
+        self.sampling = sampling
+        self.augmentation = augmentation
+        self.seed, self.first, self.count = seed, first, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """(3, side, side) channels and (1, side, side) target, both float32."""
+        rng = np.random.default_rng([self.seed, self.first + index])
+        sources = sorted(self.by_source)
+        weights = np.array([self.sampling.shares[source] for source in sources])
+        examples = self.by_source[sources[rng.choice(len(sources), p=weights / weights.sum())]]
+        example = examples[rng.integers(len(examples))]
+        image, target = random_view(
+            example.image,
+            example.npa.astype(np.float32),
+            self._centre(example, rng),
+            self.sampling.side,
+            self.augmentation,
+            rng,
+        )
+        return torch.from_numpy(input_channels(image)), torch.from_numpy(target)[None]
+
+    def _centre(self, example: Example, rng: np.random.Generator) -> tuple[float, float]:
+        canvas = len(example.npa)
+        half = self.sampling.side / 2
+        if canvas <= self.sampling.side:
+            row, column = canvas * (0.5 + CENTRE_JITTER * rng.uniform(-1, 1, 2))
+        elif rng.random() < self.sampling.on_npa and example.npa.any():
+            place = rng.choice(np.flatnonzero(example.npa))
+            row, column = np.clip(np.divmod(place, canvas), half, canvas - half)
+        else:
+            row, column = rng.uniform(half, canvas - half, 2)
+        return float(row), float(column)

@@ -1,0 +1,190 @@
+import json
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from typer.testing import CliRunner
+
+from conftest import TINY_CANVASES, draw_round_angiogram
+from napari_npa.cli import app
+from napari_npa.errors import TrainingError
+from napari_npa.networks import VGGUNetConfig
+from napari_npa.training.augmentation import Augmentation, random_view
+from napari_npa.training.examples import gather_files, patient_of, split_by_patient
+from napari_npa.training.losses import combined_loss, dice_loss
+from napari_npa.training.recipe import Recipe, TrainingConfig
+from napari_npa.training.train import fit
+from napari_npa.weights import load_model
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+
+TINY = TrainingConfig(
+    steps=4,
+    steps_per_epoch=2,
+    batch_size=2,
+    view=64,
+    canvases=TINY_CANVASES,
+    network=VGGUNetConfig(decoder=(8, 8, 8, 8)),
+)
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Folder of four labelled frames of three patients."""
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    for seed, name in enumerate(["patient01_1", "patient01_2", "patient02_1", "patient03_1"]):
+        image = draw_round_angiogram(128, seed)
+        mask = np.zeros((128, 128), np.uint8)
+        mask[40:80, 40 + seed : 90] = 1
+        image[mask == 1] //= 8
+        tifffile.imwrite(folder / f"{name}.tif", image)
+        tifffile.imwrite(folder / f"{name}_npa.tif", mask)
+    return folder
+
+
+def files_of(folder):
+    return gather_files(folder, folder, (), (), r"patient\d+")
+
+
+def test_dice_loss_by_hand():
+    logits = torch.tensor([[[[40.0, 40.0, -40.0, -40.0]]]])  # probabilities 1, 1, 0, 0
+    target = torch.tensor([[[[1.0, 0.0, 1.0, 0.0]]]])
+    # 1 - (2·1 + 1) / (2 + 2 + 1)
+    assert float(dice_loss(logits, target)) == pytest.approx(1 - 3 / 5)
+
+
+def test_loss_weighs_its_parts_and_the_non_perfused_class():
+    logits = torch.zeros(1, 1, 1, 2)  # probability 1/2, cross entropy ln 2 a pixel
+    target = torch.tensor([[[[1.0, 0.0]]]])
+    dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
+    cross_entropy = np.log(2) * (3 + 1) / 2  # the non-perfused pixel counts three times
+    for share in (0.0, 0.3, 1.0):
+        loss = combined_loss(logits, target, cross_entropy_share=share, class_weight=3)
+        assert float(loss) == pytest.approx(share * cross_entropy + (1 - share) * dice)
+
+
+def test_view_without_variation_is_the_image():
+    still = Augmentation(1, 1, 0, False, 1, (1, 1), 0)
+    image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
+    target = (image > 0.5).astype(np.float32)
+    rng = np.random.default_rng(1)
+    while True:  # horizontal flips stay: take a draw without one
+        view, mask = random_view(image, target, (31.5, 31.5), 64, still, rng)
+        if np.allclose(view, image, atol=1e-5):
+            break
+        np.testing.assert_allclose(view, image[:, ::-1], atol=1e-5)
+    np.testing.assert_array_equal(mask, target)
+
+
+def test_view_moves_image_and_mask_together():
+    image = np.zeros((96, 96), np.float32)
+    image[30:60, 20:70] = 1
+    rng = np.random.default_rng(3)
+    plain = Augmentation(gamma_ratio=1, gain_range=(1, 1), noise=0)
+    for _ in range(20):
+        view, mask = random_view(image, image, (48, 48), 96, plain, rng)
+        np.testing.assert_array_equal(mask, np.round(view))
+
+
+def test_images_of_one_patient_stay_on_one_side(labelled):
+    train, test = split_by_patient(files_of(labelled), ["patient01"])
+    assert {file.patient for file in train} == {"patient02", "patient03"}
+    assert [file.image.stem for file in test] == ["patient01_1", "patient01_2"]
+
+
+def test_patient_is_found_in_the_name_or_is_the_name(tmp_path):
+    assert patient_of(tmp_path / "patient11_11-3.jpg", r"patient\d+") == "patient11"
+    assert patient_of(tmp_path / "normal0036.jpg", r"patient\d+") == "normal0036"
+
+
+def test_holding_out_nobody_known_or_everybody_is_an_error(labelled):
+    with pytest.raises(TrainingError, match="no patient of the training set"):
+        split_by_patient(files_of(labelled), ["patient99"])
+    with pytest.raises(TrainingError, match="no image with a mask left"):
+        split_by_patient(files_of(labelled), ["patient*"])
+
+
+def test_empty_and_absent_folders_are_errors(tmp_path):
+    with pytest.raises(TrainingError, match="holds no angiogram"):
+        gather_files(None, None, [tmp_path], (), "")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        gather_files(None, None, [tmp_path / "absent"], (), "")
+
+
+def test_mask_of_another_size_is_named(labelled, tmp_path):
+    tifffile.imwrite(labelled / "patient02_1_npa.tif", np.zeros((9, 9), np.uint8))
+    with pytest.raises(TrainingError, match=r"patient02_1\.tif.*Export the mask"):
+        fit(files_of(labelled), [], TINY, tmp_path / "run", device="cpu")
+
+
+def test_learning_rate_rises_then_falls_along_a_cosine():
+    recipe = Recipe(TrainingConfig(steps=100, warm_up=0.1, network=TINY.network))
+    rates = [recipe._rate(step) for step in range(101)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10] == pytest.approx(1.0)
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[100] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_training_lowers_the_loss(labelled, tmp_path):
+    config = TrainingConfig(
+        **{**vars(TINY), "steps": 40, "steps_per_epoch": 10, "learning_rate": 2e-3}
+    )
+    fit(files_of(labelled), [], config, tmp_path / "run", device="cpu", report=lambda _: None)
+    losses = [
+        float(line.split(",")[1])
+        for line in (tmp_path / "run" / "curve.csv").read_text().splitlines()[1:]
+    ]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_path):
+    files = files_of(labelled)
+
+    def state(steps, run, **options):
+        config = TrainingConfig(**{**vars(TINY), "warm_up": 1.0, "steps": steps})
+        network = fit(
+            files, [], config, tmp_path / run, device="cpu", report=lambda _: None, **options
+        )
+        return network.state_dict()
+
+    def kill_in_second_epoch(line):
+        if line.startswith("step 4"):
+            raise InterruptedError
+
+    whole = state(4, "whole")
+    config = TrainingConfig(**{**vars(TINY), "warm_up": 1.0})
+    with pytest.raises(InterruptedError):
+        fit(files, [], config, tmp_path / "killed", device="cpu", report=kill_in_second_epoch)
+    assert (tmp_path / "killed" / "last.ckpt").exists()
+    resumed = state(4, "killed", resume=True)
+    for key, value in whole.items():
+        torch.testing.assert_close(resumed[key], value, msg=key)
+
+
+def test_a_run_is_not_overwritten_by_mistake(labelled, tmp_path):
+    files = files_of(labelled)
+    fit(files, [], TINY, tmp_path / "run", device="cpu", report=lambda _: None)
+    with pytest.raises(TrainingError, match="--resume"):
+        fit(files, [], TINY, tmp_path / "run", device="cpu", report=lambda _: None)
+
+
+def test_train_command_writes_weights_with_scores_of_unseen_patients(
+    labelled, tmp_path, monkeypatch
+):
+    from napari_npa.training import recipe
+
+    monkeypatch.setattr(recipe, "DEFAULT_CANVASES", TINY_CANVASES)
+    output = tmp_path / "mine.safetensors"
+    folder = str(labelled)
+    arguments = ["train", "--images", folder, "--masks", folder, "--held-out", "patient02"]
+    arguments += ["--steps", "1", "--batch-size", "1", "--device", "cpu", "--output", str(output)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    card = json.loads(output.with_suffix(".json").read_text())
+    assert card["sha256"] == load_model(output).sha256
+    assert card["training"]["patients"] == ["patient01", "patient03"]
+    assert [image["patient"] for image in card["held_out"]["images"]] == ["patient02"]
+    assert 0 <= card["held_out"]["summary"]["labelled"]["mean_dice"] <= 1
