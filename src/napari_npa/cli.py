@@ -1,0 +1,248 @@
+"""The command line: ``napari-npa segment | train | simulate | info``."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from napari_npa import __version__
+from napari_npa.errors import NpaError
+
+# Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Retinal non-perfusion areas and the ischemic index. Research use only.",
+)
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+FAILED, WRONG_USE = 1, 2
+
+
+def main() -> None:
+    """Entry point of the shell command."""
+    try:
+        app()
+    except NpaError as error:
+        errors.print(str(error), markup=False, highlight=False)
+        sys.exit(FAILED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"napari-npa {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def segment(
+    images: Annotated[list[Path], typer.Argument(help="Angiograms: TIFF, PNG or JPEG.")],
+    output: Annotated[Path, typer.Option(help="Folder for masks, overlays and the table.")],
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    model: Annotated[str, typer.Option(help="Embedded weights, or a weights file.")] = "whole",
+    threshold: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused."),
+    ] = None,
+    probability: Annotated[bool, typer.Option(help="Write probability maps too.")] = False,
+) -> None:
+    """Segment angiograms and write masks, overlays and a table with the ischemic index."""
+    from napari_npa.results import Row, make_folder, write_result, write_table
+    from napari_npa.segmentation import Segmenter
+
+    make_folder(output)
+    segmenter = Segmenter(device, model)
+    rows: list[Row] = []
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        for path in progress.track(images, description="Segmenting"):
+            start = time.perf_counter()
+            try:
+                result = segmenter.segment(path, threshold=threshold)
+                seconds = time.perf_counter() - start
+                written = write_result(
+                    output, path.stem, result, seconds=seconds, probability=probability
+                )
+                rows.append(written.row)
+            except NpaError as error:
+                errors.print(str(error), markup=False, highlight=False)
+                rows.append(Row(image=path.name, status="failed", message=str(error)))
+            table = write_table(output, rows)  # after each image: a kill loses none of the rows
+    _print_rows(rows)
+    console.print(f"Table: {table}", highlight=False)
+    if any(row.status != "ok" for row in rows):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option(help="Folder for images, masks and descriptions.")],
+    count: Annotated[int, typer.Option(min=1, help="How many eyes.")] = 1,
+    kind: Annotated[
+        Literal["uwfa", "55"], typer.Option(help="Ultra-widefield, or 55° camera.")
+    ] = "uwfa",
+    size: Annotated[int, typer.Option(min=128, help="Rows and columns, pixels.")] = 1024,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first eye; the next ones follow.")] = 0,
+) -> None:
+    """Simulate angiograms with exact masks of non-perfusion and gradable retina."""
+    from napari_npa.results import make_folder
+    from napari_npa.simulate import simulate_many
+
+    make_folder(output)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("Simulating", total=count)
+        written = simulate_many(
+            count,
+            kind,
+            size,
+            seed,
+            output,
+            lambda done, total: progress.update(task, completed=done),
+        )
+    console.print(f"{len(written)} simulated angiograms in {output}", highlight=False)
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Option(help="Weights to write: a .safetensors file.")],
+    images: Annotated[Path | None, typer.Option(help="Folder of labelled angiograms.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="Their masks, <stem>_npa.*.")] = None,
+    perfused: Annotated[
+        list[Path] | None, typer.Option(help="Folder of angiograms without non-perfusion.")
+    ] = None,
+    simulated: Annotated[
+        list[Path] | None, typer.Option(help="Folder written by 'napari-npa simulate'.")
+    ] = None,
+    patient_pattern: Annotated[
+        str, typer.Option(help="Regular expression that finds the patient in a file name.")
+    ] = r"patient\d+",
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1200,
+    batch_size: Annotated[int, typer.Option(min=1, help="Views a step.")] = 3,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate of Adam.")] = 5e-4,
+    cross_entropy_share: Annotated[
+        float, typer.Option(min=0, max=1, help="λ of λ·CE + (1-λ)·Dice.")
+    ] = 0.5,
+    class_weight: Annotated[float, typer.Option(min=0, help="Weight of non-perfused pixels.")] = 2,
+    imagenet: Annotated[bool, typer.Option(help="Start from ImageNet weights.")] = False,
+    frozen: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
+    ] = 0,
+    threshold: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Threshold stored with the weights.")
+    ] = 0.5,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same training.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints; beside the output if not given.")
+    ] = None,
+) -> None:
+    """Train a network on labelled, perfused and simulated angiograms, split by patient."""
+    try:
+        from napari_npa.training.command import train_and_score
+        from napari_npa.training.examples import gather_files, split_by_patient
+        from napari_npa.training.recipe import TrainingConfig
+    except ImportError as error:
+        raise NpaError(
+            "training",
+            f"needs a package that is not installed ({error.name})",
+            "Run: pip install 'napari-npa[train]'",
+        ) from error
+    if output.suffix != ".safetensors":
+        raise typer.BadParameter("must end in .safetensors", param_hint="--output")
+    if (images is None) != (masks is None):
+        raise typer.BadParameter("go together", param_hint="--images and --masks")
+    files = gather_files(images, masks, perfused or (), simulated or (), patient_pattern)
+    training, scoring = split_by_patient(files, held_out or ())
+    config = TrainingConfig(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        cross_entropy_share=cross_entropy_share,
+        class_weight=class_weight,
+        imagenet=imagenet,
+        frozen=frozen,
+        seed=seed,
+    )
+    card = train_and_score(
+        training,
+        scoring,
+        config,
+        output,
+        run or output.with_suffix(".run"),
+        threshold=threshold,
+        device=device,
+        resume=resume,
+        report=lambda line: console.print(line, highlight=False, markup=False),
+    )
+    console.print(f"Weights: {output}\nCard: {card}", highlight=False)
+
+
+@app.command()
+def info() -> None:
+    """Show versions, devices and weights: what a bug report needs."""
+    import torch
+
+    from napari_npa.devices import has_fast_bf16, present_devices
+    from napari_npa.weights import embedded_models, load_model
+
+    table = Table(show_header=False, box=None)
+    table.add_row("napari-npa", __version__)
+    table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
+    for name in (
+        "napari",
+        "torch",
+        "torchvision",
+        "numpy",
+        "scikit-image",
+        "tifffile",
+        "lightning",
+    ):
+        try:
+            table.add_row(name, version(name))
+        except PackageNotFoundError:
+            table.add_row(name, "not installed")
+    for device in present_devices():
+        fast = "bfloat16" if has_fast_bf16(torch.device(device)) else "float32"
+        table.add_row(f"device {device}", f"computes in {fast}")
+    table.add_row("processor threads", str(torch.get_num_threads()))
+    for name in embedded_models():
+        model = load_model(name)
+        table.add_row(
+            f"weights {name}", f"sha256 {model.sha256[:16]}…, threshold {model.threshold}"
+        )
+    console.print(table)
+
+
+def _print_rows(rows: list) -> None:  # type: ignore[type-arg]
+    table = Table("image", "ISI %", "NPA pixels", "retina pixels", "seconds", "status")
+    for row in rows:
+        numbers = (row.npa_pixels, row.retina_pixels, row.seconds)
+        isi = "" if row.isi is None else f"{100 * row.isi:.1f}"
+        table.add_row(row.image, isi, *("" if n is None else f"{n}" for n in numbers), row.status)
+    console.print(table)
