@@ -8,7 +8,8 @@ import pytest
 import tifffile
 
 from napari_npa.errors import RetinaError
-from napari_npa.retina import field_of_view, gradable_retina, instrument_field
+from napari_npa.field import field_of_view, instrument_field
+from napari_npa.retina import gradable_retina
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LABELLED = sorted((DATA / "ffa55" / "labelled").glob("*.jpg"))

@@ -141,7 +141,7 @@ def train(
         list[str] | None,
         typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1200,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1050,
     batch_size: Annotated[int, typer.Option(min=1, help="Views a step.")] = 3,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate of Adam.")] = 5e-4,
     cross_entropy_share: Annotated[

@@ -20,7 +20,7 @@ from napari_npa.errors import DeviceError
 from napari_npa.letterbox import Letterbox
 from napari_npa.measure import ischemic_index
 from napari_npa.networks import VGGUNet, fold_batch_norm
-from napari_npa.retina import field_of_view, gradable_retina, instrument_field
+from napari_npa.retina import Retina, find_retina
 from napari_npa.weights import Model, load_model
 
 Progress = Callable[[int, int], None]
@@ -140,15 +140,15 @@ class Segmenter:
         steps = _Steps(progress, total=3 + _stage_count(self._network))
         angiogram = as_angiogram(image)
         steps.one_more()
-        retina = gradable_retina(angiogram.pixels, name=angiogram.name)
+        retina = find_retina(angiogram.pixels, name=angiogram.name)
         steps.one_more()
-        box, channels = self._network_input(angiogram, retina)
+        box, channels = self._network_input(angiogram.pixels, retina)
         canvas, device, notes = self._run_within_memory(channels, steps)
         probability = box.invert(canvas).clamp_(0, 1).numpy()
         steps.finish()
         return Segmentation(
             probability=probability,
-            retina=retina,
+            retina=retina.gradable,
             threshold=self.model.threshold if threshold is None else threshold,
             angiogram=angiogram,
             model=self.model.name,
@@ -158,17 +158,15 @@ class Segmenter:
         )
 
     def _network_input(
-        self, angiogram: Angiogram, retina: NDArray[np.bool_]
+        self, pixels: NDArray[np.float32], retina: Retina
     ) -> tuple[Letterbox, Tensor]:
-        """Canvas of the angiogram, as (1, 3, canvas, canvas) float32."""
-        pixels = angiogram.pixels
-        view = field_of_view(instrument_field(pixels))
-        box = Letterbox((pixels.shape[0], pixels.shape[1]), self.model.canvases[view])
+        """Canvas of an angiogram, as (1, 3, canvas, canvas) float32."""
+        box = Letterbox((pixels.shape[0], pixels.shape[1]), self.model.canvases[retina.view])
         scaled = box.apply(pixels)
         if self.model.input == "rgb":
             channels = np.repeat(scaled[None], 3, axis=0)
         else:
-            channels = input_channels(normalise_contrast(scaled, box.apply_mask(retina)))
+            channels = input_channels(normalise_contrast(scaled, box.apply_mask(retina.gradable)))
         return box, torch.from_numpy(channels)[None]
 
     def _run_within_memory(

@@ -113,7 +113,7 @@ def _cells(vessels: Image, scene: Scene, step: int, rng: np.random.Generator) ->
     place = rng.integers(0, vessels.shape[0], (count, 2))
     markers[place[:, 0], place[:, 1]] = np.arange(1, count + 1)
     barrier = vessels + 0.16 * octaves(vessels.shape, max(2.0, 0.5 * cell), rng, 2)
-    found = watershed(barrier, markers)  # type: ignore[no-untyped-call]
+    found = watershed(barrier, markers)
     return np.asarray(found, np.int32)
 
 

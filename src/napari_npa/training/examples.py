@@ -17,7 +17,7 @@ from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import TrainingError
 from napari_npa.letterbox import Letterbox
 from napari_npa.masks import read_mask
-from napari_npa.retina import field_of_view, gradable_retina, instrument_field
+from napari_npa.retina import find_retina
 
 Source = Literal["labelled", "perfused", "simulated"]
 
@@ -164,9 +164,10 @@ def load_example(file: LabelledFile, canvases: dict[str, int]) -> Example:
             f"is {pixels.shape} pixels but its mask '{file.mask}' is {npa.shape}",
             "Export the mask at the image's own size.",
         )
-    box = Letterbox(pixels.shape, canvases[field_of_view(instrument_field(pixels))])
+    retina = find_retina(pixels, name=file.image.name)
+    box = Letterbox(pixels.shape, canvases[retina.view])
     scaled = box.apply(pixels)
-    stretched = normalise_contrast(scaled, box.apply_mask(gradable_retina(pixels)))
+    stretched = normalise_contrast(scaled, box.apply_mask(retina.gradable))
     return Example(
         file.image,
         file.patient,

@@ -15,8 +15,8 @@ from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
 from napari_npa.training.losses import combined_loss
 
-DEFAULT_CANVASES = {"55": 384, "uwfa": 1024}
-"""Canvas side by field of view, pixels: about 0.04 and 0.075 mm a pixel at its centre."""
+DEFAULT_CANVASES = {"55": 320, "uwfa": 1024}
+"""Canvas side by field of view, pixels: about 0.05 and 0.075 mm a pixel at its centre."""
 
 
 def _default_shares() -> dict[Source, float]:
@@ -46,8 +46,8 @@ class TrainingConfig:
         Side of a training view and of the whole-image canvas by field of view, pixels.
     """
 
-    steps: int = 1200
-    steps_per_epoch: int = 50
+    steps: int = 1050
+    steps_per_epoch: int = 75
     batch_size: int = 3
     learning_rate: float = 5e-4
     warm_up: float = 0.05
@@ -55,7 +55,7 @@ class TrainingConfig:
     cross_entropy_share: float = 0.5
     class_weight: float = 2.0
     averaging: float = 0.99
-    view: int = 384
+    view: int = 320
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
     shares: dict[Source, float] = field(default_factory=_default_shares)
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -1,0 +1,225 @@
+"""The instrument's field: what it imaged, and whether that is a camera's round frame.
+
+Gray levels are those of an 8-bit export, lengths fractions of the field's diameter.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+
+from napari_npa.errors import RetinaError
+from napari_npa.raster import Gray, Mask, enlarged, opened, reduced
+
+Field = Literal["55", "uwfa"]
+"""Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
+
+GRAY_LEVEL = 1 / 255
+"""One gray level of an 8-bit export."""
+
+WORK_SIDE = 768
+"""Longest side of the reduction, pixels: the thinnest vessels of an ultra-widefield image
+(76 µm wide; 4000 pixels of 19 µm) stay about one pixel wide."""
+
+SURROUND_DEPTH = 1.0
+"""Gray levels above the surround at which the field begins; a dim rim has 2 or more, the noise
+of a JPEG surround stays below 1 after a median (measured)."""
+
+BLACKEST_FIELD = 4.0
+"""Gray levels; an image nowhere darker than this has no black surround (measured: the dimmest
+rim of a 55° field has 4.5)."""
+
+SMALLEST_PART = 0.05
+"""Parts of a field smaller than this share of the largest are marks, not retina."""
+
+SMALLEST_FIELD = 0.01
+"""Share of the image below which nothing was imaged."""
+
+SLIVER = 0.01
+"""Share of the image's longest side: anything thinner is a montage trace or lettering."""
+
+ROUND_TOLERANCE = 0.008
+"""How far from the circle, in diameters, the rim of a round field may lie."""
+
+ROUND_ARC = 0.7
+"""Share of the circle's arc within the image that must be rim; dark retina hides some of it
+(measured: 0.99 and more on 55° frames, 0.5 on ultra-widefield)."""
+
+ROUND_EXCESS = 0.02
+"""Share of a round field that may lie outside its circle (tabs, lettering)."""
+
+ROUND_TRIALS = 300
+"""Triples of rim points tried; with half of the rim on the circle one in eight fits."""
+
+ROUND_SECTORS = 72
+"""Sectors in which the rim is looked for, 5° each."""
+
+ROUND_LEAST = 18
+"""Sectors of the circle, a quarter turn, that the image must hold."""
+
+RECTANGLE = 0.95
+"""Share of its bounding box above which a field is a rectangle (a circle fills 0.79)."""
+
+
+class Circle(NamedTuple):
+    """Centre and radius, pixels."""
+
+    row: float
+    column: float
+    radius: float
+
+
+def instrument_field(pixels: Gray, *, name: str = "image") -> Mask:
+    """Area that the instrument imaged, as against the black surround.
+
+    Dark retina at the rim of a round frame belongs to the field: a circle is fitted to the
+    rim that can be seen. An image without a black surround is all field.
+
+    Parameters
+    ----------
+    pixels : (rows, columns) float32
+        Angiogram in [0, 1].
+    name
+        What to call the image in an error.
+
+    Returns
+    -------
+    field : (rows, columns) bool
+        Without holes; more than one part only when an ultra-widefield montage has gaps.
+
+    Raises
+    ------
+    RetinaError
+        If the image is black.
+    """
+    field = imaged(reduced(pixels, WORK_SIDE), name)
+    circle = round_frame(field)
+    if circle is None:
+        return enlarged(field, pixels.shape)
+    return disk(circle, field.shape, pixels.shape)
+
+
+def field_of_view(field: Mask) -> Field:
+    """Kind of field of view, from its outline.
+
+    Parameters
+    ----------
+    field : (rows, columns) bool
+        Not empty, as :func:`instrument_field` gives it.
+
+    Returns
+    -------
+    kind
+        ``"55"`` for the round frame of a camera, whole or cut by the sides of the image, and
+        for an image that is all field, as narrower cameras export it; ``"uwfa"`` for the
+        irregular outline of an ultra-widefield image.
+    """
+    small = reduced(field.astype(np.float32), WORK_SIDE) > 0.5
+    return "55" if round_frame(small) is not None or rectangular(small) else "uwfa"
+
+
+def imaged(small: Gray, name: str) -> Mask:
+    """Field on the reduction, as far as it is brighter than the surround."""
+    calm = ndi.median_filter(small, size=3)
+    black = float(calm.min())
+    if black > BLACKEST_FIELD * GRAY_LEVEL:
+        return np.ones(small.shape, np.bool_)
+    bright = ndi.binary_fill_holes(calm > black + SURROUND_DEPTH * GRAY_LEVEL)
+    parts, _ = ndi.label(opened(bright, SLIVER * max(small.shape)))
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    if sizes.max() < SMALLEST_FIELD * small.size:
+        raise RetinaError(name, "is black", "Choose an angiogram that shows the retina.")
+    return np.asarray(ndi.binary_fill_holes((sizes >= SMALLEST_PART * sizes.max())[parts]))
+
+
+def round_frame(field: Mask) -> Circle | None:
+    """Circle of a camera's frame, if most of the rim lies on one."""
+    rim = field & ~ndi.binary_erosion(field, border_value=1)
+    rim[[0, -1]] = rim[:, [0, -1]] = False
+    points = np.argwhere(rim).astype(np.float64)
+    if len(points) < ROUND_SECTORS:
+        return None
+    circle = _fitted_circle(points, max(field.shape))
+    if circle is None:
+        return None
+    wider = circle._replace(radius=circle.radius + _tolerance(circle.radius))
+    beyond = ~disk(wider, field.shape, field.shape)
+    if np.count_nonzero(field & beyond) > ROUND_EXCESS * np.count_nonzero(field):
+        return None
+
+    seen = _sectors(circle, points[_near(circle, points)])
+    turn = np.linspace(0, 2 * np.pi, 8 * ROUND_SECTORS, endpoint=False)
+    arc = np.stack(
+        [
+            circle.row + circle.radius * np.sin(turn),
+            circle.column + circle.radius * np.cos(turn),
+        ],
+        axis=1,
+    )
+    inside = ((arc >= 1) & (arc <= np.array(field.shape) - 2)).all(axis=1)
+    visible = _sectors(circle, arc[inside])
+    if np.count_nonzero(visible) < ROUND_LEAST or seen[visible].mean() < ROUND_ARC:
+        return None
+    return circle
+
+
+def _tolerance(radius: float) -> float:
+    """How far from a circle its rim may lie, pixels; at least the grid's own coarseness."""
+    return max(ROUND_TOLERANCE * 2 * radius, 1.0)
+
+
+def _fitted_circle(points: NDArray[np.float64], largest: float) -> Circle | None:
+    """Circle that passes near the most points: the best of many triples, then least squares."""
+    rng = np.random.default_rng(0)
+    points = points[:: max(1, len(points) // 600)]
+    triples = points[rng.integers(0, len(points), (ROUND_TRIALS, 3))]
+    # The centre c of p0, p1, p2 solves 2 (pi - p0) . c = |pi|² - |p0|²; not if they are in line.
+    normals = 2 * (triples[:, 1:] - triples[:, :1])
+    proper = np.abs(np.linalg.det(normals)) > 1e-3 * np.ptp(points) ** 2
+    triples, normals = triples[proper], normals[proper]
+    squares = (triples**2).sum(axis=2)
+    centres = np.linalg.solve(normals, (squares[:, 1:] - squares[:, :1])[..., None])[..., 0]
+    radii = np.hypot(*(triples[:, 0] - centres).T)
+    circles = [c for c in map(Circle, *centres.T, radii) if c.radius <= largest]
+    if not circles:
+        return None
+    circle = max(circles, key=lambda c: np.count_nonzero(_near(c, points)))
+    for _ in range(3):
+        near = points[_near(circle, points)]
+        system = np.column_stack([2 * near, np.ones(len(near))])
+        row, column, rest = np.linalg.lstsq(system, (near**2).sum(axis=1))[0]
+        circle = Circle(row, column, float(np.sqrt(rest + row**2 + column**2)))
+    return circle
+
+
+def _near(circle: Circle, points: NDArray[np.float64]) -> Mask:
+    """Which points lie on a circle's line."""
+    distances = np.hypot(points[:, 0] - circle.row, points[:, 1] - circle.column)
+    return np.asarray(np.abs(distances - circle.radius) <= _tolerance(circle.radius))
+
+
+def _sectors(circle: Circle, points: NDArray[np.float64]) -> Mask:
+    """Which sectors of a circle hold a point."""
+    turn = np.arctan2(points[:, 0] - circle.row, points[:, 1] - circle.column) / (2 * np.pi)
+    held = np.zeros(ROUND_SECTORS, np.bool_)
+    held[(turn * ROUND_SECTORS).astype(np.intp) % ROUND_SECTORS] = True
+    return held
+
+
+def disk(circle: Circle, small: tuple[int, int], shape: tuple[int, int]) -> Mask:
+    """Circle of a reduction as a mask of the whole image."""
+    scales = (shape[0] / small[0], shape[1] / small[1])
+    rows = ((np.arange(shape[0]) + 0.5) / scales[0] - 0.5 - circle.row).astype(np.float32)
+    columns = ((np.arange(shape[1]) + 0.5) / scales[1] - 0.5 - circle.column).astype(np.float32)
+    return np.asarray(columns**2 <= (circle.radius**2 - rows**2)[:, None])
+
+
+def rectangular(field: Mask) -> bool:
+    """Whether a field fills its bounding box, as that of a narrow camera does."""
+    rows, columns = (np.flatnonzero(field.any(axis=axis)) for axis in (1, 0))
+    box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+    return bool(np.count_nonzero(field) >= RECTANGLE * box)

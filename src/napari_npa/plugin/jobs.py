@@ -1,0 +1,178 @@
+"""Work off the GUI thread that reports progress and can be cancelled."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from superqt.utils import create_worker
+
+from napari_npa.errors import Cancelled
+from napari_npa.plugin.opening import layer_of
+from napari_npa.plugin.shown_image import ShownImage, file_stem
+
+if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
+    from napari.types import LayerData
+
+    from napari_npa.plugin.result_layers import Snapshot
+    from napari_npa.segmentation import Progress, Segmentation, Segmenter
+
+
+class Job(QObject):
+    """A function run in a worker; the signals arrive in the GUI thread.
+
+    Parameters
+    ----------
+    work
+        Takes a progress callback, called with (done, total), that raises
+        :class:`Cancelled` once the user has cancelled.
+    """
+
+    progressed = Signal(int, int)
+    returned = Signal(object)
+    failed = Signal(object)
+    cancelled = Signal()
+    ended = Signal()
+
+    def __init__(self, work: Callable[[Progress], Any]) -> None:
+        super().__init__()
+        self._work = work
+        self._cancel = threading.Event()
+
+    def start(self) -> None:
+        """Hand the work to napari's thread pool."""
+        # Not a generator: superqt swallows every RuntimeError of those, torch's included.
+        ends: dict[str, Any] = {"returned": self._finish, "errored": self._fail}
+        create_worker(self._run, _connect=ends)
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next step."""
+        self._cancel.set()
+
+    def abandon(self) -> None:
+        """Cancel, and tell nobody: whoever wanted the result is gone."""
+        self.cancel()
+        with suppress(RuntimeError):  # Qt, closing down, has deleted the signals already
+            self.blockSignals(True)
+
+    def _run(self) -> Any:  # noqa: ANN401 - whatever the work returns
+        result = self._work(self._report)
+        self._stop_if_cancelled()
+        return result
+
+    def _report(self, done: int, total: int) -> None:
+        self._stop_if_cancelled()
+        self.progressed.emit(done, total)
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
+
+    def _finish(self, result: object) -> None:
+        self.returned.emit(result)
+        self.ended.emit()
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, Cancelled):
+            self.cancelled.emit()
+        else:
+            self.failed.emit(error)
+        self.ended.emit()
+
+
+class KeptSegmenter:
+    """The segmenter of the last run: made again only for another model or device."""
+
+    def __init__(self) -> None:
+        self._made_for: tuple[str, str | Path] | None = None
+        self._segmenter: Segmenter | None = None
+
+    def get(self, device: str, model: str | Path) -> Segmenter:
+        """Segmenter for a device and a model; loads the weights if need be."""
+        from napari_npa.segmentation import Segmenter
+
+        if self._segmenter is None or self._made_for != (device, model):
+            self._segmenter = Segmenter(device, model)
+            self._made_for = (device, model)
+        return self._segmenter
+
+
+def segment_shown(
+    shown: ShownImage,
+    segmenter_of: Callable[[], Segmenter],
+    previous: Segmentation | None,
+    progress: Progress,
+) -> tuple[Segmentation, float]:
+    """Segment what an image layer shows; runs in a worker.
+
+    Parameters
+    ----------
+    shown
+        The image.
+    segmenter_of
+        Called here, because loading weights takes time.
+    previous
+        Result shown so far: its threshold is kept if the model is the same.
+    progress
+        Called with (done, total).
+
+    Returns
+    -------
+    segmentation, seconds
+        The result, and how long reading and segmenting took.
+    """
+    segmenter = segmenter_of()
+    started = perf_counter()
+    is_same_model = previous is not None and previous.model_sha256 == segmenter.model.sha256
+    segmentation = segmenter.segment(
+        shown.angiogram(),
+        threshold=previous.threshold if previous is not None and is_same_model else None,
+        progress=progress,
+    )
+    return segmentation, perf_counter() - started
+
+
+def save(folder: Path, snapshot: Snapshot, progress: Progress) -> tuple[Path, ...]:
+    """Write a result as it was when the user pressed Save; runs in a worker.
+
+    Raises
+    ------
+    SaveError
+        The system refused.
+    """
+    from napari_npa.results import write_result
+
+    segmentation = snapshot.segmentation
+    written = write_result(
+        folder,
+        file_stem(segmentation.angiogram),
+        segmentation,
+        npa=snapshot.npa,
+        retina=snapshot.retina,
+        seconds=snapshot.seconds,
+    )
+    return written.files
+
+
+def open_file(path: Path, progress: Progress) -> LayerData:
+    """Read an angiogram for the viewer; runs in a worker.
+
+    Raises
+    ------
+    AngiogramError
+        Not an angiogram.
+    """
+    return layer_of(path, path.stem)
+
+
+def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
+    """Names of the embedded models, and of the devices of this machine; imports torch."""
+    from napari_npa.devices import present_devices
+    from napari_npa.weights import embedded_models
+
+    return embedded_models(), ["auto", *present_devices()]

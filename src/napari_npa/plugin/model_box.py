@@ -1,0 +1,61 @@
+"""Choice of the weights: those of the package, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QFileDialog
+
+CHOOSE_FILE = "Choose file…"
+WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
+
+FIRST_MODEL = "whole"
+"""Embedded weights chosen to begin with."""
+
+
+class ModelBox(QComboBox):
+    """List of models, ending in an entry that asks for a file."""
+
+    chosen = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setToolTip("Weights of the network: those of the package, or a file of your own.")
+        self.addItem(CHOOSE_FILE)
+        self.setCurrentIndex(-1)
+        self._last = -1
+        self.activated.connect(self._activated)
+
+    @property
+    def choice(self) -> str | Path | None:
+        """Name of embedded weights, or a file."""
+        data: str | Path | None = self.currentData()
+        return data
+
+    def offer(self, names: list[str]) -> None:
+        """List embedded models; the first choice is made if the user made none yet."""
+        for at, name in enumerate(names):
+            self.insertItem(at, name, name)
+        if self.choice is None:
+            self._choose(self.findText(FIRST_MODEL))
+
+    def choose_file(self, path: Path) -> None:
+        """List a weights file and choose it."""
+        self.insertItem(self.count() - 1, path.name, path)
+        self._choose(self.count() - 2)
+
+    def _choose(self, at: int) -> None:
+        self.setCurrentIndex(at)
+        self._last = at
+        self.chosen.emit()
+
+    def _activated(self, at: int) -> None:
+        if self.itemData(at) is not None:
+            self._choose(at)
+            return
+        path, _ = QFileDialog.getOpenFileName(self, "Choose weights", "", WEIGHTS_FILES)
+        if path:
+            self.choose_file(Path(path))
+        else:
+            self.setCurrentIndex(self._last)

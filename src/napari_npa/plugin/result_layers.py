@@ -1,0 +1,283 @@
+"""The two layers of a result, and the automatic result they began as.
+
+The layers hold what the user sees and edits; :class:`ImageResult` adds what cannot be
+seen: the probabilities, and which threshold the non-perfusion layer stands at.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_npa.plugin.shown_image import ShownImage
+
+if TYPE_CHECKING:
+    from napari.components import LayerList, ViewerModel
+
+    from napari_npa.segmentation import Segmentation
+
+NPA_COLOUR = "#ff3b30"
+RETINA_COLOUR = "#30d158"
+
+SIDE_PER_CONTOUR_PIXEL = 700
+"""Image side, pixels, for each pixel of outline: a thinner one is broken on screen."""
+
+CONTOUR_PIXELS = (2, 4)
+"""Least and most; napari takes a second to draw 4 on 16 million pixels, and 5 for 8."""
+
+SIDE_PER_BRUSH_PIXEL = 100
+"""Image side for each pixel of the brush: a first size that can be seen."""
+
+VERSIONS_KEPT = 100
+"""As many as napari keeps steps to undo."""
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A result at one moment, for a worker to write while the user paints on.
+
+    Attributes
+    ----------
+    segmentation
+        Automatic result, at the current threshold.
+    npa, retina : (rows, columns) bool
+        As corrected by hand.
+    seconds
+        How long the automatic result took.
+    """
+
+    segmentation: Segmentation
+    npa: NDArray[np.bool_]
+    retina: NDArray[np.bool_]
+    seconds: float
+
+
+class ImageResult:
+    """Result of one image: its layers and the automatic result behind them.
+
+    Parameters
+    ----------
+    shown
+        The image the result is of.
+    npa, retina
+        Layers of 0 and 1; the user edits them.
+    segmentation
+        Automatic result, at the threshold the layer was made with.
+    seconds
+        How long it took.
+    """
+
+    undone = Signal()
+    """An undo or redo has led to another automatic result or threshold."""
+
+    def __init__(
+        self,
+        shown: ShownImage,
+        npa: Labels,
+        retina: Labels,
+        segmentation: Segmentation,
+        seconds: float,
+    ) -> None:
+        self.shown = shown
+        self.npa = npa
+        self.retina = retina
+        self.seconds = seconds
+        # One for each undoable change, as in the layer's own history.
+        self._versions = [segmentation]
+        self._at = 0
+        self._drag: ExitStack | None = None
+        self._before_drag = 0
+        npa.events.set_data.connect(self._follow_undo)
+
+    @property
+    def segmentation(self) -> Segmentation:
+        """Automatic result that the non-perfusion layer began as."""
+        return self._versions[self._at]
+
+    def masks(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Non-perfusion and retina as they are now, edits included."""
+        return np.asarray(self.npa.data) != 0, np.asarray(self.retina.data) != 0
+
+    def snapshot(self) -> Snapshot:
+        """Copy what a worker shall write."""
+        return Snapshot(self.segmentation, *self.masks(), self.seconds)
+
+    def hand_made_pixels(self) -> int:
+        """How many pixels of the non-perfusion layer differ from the automatic result."""
+        return int(np.count_nonzero(self.masks()[0] != self.segmentation.npa))
+
+    def run_again(self, segmentation: Segmentation, seconds: float) -> None:
+        """Put a new automatic result into the layers; undoable in each."""
+        self._add_version(segmentation)
+        self.seconds = seconds
+        _write(self.npa, segmentation.npa)
+        _write(self.retina, segmentation.retina)
+
+    def move_threshold(self, threshold: float) -> int:
+        """Give the pixels between the old and the new threshold their new label.
+
+        All others stay as they are, so strokes elsewhere are kept.
+
+        Returns
+        -------
+        hand_made
+            Pixels between the thresholds that the user had changed already; from now
+            on they follow the threshold.
+        """
+        moved = self.segmentation.at_threshold(threshold)
+        before, after = self.segmentation.npa, moved.npa
+        changed = np.nonzero(before != after)
+        hand_made = np.count_nonzero((self.npa.data[changed] != 0) == after[changed])
+        self._add_version(moved)
+        self.npa.data_setitem(changed, after[changed].astype(np.uint8))
+        return int(hand_made)
+
+    def begin_drag(self) -> None:
+        """Gather the following moves of the threshold into one step to undo."""
+        self.end_drag()
+        self._drag = ExitStack()
+        self._drag.enter_context(self.npa.block_history())
+        self._before_drag = self._at
+
+    def end_drag(self) -> None:
+        """Close the step that :meth:`begin_drag` opened."""
+        if self._drag is None:
+            return
+        self._drag.close()
+        self._drag = None
+        current = self.segmentation
+        del self._versions[self._before_drag + 1 :]
+        self._at = self._before_drag
+        self._add_version(current)
+
+    def _add_version(self, segmentation: Segmentation) -> None:
+        """Stand at a new version; equal masks are one version, being no step to undo."""
+        if np.array_equal(segmentation.npa, self.segmentation.npa):
+            self._versions[self._at] = segmentation
+            return
+        self._versions = [*self._versions[: self._at + 1], segmentation][-VERSIONS_KEPT:]
+        self._at = len(self._versions) - 1
+
+    def _follow_undo(self) -> None:
+        """After an undo or redo, find the version the layer has gone back, or on, to."""
+        was_at = self._at
+        while neighbours := [at for at in (self._at - 1, self._at + 1) if self._is_shown(at)]:
+            self._at = neighbours[0]
+        if self._at != was_at:
+            self.undone.emit()
+
+    def _is_shown(self, at: int) -> bool:
+        """Whether the layer looks more like that version than like the current one."""
+        if self._drag is not None or not 0 <= at < len(self._versions):
+            return False
+        other = self._versions[at].npa
+        differing = other != self.segmentation.npa
+        agreeing = np.count_nonzero((self.npa.data[differing] != 0) == other[differing])
+        return bool(agreeing > np.count_nonzero(differing) / 2)
+
+
+class Results:
+    """Results of the images of one viewer."""
+
+    def __init__(self, layers: LayerList) -> None:
+        self._by_image: dict[Image, ImageResult] = {}
+        layers.events.removed.connect(self._forget)
+
+    def of(self, image: Image | None, viewer: ViewerModel) -> ImageResult | None:
+        """Find the result of an image, if its layers are there and the image is still the same."""
+        result = self._by_image.get(image) if image is not None else None
+        if result is None or not result.shown.is_current(viewer):
+            return None
+        return result if {result.npa, result.retina} <= set(viewer.layers) else None
+
+    def show(
+        self, shown: ShownImage, segmentation: Segmentation, seconds: float, viewer: ViewerModel
+    ) -> ImageResult:
+        """Show a result: in the image's layers if it has some, else in new ones."""
+        result = self.of(shown.image, viewer)
+        if result is not None:
+            result.run_again(segmentation, seconds)
+            return result
+        retina = _retina_layer(shown, segmentation, viewer)
+        npa = _npa_layer(shown, segmentation, viewer)
+        viewer.add_layer(retina)
+        viewer.add_layer(npa)
+        viewer.layers.selection.active = npa
+        result = ImageResult(shown, npa, retina, segmentation, seconds)
+        self._by_image[shown.image] = result
+        return result
+
+    def _forget(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
+        self._by_image.pop(event.value, None)
+
+
+_RESULTS: WeakKeyDictionary[ViewerModel, Results] = WeakKeyDictionary()
+
+
+def results_of(viewer: ViewerModel) -> Results:
+    """Results of a viewer: one object, whichever panels are open."""
+    if viewer not in _RESULTS:
+        _RESULTS[viewer] = Results(viewer.layers)
+    return _RESULTS[viewer]
+
+
+def _write(layer: Labels, mask: NDArray[np.bool_]) -> None:
+    """Make a layer equal to a mask; undoable."""
+    changed = np.nonzero((np.asarray(layer.data) != 0) != mask)
+    layer.data_setitem(changed, mask[changed].astype(np.uint8))
+
+
+def _npa_layer(shown: ShownImage, segmentation: Segmentation, viewer: ViewerModel) -> Labels:
+    layer = Labels(
+        segmentation.npa.astype(np.uint8),
+        name=_layer_name("NPA", shown.image, viewer),
+        colormap=_one_colour(NPA_COLOUR),
+        opacity=0.4,
+        **_placement(shown.image),
+    )
+    layer.brush_size = max(3, max(segmentation.npa.shape) // SIDE_PER_BRUSH_PIXEL)
+    return layer
+
+
+def _retina_layer(shown: ShownImage, segmentation: Segmentation, viewer: ViewerModel) -> Labels:
+    layer = Labels(
+        segmentation.retina.astype(np.uint8),
+        name=_layer_name("Retina", shown.image, viewer),
+        colormap=_one_colour(RETINA_COLOUR),
+        opacity=0.9,
+        **_placement(shown.image),
+    )
+    thickness = round(max(segmentation.retina.shape) / SIDE_PER_CONTOUR_PIXEL)
+    layer.contour = int(np.clip(thickness, *CONTOUR_PIXELS))
+    return layer
+
+
+def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
+    """Name a layer after its kind, and after its image where there are several."""
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    return kind if len(images) == 1 else f"{kind} {image.name}"
+
+
+def _placement(image: Image) -> dict[str, Any]:
+    """Where an image lies in the world, for a layer of its last two axes."""
+    return {
+        "scale": image.scale[-2:],
+        "translate": image.translate[-2:],
+        "rotate": np.asarray(image.rotate)[-2:, -2:],
+        "shear": np.asarray(image.shear)[-1:],
+        "affine": image.affine.affine_matrix[-3:, -3:],
+        "units": image.units[-2:],
+        "axis_labels": image.axis_labels[-2:],
+    }
+
+
+def _one_colour(colour: str) -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict={None: colour, 0: "transparent", 1: colour})

@@ -1,0 +1,330 @@
+"""Panel that segments an angiogram and shows its ischemic index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import create_widget
+from napari.layers import Image, Layer
+from napari.types import LayerData
+from napari.viewer import Viewer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+from superqt.utils import QSignalThrottler, signals_blocked
+
+from napari_npa.plugin.jobs import (
+    Job,
+    KeptSegmenter,
+    models_and_devices,
+    open_file,
+    save,
+    segment_shown,
+)
+from napari_npa.plugin.live_index import LiveIndex
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.model_box import ModelBox
+from napari_npa.plugin.opening import FILES
+from napari_npa.plugin.result_layers import ImageResult, results_of
+from napari_npa.plugin.shown_image import ShownImage
+
+if TYPE_CHECKING:
+    from napari_npa.segmentation import Segmentation
+
+NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
+
+THRESHOLDS = (0.05, 0.95)
+THRESHOLD_STEP = 0.01
+
+THRESHOLD_MS = 60
+"""Least time between two moves of the mask while the slider is dragged."""
+
+
+class SegmentPanel(QWidget):
+    """Choose an angiogram, run, adjust the threshold, correct by hand, save.
+
+    Parameters
+    ----------
+    napari_viewer
+        Where the images are and the results go.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.results = results_of(self.viewer)
+        self.segmenter = KeptSegmenter()
+        self.jobs: set[Job] = set()
+        self.run_job: Job | None = None
+        self.image: Image | None = None
+        self.result: ImageResult | None = None
+        self._build()
+        self._lay_out()
+        self._connect()
+        self._refresh()
+        self._start(Job(models_and_devices), self._offer)
+
+    def _build(self) -> None:
+        self.images: Any = create_widget(annotation="napari.layers.Image")
+        self.images.tooltip = "Image layer to segment: one gray fluorescein angiogram."
+        self.open = QPushButton("Open…")
+        self.open.setToolTip(
+            "Open an angiogram by its content: TIFF, PNG or JPEG, whatever its name ends in."
+        )
+        self.models = ModelBox()
+        self.devices = QComboBox()
+        self.devices.addItem("auto")
+        self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+        self.run = QPushButton("Run")
+        self.run.setToolTip("Find the gradable retina and the non-perfused areas in it.")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop the run at its next step; nothing is changed.")
+        self.progress = QProgressBar()
+        self.progress.setToolTip("Steps of the run.")
+        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.threshold.setRange(*THRESHOLDS)
+        self.threshold.setSingleStep(THRESHOLD_STEP)  # type: ignore[arg-type]  # stub of int slider
+        self.threshold.setDecimals(2)
+        self.threshold.setToolTip(
+            "Probability from which a pixel counts as non-perfused; lower finds more.\n"
+            "Only pixels between the old and the new threshold change: strokes elsewhere stay."
+        )
+        self.index = LiveIndex()
+        self.save = QPushButton("Save…")
+        self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
+        self.status = QLabel("Looking for models and devices…")
+        self.status.setWordWrap(True)
+        self.status.setToolTip("What happened last, or what to do next.")
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run, 2)
+        buttons.addWidget(self.cancel, 1)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        choice = QHBoxLayout()
+        choice.addWidget(self.images.native)
+        choice.addWidget(self.open)
+        form.addRow("Angiogram", choice)
+        form.addRow("Model", self.models)
+        form.addRow("Device", self.devices)
+        form.addRow(buttons)
+        form.addRow(self.progress)
+        form.addRow("Threshold", self.threshold)
+        for box in (self.images.native, self.models):  # long names shall not widen the dock
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.index)
+        layout.addWidget(self.save)
+        layout.addWidget(self.status)
+        layout.addStretch()
+
+    def _connect(self) -> None:
+        self.images.changed.connect(self._choose_image)
+        self.open.clicked.connect(self.ask_and_open)
+        self.models.chosen.connect(self._enable)
+        self.run.clicked.connect(self.start_run)
+        self.cancel.clicked.connect(self.cancel_run)
+        self.save.clicked.connect(self.ask_and_save)
+        self._moves = QSignalThrottler(parent=self)
+        self._moves.setTimeout(THRESHOLD_MS)
+        self._moves.triggered.connect(self._move_threshold)
+        self.threshold.valueChanged.connect(self._moves.throttle)
+        self.threshold.sliderPressed.connect(self._begin_drag)
+        self.threshold.sliderReleased.connect(self._end_drag)
+        self.viewer.layers.events.inserted.connect(self._layer_inserted)
+        self.viewer.layers.events.removed.connect(self._refresh)
+        self.destroyed.connect(partial(_abandon, self.jobs))
+
+    # Choices
+
+    def ask_and_open(self) -> None:
+        """Ask for an angiogram and read it in a worker."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open an angiogram", "", FILES)
+        if path:
+            self.status.setText(f"Reading '{Path(path).name}'…")
+            self._start(Job(partial(open_file, Path(path))), self._show_opened)
+
+    def _show_opened(self, layer: LayerData) -> None:
+        self.viewer.add_layer(Layer.create(*layer))
+        self.status.setText("")
+
+    def reset_choices(self, event: object = None) -> None:
+        """List the image layers again; napari calls this when layers come, go or are renamed."""
+        self.images.reset_choices()
+
+    def _offer(self, found: tuple[list[str], list[str]]) -> None:
+        models, devices = found
+        self.models.offer(models)
+        self.devices.clear()
+        self.devices.addItems(devices)
+        self.status.setText("" if self.image is not None else NO_IMAGE)
+        self._enable()
+
+    def _layer_inserted(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
+        """Choose the image that was just opened: the eyes are on it."""
+        if isinstance(event.value, Image):
+            self.reset_choices()
+            self.images.value = event.value
+
+    def _choose_image(self) -> None:
+        if self.image is not None:
+            self.image.events.data.disconnect(self._refresh)
+        self.image = self.images.value
+        if self.image is not None:
+            self.image.events.data.connect(self._refresh)
+        if not self.jobs:
+            self.status.setText("" if self.image is not None else NO_IMAGE)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Show the result of the chosen image, if there is one, and enable what works."""
+        result = self.results.of(self.image, self.viewer)
+        if result is not self.result:
+            if self.result is not None:
+                self.result.undone.disconnect(self._show_threshold)
+            if result is not None:
+                result.undone.connect(self._show_threshold)
+            self.result = result
+        self.index.follow(result)
+        self._show_threshold()
+        self._enable()
+
+    def _enable(self) -> None:
+        running = self.run_job is not None
+        ready = self.image is not None and self.models.choice is not None
+        self.run.setEnabled(ready and not running)
+        self.models.setEnabled(not running)
+        self.devices.setEnabled(not running and self.devices.count() > 1)
+        self.cancel.setEnabled(running)
+        self.progress.setEnabled(running)
+        self.threshold.setEnabled(self.result is not None and not running)
+        self.save.setEnabled(self.result is not None and not running)
+
+    # Run
+
+    def start_run(self) -> None:
+        """Segment the chosen image in a worker."""
+        if self.image is None or self.models.choice is None:
+            return
+        shown = ShownImage.of(self.image, self.viewer)
+        load = partial(self.segmenter.get, self.devices.currentText(), self.models.choice)
+        previous = self.result.segmentation if self.result is not None else None
+        self.run_job = Job(partial(segment_shown, shown, load, previous))
+        self.run_job.progressed.connect(self._show_progress)
+        self.run_job.cancelled.connect(partial(self._end_run, "Cancelled; nothing was changed."))
+        self.progress.setRange(0, 0)
+        self.status.setText(f"Segmenting '{self.image.name}'…")
+        self._start(self.run_job, partial(self._show_run, shown))
+        self._enable()
+
+    def cancel_run(self) -> None:
+        """Ask the run to stop."""
+        if self.run_job is not None:
+            self.run_job.cancel()
+            self.cancel.setEnabled(False)
+            self.status.setText("Cancelling…")
+
+    def _show_progress(self, done: int, total: int) -> None:
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+
+    def _show_run(self, shown: ShownImage, found: tuple[Segmentation, float]) -> None:
+        if not shown.is_current(self.viewer):
+            self._end_run(
+                f"'{shown.image.name}' was removed or changed during the run: result dropped."
+            )
+            return
+        earlier = self.results.of(shown.image, self.viewer)
+        hand_made = earlier.hand_made_pixels() if earlier is not None else 0
+        segmentation, seconds = found
+        self.results.show(shown, segmentation, seconds, self.viewer)
+        lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
+        if hand_made:
+            lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
+        self._end_run("\n".join(lines))
+
+    def _end_run(self, message: str) -> None:
+        self.run_job = None
+        self.progress.setRange(0, 1)
+        self.progress.reset()
+        self.status.setText(message)
+        self._refresh()
+
+    # Threshold
+
+    def _begin_drag(self) -> None:
+        if self.result is not None:
+            self.result.begin_drag()
+
+    def _end_drag(self) -> None:
+        self._moves.flush()
+        if self.result is not None:
+            self.result.end_drag()
+
+    def _move_threshold(self) -> None:
+        if self.result is None or self.threshold.value() == self.result.segmentation.threshold:
+            return
+        hand_made = self.result.move_threshold(self.threshold.value())
+        self.status.setText(
+            f"{hand_made:,} pixels corrected by hand now follow the threshold." if hand_made else ""
+        )
+
+    def _show_threshold(self) -> None:
+        if self.result is not None:
+            with signals_blocked(self.threshold):
+                self.threshold.setValue(self.result.segmentation.threshold)
+
+    # Save
+
+    def ask_and_save(self) -> None:
+        """Ask for a folder and write the result there, in a worker."""
+        if self.result is None:
+            return
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the result")
+        if folder:
+            self.status.setText("Saving…")
+            job = Job(partial(save, Path(folder), self.result.snapshot()))
+            self._start(job, self._show_saved)
+
+    def _show_saved(self, files: tuple[Path, ...]) -> None:
+        names = ", ".join(file.name for file in files)
+        self.status.setText(f"Saved in {files[0].parent}: {names}")
+
+    # Jobs
+
+    def _start(self, job: Job, then: Callable[[Any], None]) -> None:
+        self.jobs.add(job)
+        job.ended.connect(partial(self.jobs.discard, job))
+        job.returned.connect(then)
+        job.failed.connect(partial(self._fail, job))
+        job.start()
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        line = tell(error)
+        if job is self.run_job:
+            self._end_run(line)
+        self.status.setText(line)
+
+
+def _abandon(jobs: set[Job]) -> None:
+    """Stop what still runs for a panel that is gone."""
+    for job in jobs:
+        job.abandon()

@@ -1,0 +1,95 @@
+"""What an image layer shows, as an angiogram."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_npa.angiogram import Angiogram, angiogram_from_array, read_angiogram
+from napari_npa.errors import AngiogramError
+from napari_npa.plugin.opening import PATH
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+
+def full_resolution(image: Image) -> Any:  # noqa: ANN401 - numpy, dask, zarr, …
+    """Pixels of an image layer; of a pyramid, its first level."""
+    return image.data[0] if image.multiscale else image.data
+
+
+@dataclass(frozen=True, eq=False)
+class ShownImage:
+    """What an image layer showed when a job was started.
+
+    Attributes
+    ----------
+    image
+        The layer.
+    pixels
+        Its array then, not yet read if it is lazy.
+    frame
+        Index of the frame on screen, in the leading axes of a stack; else empty.
+    """
+
+    image: Image
+    pixels: Any
+    frame: tuple[int, ...]
+
+    @classmethod
+    def of(cls, image: Image, viewer: ViewerModel) -> ShownImage:
+        """Take what the layer shows now."""
+        point = image.world_to_data(viewer.dims.point)[: image.ndim - 2]
+        pixels = full_resolution(image)
+        frame = tuple(
+            int(np.clip(round(at), 0, size - 1))
+            for at, size in zip(point, pixels.shape, strict=False)
+        )
+        return cls(image, pixels, frame)
+
+    def is_current(self, viewer: ViewerModel) -> bool:
+        """Whether the layer is still there and has the same data."""
+        return self.image in viewer.layers and full_resolution(self.image) is self.pixels
+
+    def angiogram(self) -> Angiogram:
+        """Read it; slow, for a worker.
+
+        Returns
+        -------
+        angiogram
+            That of the layer's file if its pixels are those on screen, so that the
+            result names the file and its hash; otherwise one of the array.
+
+        Raises
+        ------
+        AngiogramError
+            What is shown is not an angiogram.
+        """
+        shown = angiogram_from_array(np.asarray(self.pixels[self.frame]), self.image.name)
+        if self.frame:
+            at, frames = self._frame_number()
+            shown = replace(shown, notes=(*shown.notes, f"frame {at} of {frames}"))
+        path = self.image.metadata.get(PATH, self.image.source.path)
+        if path is None:
+            return shown
+        try:
+            stored = read_angiogram(path)
+        except AngiogramError:  # opened by a reader that knows more kinds of file
+            return shown
+        return stored if np.array_equal(stored.pixels, shown.pixels) else shown
+
+    def _frame_number(self) -> tuple[int, int]:
+        """Give the number of the frame, from 1, and how many there are."""
+        leading = self.pixels.shape[: len(self.frame)]
+        return int(np.ravel_multi_index(self.frame, leading)) + 1, int(np.prod(leading))
+
+
+def file_stem(angiogram: Angiogram) -> str:
+    """Name the files of a result after the image's file, else after its layer."""
+    if angiogram.path is not None:
+        return Path(angiogram.path).stem
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name).strip(". ")

@@ -1,0 +1,101 @@
+"""Masks and gray images: other resolutions, growing, shrinking, choosing parts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage as ndi
+from scipy.sparse import coo_array, csr_array
+
+Mask = NDArray[np.bool_]
+Gray = NDArray[np.float32]
+
+
+EIGHT_NEIGHBOURS = np.ones((3, 3), np.bool_)
+
+BLOCK_ROWS = 768
+"""Rows enlarged at a time, to bound the memory."""
+
+
+def dilated(mask: Mask, radius: float) -> Mask:
+    """Mask grown by a radius in pixels; what lies outside the image counts as outside."""
+    if not mask.any():
+        return mask
+    return np.asarray(ndi.distance_transform_edt(~mask) <= radius)
+
+
+def eroded(mask: Mask, radius: float) -> Mask:
+    """Mask shrunk by a radius in pixels; the sides of the image do not eat into it."""
+    return ~dilated(~mask, radius)
+
+
+def opened(mask: Mask, radius: float) -> Mask:
+    """Mask without parts thinner than twice a radius in pixels."""
+    return dilated(eroded(mask, radius), radius)
+
+
+def largest_part(mask: Mask) -> Mask:
+    """Largest part of a mask."""
+    parts, _ = ndi.label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.asarray((parts == sizes.argmax()) & mask)
+
+
+def long_parts(mask: Mask, length: float) -> Mask:
+    """Parts whose bounding box is at least ``length`` pixels across."""
+    parts, _ = ndi.label(mask, structure=EIGHT_NEIGHBOURS)
+    boxes = ndi.find_objects(parts)
+    sizes = [np.hypot(*(side.stop - side.start for side in box)) for box in boxes]
+    return np.asarray(np.array([0.0, *sizes])[parts] >= length)
+
+
+def reduced(pixels: Gray, side: int) -> Gray:
+    """Area average with the given longest side; a smaller image is returned as it is."""
+    longest = max(pixels.shape)
+    if longest <= side:
+        return pixels
+    rows, columns = (max(1, round(n * side / longest)) for n in pixels.shape)
+    across = _averaging(columns, pixels.shape[1])
+    down = _averaging(rows, pixels.shape[0])
+    return np.ascontiguousarray((across @ (down @ pixels).T).T)
+
+
+def _averaging(small: int, large: int) -> csr_array:
+    """Matrix that averages ``large`` samples into ``small`` by overlap."""
+    edges = np.arange(small + 1) * (large / small)
+    cuts = np.union1d(edges, np.arange(large + 1))
+    middles = (cuts[:-1] + cuts[1:]) / 2
+    widths = np.diff(cuts).astype(np.float32) * np.float32(small / large)
+    to = np.minimum((middles * small / large).astype(np.intp), small - 1)
+    return coo_array((widths, (to, middles.astype(np.intp))), shape=(small, large)).tocsr()
+
+
+def enlarged(mask: Mask, shape: tuple[int, int]) -> Mask:
+    """Mask of a reduction on the grid of the whole image, its outline linear between pixels."""
+    if mask.shape == shape:
+        return mask
+    enlarged = np.empty(shape, np.bool_)
+    columns = _interpolating(shape[1], mask.shape[1])
+    wide = (columns @ mask.T.astype(np.float32)).T
+    rows = _interpolating(shape[0], mask.shape[0])
+    for start in range(0, shape[0], BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        enlarged[part] = rows[part] @ wide > 0.5
+    return enlarged
+
+
+def _interpolating(large: int, small: int) -> csr_array:
+    """Matrix that interpolates ``small`` samples linearly to ``large``."""
+    places = np.clip((np.arange(large) + 0.5) * (small / large) - 0.5, 0, small - 1)
+    below = np.minimum(places.astype(np.intp), max(small - 2, 0))
+    above = np.minimum(below + 1, small - 1)
+    share = (places - below).astype(np.float32)
+    to = np.arange(large)
+    return coo_array(
+        (
+            np.concatenate([1 - share, share]),
+            (np.concatenate([to, to]), np.concatenate([below, above])),
+        ),
+        shape=(large, small),
+    ).tocsr()

@@ -1,0 +1,53 @@
+"""Shared by the panel tests: a shown viewer with the panel docked."""
+
+import os
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+# A widget left behind by a test is an error.
+os.environ["NAPARI_STRICT_QT"] = "raise"
+
+PANEL = "Segment non-perfusion"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, request):
+    """napari, on screen in the tests marked so."""
+    torch.set_num_threads(1)
+    return make_napari_viewer(show="shown" in request.fixturenames)
+
+
+@pytest.fixture
+def shown():
+    """Ask for a viewer on screen: slower, and what a user has."""
+
+
+@pytest.fixture
+def panel(viewer, qtbot, tiny_model):
+    """The panel, its lists filled, the tiny model chosen."""
+    _, panel = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    panel.models.choose_file(tiny_model)
+    yield panel
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+
+
+@pytest.fixture
+def image(viewer, panel, round_angiogram):
+    """A scaled and rotated angiogram in the viewer, chosen in the panel."""
+    return viewer.add_image(
+        round_angiogram, name="eye", scale=(0.5, 0.5), translate=(3, 4), rotate=30, units="mm"
+    )
+
+
+@pytest.fixture
+def samples(tmp_path, monkeypatch, round_angiogram):
+    """A folder of sample angiograms with masks beside them."""
+    for seed in (1, 2):
+        tifffile.imwrite(tmp_path / f"sim_{seed}.tif", np.roll(round_angiogram, seed, axis=0))
+        tifffile.imwrite(tmp_path / f"sim_{seed}_npa.tif", np.zeros_like(round_angiogram))
+    monkeypatch.setattr("napari_npa.plugin.samples.FOLDERS", (tmp_path,))
+    return tmp_path

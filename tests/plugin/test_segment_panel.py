@@ -1,0 +1,319 @@
+"""What a user does in the panel, with the mouse, in a napari on screen."""
+
+import logging
+import threading
+
+import dask.array
+import numpy as np
+import pytest
+import tifffile
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+from vispy.util import keys
+
+from napari_npa.networks import VGGUNet
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def run(qtbot, panel):
+    click(qtbot, panel.run)
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+
+
+def shown_index(panel) -> str:
+    panel.index.recount()
+    return panel.index.index.text()
+
+
+def paint(layer, row, column, label=1):
+    """One stroke of the brush, in data coordinates."""
+    layer.selected_label = label
+    layer.brush_size = 20
+    layer.mode = "paint"
+    with layer.block_history():
+        layer.paint((row, column), label)
+
+
+def press_key(viewer, key, *modifiers):
+    """Press a key with the canvas in focus."""
+    scene = viewer.window._qt_viewer.canvas._scene_canvas
+    scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
+
+
+def notifications() -> list[str]:
+    return [n.message for n in notification_manager.records]
+
+
+@pytest.fixture(autouse=True)
+def no_notifications_yet():
+    notification_manager.records.clear()
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """A network that waits: `entered` tells it has begun, setting `go` lets it go on."""
+
+    class Held:
+        entered, go = threading.Event(), threading.Event()
+
+    forward = VGGUNet.forward
+
+    def waiting(self, images):
+        Held.entered.set()
+        assert Held.go.wait(20)
+        return forward(self, images)
+
+    monkeypatch.setattr(VGGUNet, "forward", waiting)
+    yield Held
+    Held.go.set()
+
+
+def test_a_sample_is_segmented_with_the_mouse(shown, viewer, panel, samples, qtbot):
+    viewer.open_sample("napari-npa", "simulated_1")
+    steps = []
+    click(qtbot, panel.run)
+    panel.run_job.progressed.connect(lambda done, total: steps.append((done, total)))
+    assert not panel.run.isEnabled()
+    assert panel.cancel.isEnabled()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    assert [layer.name for layer in viewer.layers] == ["Simulated angiogram 1", "Retina", "NPA"]
+    assert len(steps) > 3
+    assert steps[-1][0] == steps[-1][1]
+    assert "Done in" in panel.status.text()
+    assert panel.index.index.text() != "Ischemic index –"
+
+
+def test_result_layers_lie_on_the_image(viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    for name in ("NPA", "Retina"):
+        layer = viewer.layers[name]
+        assert layer.data.shape == image.data.shape
+        assert layer.data.dtype == np.uint8
+        assert not layer.multiscale
+        assert layer.units == image.units
+        for corner in ((0, 0), (159, 0), (10, 70)):
+            np.testing.assert_allclose(layer.data_to_world(corner), image.data_to_world(corner))
+
+
+def test_the_index_follows_strokes_undo_and_redo(shown, viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    npa = viewer.layers["NPA"]
+    panel.result.move_threshold(0.95)
+    before = shown_index(panel)
+    paint(npa, 80, 80)
+    qtbot.waitUntil(lambda: panel.index.index.text() != before, timeout=2000)
+    painted = panel.index.index.text()
+    press_key(viewer, "Z", keys.CONTROL)
+    qtbot.waitUntil(lambda: panel.index.index.text() == before, timeout=2000)
+    press_key(viewer, "Z", keys.CONTROL, keys.SHIFT)
+    qtbot.waitUntil(lambda: panel.index.index.text() == painted, timeout=2000)
+
+
+def test_the_index_is_what_the_layers_hold(viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    npa, retina = viewer.layers["NPA"], viewer.layers["Retina"]
+    npa.data_setitem(np.nonzero(np.ones_like(npa.data)), 0)
+    retina.data_setitem(np.nonzero(np.ones_like(npa.data)), 0)
+    retina.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 40), 1)
+    npa.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 10), 1)
+    assert shown_index(panel) == "Ischemic index 25.0 %"
+    assert "1,600 px of 6,400 px" in panel.index.counts.text()
+    retina.data_setitem(np.nonzero(retina.data), 0)
+    assert shown_index(panel) == "Ischemic index –"
+    assert "no gradable retina" in panel.index.counts.text()
+
+
+def test_the_slider_moves_the_mask_and_keeps_strokes_elsewhere(viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    npa, probability = viewer.layers["NPA"], panel.result.segmentation.probability
+    retina = panel.result.segmentation.retina
+    paint(npa, 2, 2)  # a corner outside the retina, where no threshold reaches
+    levels = np.quantile(probability[retina], [0.3, 0.6])
+    for threshold in np.clip(np.round(levels, 2), 0.05, 0.95):
+        panel.threshold.setValue(threshold)
+        panel._moves.flush()
+        expected = (probability >= np.float32(panel.threshold.value())) & retina
+        np.testing.assert_array_equal((npa.data != 0)[30:130, 30:130], expected[30:130, 30:130])
+    assert npa.data[2, 2] == 1
+
+
+def test_a_drag_is_one_step_to_undo_and_takes_the_slider_back(viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    npa = viewer.layers["NPA"]
+    before, threshold = npa.data.copy(), panel.threshold.value()
+    panel.threshold.sliderPressed.emit()
+    for value in (0.4, 0.2, 0.06):
+        panel.threshold.setValue(value)
+        panel._moves.flush()
+    panel.threshold.sliderReleased.emit()
+    assert (npa.data != before).any()
+    npa.undo()
+    np.testing.assert_array_equal(npa.data, before)
+    assert panel.threshold.value() == pytest.approx(threshold)
+    npa.redo()
+    assert panel.threshold.value() == pytest.approx(0.06)
+
+
+def test_a_second_run_goes_into_the_same_layers_and_can_be_undone(viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    npa = viewer.layers["NPA"]
+    choice = panel.devices.currentText(), panel.models.choice
+    segmenter = panel.segmenter.get(*choice)
+    paint(npa, 80, 80, label=0 if npa.data[80, 80] else 1)
+    corrected = npa.data.copy()
+    run(qtbot, panel)
+    assert panel.segmenter.get(*choice) is segmenter
+    assert len(viewer.layers) == 3
+    np.testing.assert_array_equal(npa.data != 0, panel.result.segmentation.npa)
+    assert "Ctrl+Z" in panel.status.text()
+    npa.undo()
+    np.testing.assert_array_equal(npa.data, corrected)
+
+
+def test_cancel_ends_the_run_and_changes_nothing(viewer, panel, image, qtbot, held):
+    click(qtbot, panel.run)
+    qtbot.waitUntil(held.entered.is_set, timeout=20_000)
+    click(qtbot, panel.cancel)
+    held.go.set()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    assert "Cancelled" in panel.status.text()
+    assert list(viewer.layers) == [image]
+    assert panel.run.isEnabled()
+    assert notifications() == []
+
+
+def test_a_result_is_dropped_when_its_image_was_removed(viewer, panel, image, qtbot, held):
+    click(qtbot, panel.run)
+    qtbot.waitUntil(held.entered.is_set, timeout=20_000)
+    viewer.layers.remove(image)
+    held.go.set()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    assert list(viewer.layers) == []
+    assert "dropped" in panel.status.text()
+
+
+def test_a_result_is_dropped_when_its_image_has_changed(viewer, panel, image, qtbot, held):
+    click(qtbot, panel.run)
+    qtbot.waitUntil(held.entered.is_set, timeout=20_000)
+    image.data = image.data[::-1].copy()
+    held.go.set()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    assert list(viewer.layers) == [image]
+    assert "dropped" in panel.status.text()
+
+
+def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, image, qtbot, held):
+    click(qtbot, panel.run)
+    qtbot.waitUntil(held.entered.is_set, timeout=20_000)
+    job = panel.run_job
+    viewer.window.remove_dock_widget(panel)
+    panel.deleteLater()
+    qtbot.wait(50)
+    held.go.set()
+    qtbot.wait(200)
+    assert job.signalsBlocked()
+    viewer.add_image(image.data)
+    viewer.layers.clear()
+    panel.jobs.clear()
+
+
+def test_what_cannot_be_segmented_gives_one_line_and_no_layers(viewer, panel, qtbot, tmp_path):
+    colours = np.zeros((160, 160, 3), np.uint8)
+    colours[40:120, 40:120, 0] = 200
+    viewer.add_image(colours, name="fundus", rgb=True)
+    run(qtbot, panel)
+    assert len(viewer.layers) == 1
+    assert "'fundus' is a colour photograph" in panel.status.text()
+    assert notifications() == [panel.status.text()]
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    panel.models.choose_file(tmp_path / "bad.safetensors")
+    run(qtbot, panel)
+    assert "'bad.safetensors' does not hold a network" in panel.status.text()
+    assert len(viewer.layers) == 1
+
+
+def test_a_runtime_error_in_the_network_is_told_and_logged(
+    viewer, panel, image, qtbot, monkeypatch, caplog
+):
+    def broken(self, images):
+        raise RuntimeError("sizes do not match")
+
+    monkeypatch.setattr(VGGUNet, "forward", broken)
+    with caplog.at_level(logging.ERROR):
+        run(qtbot, panel)
+    assert "Unexpected error (RuntimeError: sizes do not match)" in panel.status.text()
+    assert notifications() == [panel.status.text()]
+    assert "sizes do not match" in caplog.text
+    assert panel.run.isEnabled()
+
+
+def test_save_writes_the_corrected_masks(viewer, panel, image, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    run(qtbot, panel)
+    paint(viewer.layers["NPA"], 80, 80, label=1)
+    click(qtbot, panel.save)
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    written = tifffile.imread(tmp_path / "eye_npa.tif")
+    np.testing.assert_array_equal(written != 0, viewer.layers["NPA"].data != 0)
+    assert "eye_npa.tif" in panel.status.text()
+    assert str(tmp_path) in panel.status.text()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(viewer, panel, image, qtbot, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/proc/nowhere")
+    run(qtbot, panel)
+    click(qtbot, panel.save)
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    assert "'nowhere' cannot be made" in panel.status.text()
+    assert notifications() == [panel.status.text()]
+
+
+def test_controls_work_only_when_they_can(viewer, panel, qtbot, round_angiogram):
+    later = (panel.cancel, panel.threshold, panel.save)
+    choices = (panel.images.native, panel.models, panel.devices, panel.run)
+    for control in (*later, *choices, panel.progress, panel.index.index, panel.status):
+        assert control.toolTip()
+    assert not panel.run.isEnabled()
+    assert not any(control.isEnabled() for control in later)
+    viewer.add_image(round_angiogram)
+    assert panel.run.isEnabled()
+    run(qtbot, panel)
+    assert panel.threshold.isEnabled()
+    assert panel.save.isEnabled()
+    viewer.layers.remove("NPA")
+    assert not panel.threshold.isEnabled()
+    assert not panel.save.isEnabled()
+
+
+def test_each_image_has_its_own_result(viewer, panel, image, qtbot):
+    run(qtbot, panel)
+    other = viewer.add_image(image.data[:, ::-1].copy(), name="other eye")
+    assert panel.images.value is other
+    assert shown_index(panel) == "Ischemic index –"
+    run(qtbot, panel)
+    assert [layer.name for layer in viewer.layers][-2:] == ["Retina other eye", "NPA other eye"]
+    panel.images.value = image
+    assert panel.result.npa.name == "NPA"
+    image.name = "left eye"
+    assert panel.images.native.currentText() == "left eye"
+
+
+def test_any_kind_of_image_layer_is_segmented(viewer, panel, qtbot, round_angiogram):
+    gray = round_angiogram
+    kinds = {
+        "rgb": {"data": np.stack([gray] * 3, axis=-1), "rgb": True},
+        "multiscale": {"data": [gray, gray[::2, ::2]], "multiscale": True},
+        "dask": {"data": dask.array.from_array(gray)},
+        "stack": {"data": np.stack([np.zeros_like(gray), gray])},
+    }
+    for name, settings in kinds.items():
+        viewer.add_image(name=name, **settings)
+        if name == "stack":
+            viewer.dims.set_current_step(0, 1)
+        run(qtbot, panel)
+        assert panel.result.npa.data.shape == gray.shape, panel.status.text()
+    assert "frame 2 of 2" in panel.status.text()
