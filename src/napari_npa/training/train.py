@@ -151,7 +151,7 @@ def fit(
         reload_dataloaders_every_n_epochs=1,
         callbacks=[
             EMAWeightAveraging(decay=config.averaging),
-            ModelCheckpoint(run, save_last=True, save_top_k=0),
+            ModelCheckpoint(run, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
             CurveFile(run / "curve.csv", report),
         ],
         logger=False,
