@@ -7,24 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import create_widget
 from napari.layers import Image, Layer
 from napari.types import LayerData
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
 )
-from superqt import QLabeledDoubleSlider
 from superqt.utils import QSignalThrottler, signals_blocked
 
 from napari_npa.plugin.jobs import (
@@ -35,11 +23,10 @@ from napari_npa.plugin.jobs import (
     save,
     segment_shown,
 )
-from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.messages import tell
-from napari_npa.plugin.model_box import ModelBox
 from napari_npa.plugin.opening import FILES
 from napari_npa.plugin.result_layers import ImageResult, results_of
+from napari_npa.plugin.segment_controls import SegmentControls
 from napari_npa.plugin.shown_image import ShownImage
 
 if TYPE_CHECKING:
@@ -47,14 +34,11 @@ if TYPE_CHECKING:
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
 
-THRESHOLDS = (0.05, 0.95)
-THRESHOLD_STEP = 0.01
-
 THRESHOLD_MS = 60
 """Least time between two moves of the mask while the slider is dragged."""
 
 
-class SegmentPanel(QWidget):
+class SegmentPanel(SegmentControls):
     """Choose an angiogram, run, adjust the threshold, correct by hand, save.
 
     Parameters
@@ -73,68 +57,9 @@ class SegmentPanel(QWidget):
         self.run_job: Job | None = None
         self.image: Image | None = None
         self.result: ImageResult | None = None
-        self._build()
-        self._lay_out()
         self._connect()
         self._refresh()
         self._start(Job(models_and_devices), self._offer)
-
-    def _build(self) -> None:
-        self.images: Any = create_widget(annotation="napari.layers.Image")
-        self.images.tooltip = "Image layer to segment: one gray fluorescein angiogram."
-        self.open = QPushButton("Open…")
-        self.open.setToolTip(
-            "Open an angiogram by its content: TIFF, PNG or JPEG, whatever its name ends in."
-        )
-        self.models = ModelBox()
-        self.devices = QComboBox()
-        self.devices.addItem("auto")
-        self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
-        self.run = QPushButton("Run")
-        self.run.setToolTip("Find the gradable retina and the non-perfused areas in it.")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop the run at its next step; nothing is changed.")
-        self.progress = QProgressBar()
-        self.progress.setToolTip("Steps of the run.")
-        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.threshold.setRange(*THRESHOLDS)
-        self.threshold.setSingleStep(THRESHOLD_STEP)  # type: ignore[arg-type]  # stub of int slider
-        self.threshold.setDecimals(2)
-        self.threshold.setToolTip(
-            "Probability from which a pixel counts as non-perfused; lower finds more.\n"
-            "Only pixels between the old and the new threshold change: strokes elsewhere stay."
-        )
-        self.index = LiveIndex()
-        self.save = QPushButton("Save…")
-        self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
-        self.status = QLabel("Looking for models and devices…")
-        self.status.setWordWrap(True)
-        self.status.setToolTip("What happened last, or what to do next.")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-
-    def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run, 2)
-        buttons.addWidget(self.cancel, 1)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        choice = QHBoxLayout()
-        choice.addWidget(self.images.native)
-        choice.addWidget(self.open)
-        form.addRow("Angiogram", choice)
-        form.addRow("Model", self.models)
-        form.addRow("Device", self.devices)
-        form.addRow(buttons)
-        form.addRow(self.progress)
-        form.addRow("Threshold", self.threshold)
-        for box in (self.images.native, self.models):  # long names shall not widen the dock
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.index)
-        layout.addWidget(self.save)
-        layout.addWidget(self.status)
-        layout.addStretch()
 
     def _connect(self) -> None:
         self.images.changed.connect(self._choose_image)

@@ -45,15 +45,15 @@ class ViewsByEpoch(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Views of the epoch that is about to start."""
         config = self.config
-        count = config.steps_per_epoch * config.batch_size
-        epoch = self.trainer.current_epoch if self.trainer else 0
+        done = (self.trainer.current_epoch if self.trainer else 0) * config.steps_per_epoch
+        steps = min(config.steps_per_epoch, config.steps - done)
         views = RandomViews(
             self.train,
             Sampling(config.view, config.shares),
             config.augmentation,
             seed=config.seed,
-            first=epoch * count,
-            count=count,
+            first=done * config.batch_size,
+            count=steps * config.batch_size,
         )
         return DataLoader(views, batch_size=config.batch_size, num_workers=1)
 
@@ -146,8 +146,7 @@ def fit(
         accelerator="gpu" if target.type == "cuda" else target.type,
         devices=[target.index or 0] if target.type == "cuda" else 1,
         precision="bf16-mixed" if has_fast_bf16(target) else "32-true",
-        max_steps=config.steps,
-        max_epochs=config.epochs,
+        max_epochs=config.epochs,  # not max_steps: with that, lightning resumes an epoch late
         reload_dataloaders_every_n_epochs=1,
         callbacks=[
             EMAWeightAveraging(decay=config.averaging),
