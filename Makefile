@@ -56,7 +56,9 @@ weights: $(READY) simulate  ## Train the embedded weights (about an hour on two 
 	    --held-out patient17 --held-out patient20 \
 	    --held-out normal0018 --held-out normal0036 \
 	    --held-out none_np0024 --held-out none_np0030 \
-	    --held-out 'sim_100[0-4]' --held-out 'sim_500[0-4]'
+	    --held-out 'sim_100[0-4]' --held-out 'sim_500[0-4]' \
+	    --attribution "BSD-3-Clause. Real images: 10.5281/zenodo.11212583 (Apache-2.0)."
+	$(PY) docs/make_model_card.py
 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

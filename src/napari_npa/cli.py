@@ -155,6 +155,9 @@ def train(
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Threshold stored with the weights.")
     ] = 0.5,
+    attribution: Annotated[
+        str, typer.Option(help="Licence of the weights and source of the images, for the card.")
+    ] = "",
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same training.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
@@ -196,6 +199,7 @@ def train(
         output,
         run or output.with_suffix(".run"),
         threshold=threshold,
+        attribution=attribution,
         device=device,
         resume=resume,
         report=lambda line: console.print(line, highlight=False, markup=False),

@@ -74,15 +74,16 @@ class SegmentControls(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         choice = QHBoxLayout()
-        choice.addWidget(self.images.native)
-        choice.addWidget(self.open)
+        choice.addWidget(self.images.native, 3)
+        choice.addWidget(self.open, 1)
         form.addRow("Angiogram", choice)
         form.addRow("Model", self.models)
         form.addRow("Device", self.devices)
         form.addRow(buttons)
         form.addRow(self.progress)
         form.addRow("Threshold", self.threshold)
-        for box in (self.images.native, self.models):  # long names shall not widen the dock
+        # Long names shall not widen the dock, nor the button take room from them.
+        for box in (self.images.native, self.models, self.open):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.addLayout(form)

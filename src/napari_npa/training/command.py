@@ -23,6 +23,11 @@ from napari_npa.training.train import Report, fit
 from napari_npa.weights import save_model
 from napari_npa.writing import write_json
 
+LIMITS = (
+    "Research use only; every result must be checked by a person. Scores are of the few held-out "
+    "images listed here and say little about other cameras, diseases or populations."
+)
+
 
 def train_and_score(
     train: Sequence[LabelledFile],
@@ -32,6 +37,7 @@ def train_and_score(
     run: Path,
     *,
     threshold: float = 0.5,
+    attribution: str = "",
     device: str = "auto",
     resume: bool = False,
     report: Report = print,
@@ -68,6 +74,8 @@ def train_and_score(
         },
         "threshold": threshold,
         "held_out": scores,
+        "limits": LIMITS,
+        "licence": attribution or "not stated",
     }
     path = output.with_suffix(".json")
     write_json(path, card)

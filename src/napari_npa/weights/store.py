@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
@@ -115,7 +115,7 @@ def save_model(path: Path, network: VGGUNet, *, canvases: dict[str, int], thresh
         for key, value in network.state_dict().items()
     }
     with atomic(path) as temporary:
-        save_file(tensors, temporary, metadata={HEADER: json.dumps(header)})
+        temporary.write_bytes(save(tensors, metadata={HEADER: json.dumps(header)}))
     return file_sha256(path)
 
 

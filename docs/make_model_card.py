@@ -1,0 +1,78 @@
+"""Write docs/models/whole.md from the card beside the embedded weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parent
+CARD = DOCS.parent / "src" / "napari_npa" / "weights" / "whole.json"
+
+
+def main() -> None:
+    """Read the card, write the page."""
+    card = json.loads(CARD.read_text("utf-8"))
+    page = DOCS / "models" / "whole.md"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(markdown(card), "utf-8")
+    print(f"wrote {page}")
+
+
+def markdown(card: dict[str, Any]) -> str:
+    """The card as a page."""
+    training, held_out = card["training"], card["held_out"]
+    settings = training["settings"]
+    lines = [
+        f"# Model card: `{card['name']}`",
+        "",
+        f"Written by `docs/make_model_card.py` from `{CARD.name}`. **{card['limits']}**",
+        "",
+        f"- Architecture: {card['architecture']}; decoder "
+        f"{'-'.join(map(str, settings['network']['decoder']))}, first convolution with stride "
+        f"{settings['network']['input_stride']}; {card['parameters'] / 1e6:.1f} million parameters, "
+        "stored in half precision.",
+        f"- Canvas, pixels, by field of view: {pairs(settings['canvases'])}.",
+        f"- Threshold: {card['threshold']}.",
+        f"- Trained on: {pairs(training['images'])} images; labelled ones of "
+        f"{', '.join(training['patients'])}.",
+        f"- Trained for: {settings['steps']} steps of {settings['batch_size']} views, "
+        f"{training['seconds'] / 60:.0f} minutes on {training['device']}, from random weights; "
+        "the command is `make weights`.",
+        f"- Licence and data: {card['licence']}",
+        f"- SHA-256: `{card['sha256']}`",
+        f"- Made: {card['created']} with {card['software']}.",
+        "",
+        "## Scores on images (patients) it never saw",
+        "",
+        "Of the command line's masks at the images' own size. *Flagged*: share of the gradable "
+        "retina called non-perfused.",
+        "",
+        "| images | how many | mean Dice | pooled Dice | mean flagged |",
+        "|---|---|---|---|---|",
+    ]
+    for source, values in held_out["summary"].items():
+        lines.append(
+            f"| {source} | {values['images']} | {number(values['mean_dice'])} | "
+            f"{number(values['pooled_dice'])} | {values['mean_flagged']:.2%} |"
+        )
+    lines += ["", "| image | kind | Dice | flagged |", "|---|---|---|---|"]
+    lines += [
+        f"| {i['image']} | {i['source']} | {number(i['dice'])} | {i['flagged']:.2%} |"
+        for i in held_out["images"]
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def pairs(values: dict[str, Any]) -> str:
+    """Keys and values in one line."""
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def number(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()
