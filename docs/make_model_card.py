@@ -30,7 +30,8 @@ def markdown(card: dict[str, Any]) -> str:
         "",
         f"- Architecture: {card['architecture']}; decoder "
         f"{'-'.join(map(str, settings['network']['decoder']))}, first convolution with stride "
-        f"{settings['network']['input_stride']}; {card['parameters'] / 1e6:.1f} million parameters, "
+        f"{settings['network']['input_stride']}; "
+        f"{card['parameters'] / 1e6:.1f} million parameters, "
         "stored in half precision.",
         f"- Canvas, pixels, by field of view: {pairs(settings['canvases'])}.",
         f"- Threshold: {card['threshold']}.",

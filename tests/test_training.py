@@ -119,6 +119,11 @@ def test_mask_of_another_size_is_named(labelled, tmp_path):
         fit(files_of(labelled), [], TINY, tmp_path / "run", device="cpu")
 
 
+def test_canvas_that_does_not_fit_the_network_is_refused():
+    with pytest.raises(TrainingError, match="multiple of 32"):
+        TrainingConfig(view=64, canvases={"55": 64, "uwfa": 100})
+
+
 def test_learning_rate_rises_then_falls_along_a_cosine():
     recipe = Recipe(TrainingConfig(steps=100, warm_up=0.1, network=TINY.network))
     rates = [recipe._rate(step) for step in range(101)]
@@ -171,16 +176,24 @@ def test_a_run_is_not_overwritten_by_mistake(labelled, tmp_path):
         fit(files, [], TINY, tmp_path / "run", device="cpu", report=lambda _: None)
 
 
-def test_train_command_writes_weights_with_scores_of_unseen_patients(
-    labelled, tmp_path, monkeypatch
-):
-    from napari_npa.training import recipe
-
-    monkeypatch.setattr(recipe, "DEFAULT_CANVASES", TINY_CANVASES)
+def test_train_command_writes_weights_with_scores_of_unseen_patients(labelled, tmp_path):
     output = tmp_path / "mine.safetensors"
     folder = str(labelled)
     arguments = ["train", "--images", folder, "--masks", folder, "--held-out", "patient02"]
-    arguments += ["--steps", "1", "--batch-size", "1", "--device", "cpu", "--output", str(output)]
+    arguments += [
+        "--canvas-55",
+        "64",
+        "--canvas-uwfa",
+        "64",
+        "--steps",
+        "1",
+        "--batch-size",
+        "1",
+        "--device",
+        "cpu",
+        "--output",
+        str(output),
+    ]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     card = json.loads(output.with_suffix(".json").read_text())

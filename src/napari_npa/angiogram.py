@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import imagecodecs
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from PIL.JpegImagePlugin import JpegImageFile
 
+from napari_npa.decoding import (
+    HEAD_BYTES,
+    Stored,
+    check_size,
+    decoded,
+    refuse_mask,
+)
 from napari_npa.errors import AngiogramError
-
-MIN_SIDE_PIXELS = 64
-"""Smallest number of rows and of columns: below it there is no retina to look at."""
-
-MAX_PIXELS = 20_000 * 20_000
-"""Largest image: five times each way what ultra-widefield cameras export."""
 
 COLOUR_TOLERANCE = 8
 """Difference between channels, in 8-bit gray levels, that JPEG compression of a gray image
@@ -41,20 +38,6 @@ _LUMA_TENTHS = (3, 6, 1)
 
 _SAMPLES_AT_ONCE = 2**22  # bounds the temporary arrays to some tens of megabytes
 
-# YCbCr is what JPEG inside TIFF is stored as; it arrives as RGB.
-_GRAY_OR_RGB = (
-    tifffile.PHOTOMETRIC.MINISWHITE,
-    tifffile.PHOTOMETRIC.MINISBLACK,
-    tifffile.PHOTOMETRIC.RGB,
-    tifffile.PHOTOMETRIC.PALETTE,
-    tifffile.PHOTOMETRIC.YCBCR,
-)
-
-_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-_JPEG_MAGIC = b"\xff\xd8\xff"
-_DICOM_MAGIC, _DICOM_MAGIC_AT = b"DICM", 128
-
 # How the stored image is turned upright, by the orientation that TIFF and EXIF share:
 # swap rows with columns first, then reverse the rows, then the columns.
 _TURNS = {
@@ -66,26 +49,6 @@ _TURNS = {
     7: (True, True, True),
     8: (True, True, False),
 }
-_ORIENTATION_TAG = 274
-
-# What tifffile, imagecodecs and Pillow raise on damaged files: they have no common base, and
-# a damaged header surfaces as whatever the first wrong number causes.
-_DECODER_ERRORS = (
-    OSError,
-    ValueError,  # tifffile.TiffFileError too
-    RuntimeError,  # every imagecodecs error
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    EOFError,
-    SyntaxError,  # Pillow's "not a JPEG file"
-    struct.error,
-)
-
-_EXPORT_AGAIN = "Export or copy it again, as gray TIFF or PNG."
-_EXPORT_GRAY = "Export the angiogram as 8- or 16-bit gray."
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,21 +75,6 @@ class Angiogram:
     sha256: str
     notes: tuple[str, ...]
     path: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class _Stored:
-    """What a file or an array holds, before its samples become gray levels from 0 to 1.
-
-    Frames come first in `samples`, channels (at most 4) last. `full_scale` is None where the
-    sample type says it.
-    """
-
-    samples: NDArray[Any]
-    full_scale: float | None = None
-    zero_is_white: bool = False
-    orientation: int = 1
-    notes: tuple[str, ...] = ()
 
 
 def read_angiogram(path: str | Path) -> Angiogram:
@@ -157,13 +105,13 @@ def read_angiogram(path: str | Path) -> Angiogram:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            head = file.read(_DICOM_MAGIC_AT + len(_DICOM_MAGIC))
+            head = file.read(HEAD_BYTES)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unopened(path, error) from error
     try:
-        pixels, notes = _gray_levels(path, _decoded(path, head))
+        pixels, notes = _gray_levels(path, decoded(path, head))
     except MemoryError as error:
         raise AngiogramError(
             path, "does not fit in memory", "Close other programs, or export it smaller."
@@ -194,7 +142,7 @@ def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:
         As for `read_angiogram`, where it applies to an array.
     """
     array = np.asarray(array)
-    pixels, notes = _gray_levels(name, _Stored(array))
+    pixels, notes = _gray_levels(name, Stored(array))
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
     for rows in _row_blocks(array):
         digest.update(np.ascontiguousarray(array[rows]).data)
@@ -240,110 +188,12 @@ def _unopened(path: Path, error: OSError) -> AngiogramError:
     return AngiogramError(path, f"cannot be opened: {reason}", "Check the disk and the name.")
 
 
-def _decoded(path: Path, head: bytes) -> _Stored:
-    decode = _decoder(path, head)
-    try:
-        return decode(path)
-    except _DECODER_ERRORS as error:
-        raise AngiogramError(
-            path, "is damaged, incomplete or of an unusual kind", _EXPORT_AGAIN
-        ) from error
-
-
-def _decoder(path: Path, head: bytes) -> Callable[[Path], _Stored]:
-    """Choose the function that decodes a file beginning with `head`."""
-    if head.startswith(_TIFF_MAGIC):
-        return _decode_tiff
-    if head.startswith(_PNG_MAGIC):
-        return _decode_png
-    if head.startswith(_JPEG_MAGIC):
-        return _decode_jpeg
-    if not head:
-        raise AngiogramError(path, "is empty", _EXPORT_AGAIN)
-    if head[_DICOM_MAGIC_AT:] == _DICOM_MAGIC:
-        raise AngiogramError(
-            path,
-            "is a DICOM file, which is not read yet",
-            "Export the image as TIFF or PNG from the viewer of the camera.",
-        )
-    raise AngiogramError(
-        path,
-        "is not an image of a known kind, whatever its name says",
-        "TIFF, PNG and JPEG are read.",
-    )
-
-
-def _decode_tiff(path: Path) -> _Stored:
-    with tifffile.TiffFile(path) as file:
-        page = file.pages.first
-        _check_size(path, page.imagelength, page.imagewidth)
-        if page.bitspersample == 1:
-            _refuse_mask(path)
-        if page.photometric not in _GRAY_OR_RGB:
-            kind = getattr(page.photometric, "name", page.photometric)
-            raise AngiogramError(path, f"stores its pixels as {kind}, not as gray", _EXPORT_GRAY)
-        if page.imagedepth > 1:
-            raise AngiogramError(path, f"is a volume of {page.imagedepth} planes", _EXPORT_AGAIN)
-        # libtiff reads a JPEG-compressed page as far as it goes, and calls that a success.
-        ends = [at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
-        if max(ends) > path.stat().st_size or 0 in page.databytecounts:
-            raise AngiogramError(
-                path, "is incomplete: part of its pixels is missing", _EXPORT_AGAIN
-            )
-        # Not page.asarray: damaged LZW data can crash its decoder (imagecodecs 2026.3.6) and
-        # the whole program with it; libtiff refuses them.
-        samples = imagecodecs.tiff_decode(path.read_bytes())
-        if page.samplesperpixel > 1 and samples.shape[-1] != page.samplesperpixel:
-            samples = np.moveaxis(samples, 0, -1)  # stored plane by plane
-        notes: list[str] = []
-        if len(file.pages) > 1:
-            notes.append(f"first of {len(file.pages)} pages")
-        if tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
-            samples = samples[..., : page.samplesperpixel - len(page.extrasamples)]
-            notes.append("channels without a meaning left out")
-        full_scale = None
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-            samples = np.ascontiguousarray(page.colormap.T)[samples]
-            notes.append("stored with a colour table")
-        elif samples.dtype.kind == "u":  # 12 packed bits arrive in 16, not stretched
-            full_scale = 2.0**page.bitspersample - 1
-        return _Stored(
-            samples,
-            full_scale=full_scale,
-            # From the tag: without one, tifffile says zero is white.
-            zero_is_white=page.tags.valueof("PhotometricInterpretation")
-            == tifffile.PHOTOMETRIC.MINISWHITE,
-            orientation=int(page.tags.valueof(_ORIENTATION_TAG, default=1)),
-            notes=tuple(notes),
-        )
-
-
-def _decode_png(path: Path) -> _Stored:
-    encoded = path.read_bytes()
-    columns, rows, bits = struct.unpack_from(">IIB", encoded, 16)  # the IHDR chunk
-    _check_size(path, rows, columns)
-    if bits == 1:
-        _refuse_mask(path)
-    # Pillow would cut 16-bit colour, and gray with alpha, to 8 bits.
-    return _Stored(imagecodecs.png_decode(encoded))
-
-
-def _decode_jpeg(path: Path) -> _Stored:
-    # Not through Image.open, whose limit on the number of pixels is one for all of Python.
-    with path.open("rb") as file, JpegImageFile(file) as image:
-        _check_size(path, image.height, image.width)
-        if image.mode not in ("L", "RGB"):
-            raise AngiogramError(path, f"stores its pixels as {image.mode}, not gray", _EXPORT_GRAY)
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-        return _Stored(np.asarray(image), orientation=orientation)
-
-
 def _gray_levels(
-    subject: str | Path, stored: _Stored
+    subject: str | Path, stored: Stored
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Gray levels from 0 to 1, upright, and what was done to get them."""
     samples, frame_notes = _first_frame(subject, stored.samples)
-    _check_size(subject, *samples.shape[:2])
+    check_size(subject, *samples.shape[:2])
     planes = [samples] if samples.ndim == 2 else list(np.moveaxis(samples, -1, 0))
     alpha = planes.pop() if len(planes) in (2, 4) else None
     full_scale, scale_notes = _full_scale(subject, planes)
@@ -382,26 +232,11 @@ def _first_frame(
     return frame, (f"first of {frames} frames",) if frames > 1 else ()
 
 
-def _check_size(subject: str | Path, rows: int, columns: int) -> None:
-    if min(rows, columns) < MIN_SIDE_PIXELS:
-        raise AngiogramError(
-            subject,
-            f"has only {columns} x {rows} pixels; {MIN_SIDE_PIXELS} on each side are needed",
-            "Choose the full angiogram, not a thumbnail.",
-        )
-    if rows * columns > MAX_PIXELS:
-        raise AngiogramError(
-            subject,
-            f"has {columns} x {rows} pixels; {MAX_PIXELS // 10**6} million are read at most",
-            "Export it smaller.",
-        )
-
-
 def _full_scale(subject: str | Path, planes: list[NDArray[Any]]) -> tuple[float, tuple[str, ...]]:
     """Tell which sample value is white, by the sample type and, for floats, the values."""
     dtype = planes[0].dtype
     if dtype.kind == "b":
-        _refuse_mask(subject)
+        refuse_mask(subject)
     if dtype.kind == "f":
         return _full_scale_of_floats(subject, planes)
     if dtype.kind not in "ui" or dtype.itemsize > 2 or dtype == np.int8:
@@ -444,12 +279,6 @@ def _full_scale_of_floats(
             break
     notes = (f"values up to {highest:g}, divided by {full_scale}",) if full_scale > 1 else ()
     return float(full_scale), notes
-
-
-def _refuse_mask(subject: str | Path) -> NoReturn:
-    raise AngiogramError(
-        subject, "is a mask, not an angiogram", "Choose the angiogram that it was made on."
-    )
 
 
 def _refuse_colour(subject: str | Path, planes: list[NDArray[Any]], full_scale: float) -> None:

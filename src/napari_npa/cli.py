@@ -144,6 +144,12 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1050,
     batch_size: Annotated[int, typer.Option(min=1, help="Views a step.")] = 3,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate of Adam.")] = 5e-4,
+    canvas_55: Annotated[
+        int, typer.Option("--canvas-55", min=64, help="Canvas, and training view, of 55° images.")
+    ] = 320,
+    canvas_uwfa: Annotated[
+        int, typer.Option("--canvas-uwfa", min=64, help="Canvas of ultra-widefield images.")
+    ] = 1024,
     cross_entropy_share: Annotated[
         float, typer.Option(min=0, max=1, help="λ of λ·CE + (1-λ)·Dice.")
     ] = 0.5,
@@ -186,6 +192,8 @@ def train(
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        view=canvas_55,
+        canvases={"55": canvas_55, "uwfa": canvas_uwfa},
         cross_entropy_share=cross_entropy_share,
         class_weight=class_weight,
         imagenet=imagenet,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagecodecs
 import imageio.v3 as iio
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
+from napari_npa.decoding import TIFF_MAGIC
 from napari_npa.errors import AngiogramError
-
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
@@ -27,10 +26,10 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         The file is absent or not a single-channel image.
     """
     try:
-        with path.open("rb") as file:
-            is_tiff = file.read(4) in TIFF_MAGIC
-        values = tifffile.imread(path) if is_tiff else iio.imread(path)
-    except (OSError, ValueError, tifffile.TiffFileError) as error:
+        encoded = path.read_bytes()
+        is_tiff = encoded.startswith(TIFF_MAGIC)
+        values = imagecodecs.tiff_decode(encoded) if is_tiff else iio.imread(encoded)
+    except (OSError, ValueError, RuntimeError) as error:  # imagecodecs raises RuntimeErrors
         raise AngiogramError(
             path, f"cannot be read as a mask ({error})", "Export it as a TIFF or PNG image."
         ) from error

@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
+from napari_npa.errors import TrainingError
 from napari_npa.networks import VGGUNet, VGGUNetConfig
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
@@ -62,6 +63,16 @@ class TrainingConfig:
     network: VGGUNetConfig = field(default_factory=VGGUNetConfig)
     imagenet: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse canvases that the network's stages cannot halve evenly."""
+        for name, side in {"view": self.view, **self.canvases}.items():
+            if side % self.network.multiple:
+                raise TrainingError(
+                    f"canvas {name}",
+                    f"is {side} pixels, not a multiple of {self.network.multiple}",
+                    "Choose another side.",
+                )
 
     @property
     def epochs(self) -> int:
