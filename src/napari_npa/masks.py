@@ -29,7 +29,7 @@ def read_mask(path: Path) -> NDArray[np.bool_]:
         encoded = path.read_bytes()
         is_tiff = encoded.startswith(TIFF_MAGIC)
         values = imagecodecs.tiff_decode(encoded) if is_tiff else iio.imread(encoded)
-    except (OSError, ValueError, RuntimeError) as error:  # imagecodecs raises RuntimeErrors
+    except (OSError, ValueError, RuntimeError, LookupError) as error:  # the last two: imagecodecs
         raise AngiogramError(
             path, f"cannot be read as a mask ({error})", "Export it as a TIFF or PNG image."
         ) from error
