@@ -35,12 +35,16 @@ lint: $(READY)  ## Linters and type check
 	$(VENV)/bin/lint-imports
 	$(PY) -m npe2 validate src/napari_npa/napari.yaml
 
+# A shown napari needs a screen; where there is none, a virtual one.
+SCREEN := $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
+
 bench: $(READY)  ## Benchmarks: print their tables
-	$(PY) benchmarks/inference.py
+	scripts/setup_screen.sh
+	$(SCREEN) $(PY) benchmarks/inference.py
 
 screenshots: $(READY)  ## Make the pictures of the docs
 	scripts/setup_screen.sh
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) docs/make_screenshots.py
+	$(SCREEN) $(PY) docs/make_screenshots.py
 
 simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
 	$(NPA) simulate --kind uwfa --count 60 --size 1024 --seed 1000 --output runs/sim_uwfa
