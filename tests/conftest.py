@@ -12,13 +12,12 @@ import pytest
 import torch
 
 import napari_npa.networks  # noqa: F401 - torchvision before any window, as the product does
+from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.networks import VGGUNet, VGGUNetConfig
 from napari_npa.weights import save_model
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 """Real images, on development machines only."""
-
-TINY_CANVASES = {"55": 64, "uwfa": 64}
 
 
 @pytest.fixture(scope="session")
@@ -43,15 +42,3 @@ def tiny_model(tmp_path_factory) -> Path:
 def round_angiogram() -> np.ndarray:
     """A 160 x 160 uint8 camera frame: gray disc with vessels on black."""
     return draw_round_angiogram(160)
-
-
-def draw_round_angiogram(side: int, seed: int = 0) -> np.ndarray:
-    """Gray round field with bright vessel-like lines and a little noise, (side, side) uint8."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
-    radius = np.hypot(rows, columns) / (side / 2)
-    image = 70 - 20 * radius + rng.normal(0, 2, (side, side))
-    angle = np.arctan2(rows, columns)
-    image[np.abs(np.sin(4 * angle + 3 * radius)) < 0.12] = 150
-    image[radius > 0.99] = 0
-    return np.clip(image, 0, 255).astype(np.uint8)

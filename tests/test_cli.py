@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
-from conftest import draw_round_angiogram
+from drawing import draw_round_angiogram
 from napari_npa import __version__, writing
 from napari_npa.cli import app
 from napari_npa.errors import SaveError

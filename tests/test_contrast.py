@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import draw_round_angiogram
+from drawing import draw_round_angiogram
 from napari_npa.contrast import input_channels, normalise_contrast
 
 

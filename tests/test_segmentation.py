@@ -9,7 +9,7 @@ import torch
 from scipy.ndimage import binary_erosion
 
 import napari_npa
-from conftest import draw_round_angiogram
+from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
 from napari_npa.letterbox import Letterbox

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ import tifffile
 import torch
 from typer.testing import CliRunner
 
-from conftest import TINY_CANVASES, draw_round_angiogram
+from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli import app
 from napari_npa.errors import TrainingError
 from napari_npa.networks import VGGUNetConfig
@@ -167,6 +168,19 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_pat
     resumed = state(4, "killed", resume=True)
     for key, value in whole.items():
         torch.testing.assert_close(resumed[key], value, msg=key)
+
+
+def test_training_goes_on_from_given_weights(labelled, tiny_model, tmp_path):
+    still = replace(TINY, start_from=str(tiny_model), learning_rate=1e-12, steps=1)
+    network = fit(
+        files_of(labelled), [], still, tmp_path / "run", device="cpu", report=lambda _: None
+    )
+    given = load_model(tiny_model).network.state_dict()
+    for name, value in network.named_parameters():
+        torch.testing.assert_close(value.data, given[name], msg=name)
+    # In training mode: the normalisations follow the new images.
+    mean = "stages.0.1.running_mean"
+    assert not torch.equal(network.state_dict()[mean], given[mean])
 
 
 def test_a_run_is_not_overwritten_by_mistake(labelled, tmp_path):

@@ -155,6 +155,9 @@ def train(
     ] = 0.5,
     class_weight: Annotated[float, typer.Option(min=0, help="Weight of non-perfused pixels.")] = 2,
     imagenet: Annotated[bool, typer.Option(help="Start from ImageNet weights.")] = False,
+    start_from: Annotated[
+        str | None, typer.Option(help="Go on from these weights: an embedded model, or a file.")
+    ] = None,
     frozen: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
     ] = 0,
@@ -197,6 +200,7 @@ def train(
         cross_entropy_share=cross_entropy_share,
         class_weight=class_weight,
         imagenet=imagenet,
+        start_from=start_from,
         frozen=frozen,
         seed=seed,
     )

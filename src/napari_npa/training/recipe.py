@@ -15,6 +15,7 @@ from napari_npa.networks import VGGUNet, VGGUNetConfig
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
 from napari_npa.training.losses import combined_loss
+from napari_npa.weights import load_model
 
 DEFAULT_CANVASES = {"55": 320, "uwfa": 1024}
 """Canvas side by field of view, pixels: about 0.05 and 0.075 mm a pixel at its centre."""
@@ -43,6 +44,8 @@ class TrainingConfig:
         See :func:`napari_npa.training.losses.combined_loss`.
     averaging
         Decay a step of the moving average of the weights, which is what is kept.
+    start_from
+        Weights to begin with instead of random ones: an embedded model's name, or a file.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
     """
@@ -62,6 +65,7 @@ class TrainingConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
     network: VGGUNetConfig = field(default_factory=VGGUNetConfig)
     imagenet: bool = False
+    start_from: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -86,7 +90,10 @@ class Recipe(lightning.LightningModule):
     def __init__(self, config: TrainingConfig) -> None:
         super().__init__()
         self.config = config
-        self.network = VGGUNet(config.network, imagenet=config.imagenet)
+        if config.start_from is None:
+            self.network = VGGUNet(config.network, imagenet=config.imagenet)
+        else:
+            self.network = load_model(config.start_from).network.train()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """Loss of one batch of views."""
