@@ -187,3 +187,7 @@ def test_many_are_written_with_consecutive_seeds_and_progress(tmp_path):
     assert [path.name for path in paths] == ["sim_40.tif", "sim_41.tif"]
     assert heard == [(1, 2), (2, 2)]
     assert len(list(output.iterdir())) == 8
+
+
+def test_a_size_that_is_no_multiple_of_anything_is_drawn():
+    assert simulate("55", 515, seed=3).npa.shape == (515, 515)

@@ -62,7 +62,7 @@ class Camera:
         largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
         grown = ndimage.binary_dilation(largest, iterations=2).astype(np.float32)
         near = np.kron(grown, np.ones((step, step), np.float32))
-        near = np.pad(near, [(0, a - b) for a, b in zip(visible.shape, near.shape, strict=True)])
+        near = near[: visible.shape[0], : visible.shape[1]]  # the last step may reach beyond
         return np.asarray(ndimage.binary_fill_holes(visible & (near > 0)) & self.field)
 
     def picture(self, retina: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
