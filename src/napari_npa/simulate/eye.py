@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,7 +13,7 @@ from napari_npa.simulate import capillaries, lesions, optics
 from napari_npa.simulate.fields import Image, blur, noise, soft_step
 from napari_npa.simulate.scene import Scene, narrow_scene, wide_scene
 from napari_npa.simulate.vessels import WIDEST_MM, Supply, Vessels, grow, paint, twigs
-from napari_npa.writing import write_gray, write_mask, write_text
+from napari_npa.writing import write_gray, write_json, write_mask
 
 Kind = Literal["uwfa", "55"]
 """Ultra-widefield angiogram, or a round 55° field of any gaze."""
@@ -110,7 +109,7 @@ def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
     stem = f"sim_{simulated.seed}"
     write_mask(folder / f"{stem}_npa.tif", simulated.npa)
     write_mask(folder / f"{stem}_retina.tif", simulated.retina)
-    write_text(folder / f"{stem}.json", json.dumps(_description(simulated), indent=2) + "\n")
+    write_json(folder / f"{stem}.json", _description(simulated))
     write_gray(folder / f"{stem}.tif", simulated.pixels)
     return folder / f"{stem}.tif"
 
