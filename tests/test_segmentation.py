@@ -173,7 +173,13 @@ def test_absent_device_and_unknown_model_are_refused():
 
 def test_two_class_network_gives_the_softmax_of_class_1():
     logits = torch.tensor([[[0.0]], [[np.log(3.0)]]])
-    assert float(target_probability(logits)) == pytest.approx(0.75)
+    assert float(target_probability(logits, "classes")) == pytest.approx(0.75)
+
+
+def test_the_retina_output_does_not_change_the_probability_of_non_perfusion():
+    logits = torch.tensor([[[np.log(3.0)]], [[-7.0]]])
+    assert float(target_probability(logits, "npa+retina")) == pytest.approx(0.75)
+    assert float(target_probability(logits[:1], "npa")) == pytest.approx(0.75)
 
 
 def test_foreign_network_sees_gray_levels_of_255(tmp_path, round_angiogram):
@@ -193,7 +199,7 @@ def test_foreign_network_sees_gray_levels_of_255(tmp_path, round_angiogram):
 def load_model_like(network):
     from napari_npa.weights import Model
 
-    return Model(network, "test", "0" * 64, "contrast", {"55": 64, "uwfa": 64}, 0.5)
+    return Model(network, "test", "0" * 64, "contrast", "classes", {"55": 64, "uwfa": 64}, 0.5)
 
 
 def test_a_12000_pixel_image_is_segmented(segmenter):

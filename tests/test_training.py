@@ -10,13 +10,14 @@ from typer.testing import CliRunner
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli import app
 from napari_npa.errors import TrainingError
-from napari_npa.networks import VGGUNetConfig
+from napari_npa.networks import VGGUNet, VGGUNetConfig
 from napari_npa.training.augmentation import Augmentation, random_view
-from napari_npa.training.examples import gather_files, patient_of, split_by_patient
+from napari_npa.training.examples import gather_files, load_example, patient_of, split_by_patient
 from napari_npa.training.losses import combined_loss, dice_loss
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.train import fit
-from napari_npa.weights import load_model
+from napari_npa.training.views import whole_view
+from napari_npa.weights import load_model, save_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 
@@ -66,17 +67,45 @@ def test_loss_weighs_its_parts_and_the_non_perfused_class():
         assert float(loss) == pytest.approx(share * cross_entropy + (1 - share) * dice)
 
 
+def test_images_without_a_known_target_count_for_nothing():
+    logits = torch.randn(2, 1, 4, 4)
+    target = torch.zeros(2, 1, 4, 4)
+    settings = {"cross_entropy_share": 0.5, "class_weight": 1.0}
+    first = combined_loss(logits[:1], target[:1], **settings)
+    known = combined_loss(logits, target, known=torch.tensor([1.0, 0.0]), **settings)
+    assert float(known) == pytest.approx(float(first))
+    assert float(combined_loss(logits, target, known=torch.zeros(2), **settings)) == 0
+
+
+def test_gradable_retina_is_learned_where_it_is_outlined_only(labelled):
+    tifffile.imwrite(labelled / "patient02_1_retina.tif", np.ones((128, 128), np.uint8))
+    examples = [load_example(file, TINY_CANVASES) for file in files_of(labelled)]
+    assert [example.retina is not None for example in examples] == [False, False, True, False]
+    _, targets, known = whole_view(examples[2])
+    assert known.tolist() == [1, 1]
+    assert targets[1].all()
+    assert whole_view(examples[0])[2].tolist() == [1, 0]
+
+
+def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):
+    network = VGGUNet(VGGUNetConfig(decoder=(8, 8, 8, 8), outputs=1))
+    path = tmp_path / "old.safetensors"
+    save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
+    with pytest.raises(TrainingError, match="one output"):
+        Recipe(replace(TINY, start_from=str(path)))
+
+
 def test_view_without_variation_is_the_image():
     still = Augmentation(1, 1, 0, False, 1, (1, 1), 0)
     image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
     target = (image > 0.5).astype(np.float32)
     rng = np.random.default_rng(1)
     while True:  # horizontal flips stay: take a draw without one
-        view, mask = random_view(image, target, (31.5, 31.5), 64, still, rng)
+        view, mask = random_view(image, target[None], (31.5, 31.5), 64, still, rng)
         if np.allclose(view, image, atol=1e-5):
             break
         np.testing.assert_allclose(view, image[:, ::-1], atol=1e-5)
-    np.testing.assert_array_equal(mask, target)
+    np.testing.assert_array_equal(mask[0], target)
 
 
 def test_view_moves_image_and_mask_together():
@@ -85,8 +114,8 @@ def test_view_moves_image_and_mask_together():
     rng = np.random.default_rng(3)
     plain = Augmentation(gamma_ratio=1, gain_range=(1, 1), noise=0)
     for _ in range(20):
-        view, mask = random_view(image, image, (48, 48), 96, plain, rng)
-        np.testing.assert_array_equal(mask, np.round(view))
+        view, mask = random_view(image, image[None], (48, 48), 96, plain, rng)
+        np.testing.assert_array_equal(mask[0], np.round(view))
 
 
 def test_images_of_one_patient_stay_on_one_side(labelled):
@@ -195,6 +224,8 @@ def test_train_command_writes_weights_with_scores_of_unseen_patients(labelled, t
     folder = str(labelled)
     arguments = ["train", "--images", folder, "--masks", folder, "--held-out", "patient02"]
     arguments += [
+        "--view",
+        "64",
         "--canvas-55",
         "64",
         "--canvas-uwfa",

@@ -141,12 +141,13 @@ def train(
         list[str] | None,
         typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 1050,
-    batch_size: Annotated[int, typer.Option(min=1, help="Views a step.")] = 3,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate of Adam.")] = 5e-4,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Views a step.")] = 8,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate of Adam.")] = 1e-3,
+    view: Annotated[int, typer.Option(min=64, help="Side of a training view, pixels.")] = 320,
     canvas_55: Annotated[
-        int, typer.Option("--canvas-55", min=64, help="Canvas, and training view, of 55° images.")
-    ] = 320,
+        int, typer.Option("--canvas-55", min=64, help="Canvas of 55° images.")
+    ] = 512,
     canvas_uwfa: Annotated[
         int, typer.Option("--canvas-uwfa", min=64, help="Canvas of ultra-widefield images.")
     ] = 1024,
@@ -195,7 +196,7 @@ def train(
         steps=steps,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        view=canvas_55,
+        view=view,
         canvases={"55": canvas_55, "uwfa": canvas_uwfa},
         cross_entropy_share=cross_entropy_share,
         class_weight=class_weight,

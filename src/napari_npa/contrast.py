@@ -7,8 +7,10 @@ phase and exposure. The network gets three channels that depend little on either
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from torch.nn.functional import avg_pool2d, interpolate
 
 WHITE_PERCENTILE = 99.0
 """Gray level of the gradable retina that becomes 1; lids would drive a percentile of the frame."""
@@ -30,6 +32,9 @@ TEXTURE_SIGMA = 5.0
 
 SPREAD_FLOOR = 0.03
 """Added to a local spread before dividing by it, so that flat regions stay flat."""
+
+COARSE = 4
+"""Local means of such width are taken on a grid this many times coarser."""
 
 TEXTURE_CEILING = 0.06
 """Detail stronger than this counts as this much: vessels would drown the capillaries."""
@@ -80,13 +85,23 @@ def input_channels(stretched: NDArray[np.float32]) -> NDArray[np.float32]:
     channels : (3, rows, columns) float32
         Each in [0, 1].
     """
-    mean = gaussian_filter(stretched, SURROUND_SIGMA)
-    spread = np.sqrt(gaussian_filter((stretched - mean) ** 2, SURROUND_SIGMA))
+    mean = _local_mean(stretched, SURROUND_SIGMA)
+    spread = np.sqrt(_local_mean((stretched - mean) ** 2, SURROUND_SIGMA))
     local = 0.5 + (stretched - mean) / (4 * (spread + SPREAD_FLOOR))
     fine = np.clip(
         stretched - gaussian_filter(stretched, FINE_SIGMA), -TEXTURE_CEILING, TEXTURE_CEILING
     )
-    energy = np.sqrt(gaussian_filter(fine**2, TEXTURE_SIGMA))
+    energy = np.sqrt(_local_mean(fine**2, TEXTURE_SIGMA))
     texture = TEXTURE_GAIN * energy / np.sqrt(mean + SPREAD_FLOOR)
     channels = np.stack([stretched, local, texture]).clip(0, 1)
     return channels.astype(np.float32, copy=False)
+
+
+def _local_mean(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Gaussian mean, computed on a coarser grid."""
+    image = torch.from_numpy(np.ascontiguousarray(values))[None, None]
+    coarse = avg_pool2d(image, COARSE, ceil_mode=True, count_include_pad=False)[0, 0].numpy()
+    smooth = torch.from_numpy(gaussian_filter(coarse, sigma / COARSE))[None, None]
+    rows, columns = (COARSE * length for length in coarse.shape)
+    fine = interpolate(smooth, size=(rows, columns), mode="bilinear", align_corners=False)
+    return np.asarray(fine[0, 0, : values.shape[0], : values.shape[1]].numpy(), np.float32)

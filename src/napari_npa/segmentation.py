@@ -21,7 +21,7 @@ from napari_npa.letterbox import Letterbox
 from napari_npa.measure import ischemic_index
 from napari_npa.networks import VGGUNet, fold_batch_norm
 from napari_npa.retina import Retina, find_retina
-from napari_npa.weights import Model, load_model
+from napari_npa.weights import Model, Output, load_model
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""
@@ -209,18 +209,15 @@ class Segmenter:
                     )
                     logits = network(images).float()[0]
                     target = (slice(row, row + side), slice(column, column + side))
-                    probability[target] = target_probability(logits)[inside].cpu()
+                    probability[target] = target_probability(logits, self.model.output)[inside].cpu()
         return probability
 
 
-def target_probability(logits: Tensor) -> Tensor:
-    """(1 or 2, rows, columns) logits to (rows, columns) probability of non-perfusion.
-
-    One output goes through a sigmoid, two through a softmax with class 1 the target.
-    """
-    if len(logits) == 1:
-        return torch.sigmoid(logits[0])
-    return torch.softmax(logits, dim=0)[1]
+def target_probability(logits: Tensor, output: Output) -> Tensor:
+    """(1 or 2, rows, columns) logits to (rows, columns) probability of non-perfusion."""
+    if output == "classes":
+        return torch.softmax(logits, dim=0)[1]
+    return torch.sigmoid(logits[0])
 
 
 def segment(

@@ -35,7 +35,8 @@ class VGGUNetConfig:
     decoder
         Channels of the four decoder stages, deepest first.
     outputs
-        Channels of the head, in logits.
+        Channels of the head, in logits: non-perfusion and gradable retina, or the classes
+        of a network from elsewhere (see :class:`napari_npa.weights.Model`).
     batch_norm
         Batch normalisation after each convolution, of encoder and decoder.
     input_stride
@@ -47,7 +48,7 @@ class VGGUNetConfig:
     """
 
     decoder: tuple[int, int, int, int] = (128, 64, 32, 16)
-    outputs: int = 1
+    outputs: int = 2
     batch_norm: bool = True
     input_stride: int = 2
     align_corners: bool = False

@@ -114,17 +114,20 @@ def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
     return folder / f"{stem}.tif"
 
 
-FOVEA_MM = (0.6, 1.4)
+FOVEA_MM = (0.7, 1.6)
 """Radius at which the photoreceptor-dark macula is half as dark as its centre."""
 
-FOVEA_DARKNESS = (0.45, 0.8)
+FOVEA_DARKNESS = (0.5, 0.9)
 """Fovea 10 to 13 gray levels against 30 to 45 around it."""
 
 AVASCULAR_ZONE_MM = (0.25, 0.55)
 """Radius without capillaries."""
 
-MARGIN_MM = (17.5, 22.0)
-"""Distance from the fovea at which the vessels of a normal eye end."""
+MARGIN_MM = (18.5, 22.5)
+"""Distance from the fovea at which the vessels of a normal eye end (two real eyes: 19.8 to 21.3)."""
+
+SIGHT_MM = 1.5
+"""How far beyond the last vessels the retina can still be judged."""
 
 DISC_RADIUS_MM = (0.75, 1.0)
 """Half of 1.5 to 2 mm."""
@@ -139,6 +142,8 @@ def _photographed(
     margin = rng.uniform(*MARGIN_MM) + 1.2 * noise(scene.shape, scene.size / 6, rng)
     vascular = soft_step(margin - from_fovea, 1.2) if scene.wide else np.ones(scene.shape, "f4")
     gradable = camera.gradable()
+    if scene.wide:
+        gradable &= from_fovea < margin + SIGHT_MM
     perfusable = vascular > 0.5
     bounds = np.zeros(scene.shape, np.float32)
     for tree in trees:
@@ -170,22 +175,26 @@ _BLOOD_HIDES = 0.6
 
 def _trees(scene: Scene, rng: np.random.Generator) -> list[Vessels]:
     """Arteries and veins, with finer twigs where the image is finer."""
-    reach = MARGIN_MM[1]
+    reach = MARGIN_MM[1] + 0.5
     fovea = (0.0, 0.0)
     levels = [
         Supply(rng.uniform(3.4, 4.4), 2.6, fovea, reach),
         Supply(rng.uniform(2.0, 2.6), 1.5, fovea, reach),
     ]
     if scene.wide:
-        levels.append(Supply(rng.uniform(1.2, 1.6), 0.7, fovea, reach - 1))
+        levels.append(Supply(rng.uniform(1.0, 1.5), 0.7, fovea, reach))
     else:
         half = scene.size / 2
         down, right = ((half - at) * scene.mm_per_pixel for at in scene.fovea)
         window = 1.1 * half * scene.mm_per_pixel
-        levels.append(Supply(rng.uniform(1.0, 1.4), 0.8, (down, right), window))
-        if rng.uniform() < 0.6:
-            levels.append(Supply(rng.uniform(0.6, 0.8), 0.45, (down, right), window))
-    return [grow(name, scene.disc_mm, levels, rng) for name in ("artery", "vein")]
+        levels.append(Supply(rng.uniform(0.9, 1.3), 0.7, (down, right), window))
+        if rng.uniform() < 0.75:
+            levels.append(Supply(rng.uniform(0.55, 0.8), 0.4, (down, right), window))
+    scale = _WIDE_LEAF_SCALE if scene.wide else 1.0
+    return [grow(name, scene.disc_mm, levels, rng, scale) for name in ("artery", "vein")]
+
+
+_WIDE_LEAF_SCALE = 1.25
 
 
 def _paint_tree(canvas: Image, scene: Scene, tree: Vessels) -> None:
@@ -225,15 +234,22 @@ def _retina_light(
     ground *= npa.ratio * (1 - 0.5 * scar_loss) * _shading(scene, from_fovea, rng)
     contrast = rng.uniform(*(_WIDE_CONTRAST if scene.wide else _NARROW_CONTRAST))
     light = np.clip(ground, 0.03, None) + contrast * lit + 1.2 * scar_light
+    glow = blur(lit, rng.uniform(*_GLOW_MM) / scene.mm_per_pixel) * (1 - 0.8 * npa.softness)
+    light += contrast * rng.uniform(*_GLOW) * glow
     light += _staining(scene, npa, vascular, lit, rng)
     return (light + _disc_light(scene, contrast, rng)).astype(np.float32), widths
 
 
-_WIDE_GRAIN = (0.1, 0.26)
-_NARROW_GRAIN = (0.1, 0.3)
-_WIDE_CONTRAST = (5.0, 10.0)
-_NARROW_CONTRAST = (4.0, 11.0)
+_WIDE_GRAIN = (0.02, 0.12)
+_NARROW_GRAIN = (0.04, 0.22)
+"""Capillaries are below a pixel of a wide field, and a faint net in a 55° image."""
+
+_WIDE_CONTRAST = (4.0, 9.0)
+_NARROW_CONTRAST = (3.5, 9.0)
 _TWIG_VALUE = 0.16
+_GLOW = (0.05, 0.3)
+_GLOW_MM = (0.12, 0.4)
+"""Light that vessels too fine to be drawn, and scatter, spread about the drawn ones."""
 
 
 def _vessel_light(
@@ -333,7 +349,7 @@ def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Imag
     body = soft_step((1 - away).astype(np.float32), 0.15)
     rim = np.exp(-(((away - 0.9) / 0.18) ** 2))
     root = np.exp(-((away / 0.55) ** 2))
-    strength = contrast * rng.uniform(0.02, 0.5)
+    strength = contrast * rng.uniform(0.02, 0.3)
     return np.asarray(strength * (0.35 * body + 0.4 * rim + 0.9 * root), np.float32)
 
 

@@ -21,11 +21,11 @@ FOVEA_SPARED_MM = 0.9
 DISC_SPARED_MM = 1.1
 """No non-perfusion on the disc, whose radius is 0.75 to 1 mm."""
 
-TEXTURE_ONLY_SHARE = 0.36
+TEXTURE_ONLY_SHARE = {"55": 0.33, "uwfa": 0.15}
 """Share of areas no darker than what is around them: the capillaries are missing, no more."""
 
 TEXTURE_ONLY_RATIO = (0.88, 1.1)
-DARK_RATIO = (0.3, 0.9)
+DARK_RATIO = (0.22, 0.88)
 """Brightness of the ground inside an area against the perfused ground beside it."""
 
 
@@ -100,6 +100,9 @@ def nonperfusion(
     for _ in range(rng.integers(sectors[0], sectors[1] + 1)):
         sector = _sector(scene, down, right, coarse_seen, rng)
         chosen |= _whole_cells(cells, sector & coarse_perfusable)
+    if rng.uniform() < _MOTTLED_SHARE:  # perfused cells among the lost ones
+        kept = rng.uniform(size=cells.max() + 1) < rng.uniform(*_MOTTLED_LEFT)
+        chosen &= kept[cells]
     from_disc = np.hypot(down - scene.disc_mm[0], right - scene.disc_mm[1])
     return _drawn(scene, chosen, np.hypot(down, right), from_disc, rng)
 
@@ -179,7 +182,7 @@ def _drawn(
     mask &= np.hypot(down, right) > FOVEA_SPARED_MM
     areas, count = ndimage.label(chosen)
     ratios = np.where(
-        rng.uniform(size=count + 1) < TEXTURE_ONLY_SHARE,
+        rng.uniform(size=count + 1) < TEXTURE_ONLY_SHARE["uwfa" if scene.wide else "55"],
         rng.uniform(*TEXTURE_ONLY_RATIO, count + 1),
         rng.uniform(*DARK_RATIO, count + 1),
     )
@@ -189,7 +192,8 @@ def _drawn(
         areas == 0, return_distances=False, return_indices=True
     )
     field = ndimage.gaussian_filter(ratios[areas[tuple(nearest)]].astype(np.float32), 2.0)
-    inside = blur(mask.astype(np.float32), max(0.8, _EDGE_MM / scene.mm_per_pixel))
+    edge_mm = rng.uniform(*(_WIDE_EDGE_MM if scene.wide else _NARROW_EDGE_MM))
+    inside = blur(mask.astype(np.float32), max(0.8, edge_mm / scene.mm_per_pixel))
     return NonPerfusion(mask, inside, 1 - inside * (1 - enlarge(field, scene.shape)))
 
 
@@ -233,7 +237,7 @@ def haemorrhages(scene: Scene, seen: NDArray[np.bool_], rng: np.random.Generator
     free = np.ones(scene.shape, np.float32)
     for _ in range(rng.poisson(_HAEMORRHAGES) if rng.uniform() < _BLEEDING_SHARE else 0):
         blob = _blob(scene, seen, rng.uniform(0.15, 0.9), 0.45, rng)
-        free *= 1 - rng.uniform(0.6, 0.95) * blob
+        free *= 1 - rng.uniform(0.45, 0.95) * blob
     return free
 
 
@@ -288,7 +292,8 @@ def _blob(
     y, x = np.mgrid[rows, columns]
     shape = (y.shape[0], y.shape[1])
     away = 1 - np.hypot(y - row, (x - column) * rng.uniform(0.6, 1.6)) / radius
-    edge = soft_step(away.astype(np.float32) + raggedness * octaves(shape, radius, rng), 0.12)
+    softness = rng.uniform(0.1, 0.45)
+    edge = soft_step(away.astype(np.float32) + raggedness * octaves(shape, radius, rng), softness)
     blob[rows, columns] = edge
     return blob
 
@@ -306,11 +311,14 @@ _GRID = 384
 """Rows of the coarse image in which the watershed runs."""
 
 _WIDE_CELL_MM = (0.8, 2.2)
-_NARROW_CELL_MM = (0.35, 1.1)
+_NARROW_CELL_MM = (0.22, 1.1)
 _PATCH_FIELD_MM = 6.0
-_EDGE_MM = 0.03
-_BLEEDING_SHARE = 0.3
-_HAEMORRHAGES = 2.5
+_WIDE_EDGE_MM = (0.05, 0.3)
+_NARROW_EDGE_MM = (0.02, 0.12)
+_MOTTLED_SHARE = 0.3
+_MOTTLED_LEFT = (0.3, 0.7)
+_BLEEDING_SHARE = 0.25
+_HAEMORRHAGES = 2.0
 _LASER_SHARE = 0.18
 
 _STYLES: tuple[tuple[float, tuple[float, float], tuple[int, int]], ...] = (

@@ -39,6 +39,8 @@ class Camera:
         0 to 1, share of the retina's light that a lid holds back.
     sharpness : (rows, columns) float32
         1 in focus, 0 out of focus.
+    blur_px
+        Standard deviation of the blur in focus, pixels.
     noise_levels
         Standard deviation of the noise, gray levels.
     """
@@ -48,6 +50,7 @@ class Camera:
     veil: Image
     cover: Image
     sharpness: Image
+    blur_px: float
     noise_levels: float
 
     def gradable(self) -> NDArray[np.bool_]:
@@ -76,14 +79,21 @@ class Camera:
             Source of the random numbers.
         """
         lit = retina * self.light * (1 - self.cover)
-        soft = blur(lit, 2.2 * max(1.0, len(lit) / 1024))
-        lit = soft + self.sharpness * (lit - soft)
+        lit = self._focused(lit)
         grain = rng.standard_normal(lit.shape, dtype=np.float32)
         grain = ndimage.gaussian_filter(grain, _GRAIN_PX, truncate=3.0)
         levels = lit + self.veil + grain * (self.noise_levels / grain.std())
         levels += 0.02 * grain / grain.std() * np.sqrt(np.clip(levels, 0, None)) * 4
         rolled = np.where(levels > _KNEE, _KNEE + (levels - _KNEE) * _ROLL_OFF, levels)
         return np.where(self.field, np.clip(np.rint(rolled), 1, 255), 0).astype(np.uint8)
+
+    def _focused(self, lit: Image) -> Image:
+        """Blur that grows as the sharpness falls: between three blurs, the nearest two mixed."""
+        sharp, soft, dim = (blur(lit, self.blur_px * factor) for factor in _DEFOCUS)
+        far = np.clip(2 * self.sharpness, 0, 1)
+        near = np.clip(2 * self.sharpness - 1, 0, 1)
+        mixed = dim + far * (soft - dim)
+        return np.asarray(mixed + near * (sharp - soft), np.float32)
 
 
 def wide_camera(size: int, pole: tuple[float, float], rng: np.random.Generator) -> Camera:
@@ -118,8 +128,10 @@ def wide_camera(size: int, pole: tuple[float, float], rng: np.random.Generator) 
     for top in (True, False):
         if rng.uniform() < (_TOP_LID_SHARE if top else _BOTTOM_LID_SHARE):
             light, veil, cover = _lid(light, veil, cover, top, rng)
-    sharpness = np.clip(1.25 - 1.6 * away + 0.25 * noise(shape, size / 5, rng), 0.05, 1)
-    return Camera(field, light, veil, cover, sharpness, rng.uniform(*NOISE_LEVELS))
+    loss = rng.uniform(0.8, 2.4)
+    sharpness = np.clip(1.2 - loss * away + 0.25 * noise(shape, size / 5, rng), 0.05, 1)
+    blur_px = rng.uniform(*_WIDE_BLUR_PX) * size / 1024
+    return Camera(field, light, veil, cover, sharpness, blur_px, rng.uniform(*NOISE_LEVELS))
 
 
 def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
@@ -133,18 +145,24 @@ def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
     away = np.hypot(y - centre[0], x - centre[1])
     light = rng.lognormal(np.log(36.0), 0.36) * (1 - rng.uniform(0.5, 2.2) * away**2)
     light = light * (1 + 0.12 * octaves(shape, size / 3, rng, 2))
-    for _ in range(rng.poisson(0.5)):
+    for _ in range(rng.poisson(0.3)):
         light = light * _wedge(y, x, rng)
+    for _ in range(rng.poisson(0.9)):
+        light = light * _dim_edge(y, x, rng)
     veil = np.full(shape, rng.uniform(6, 20), np.float32)
     veil *= np.clip(1 + 0.25 * noise(shape, size / 3, rng), 0.3, None)
     sharpness = np.clip(1.15 - 0.8 * away + 0.15 * noise(shape, size / 4, rng), 0.2, 1)
     light = np.clip(light, 1.0, None).astype(np.float32)
     cover = np.zeros(shape, np.float32)
-    return Camera(field, light, veil, cover, sharpness, rng.uniform(1.0, 3.5))
+    blur_px = rng.uniform(*_NARROW_BLUR_PX) * size / 512
+    return Camera(field, light, veil, cover, sharpness, blur_px, rng.uniform(0.8, 3.0))
 
 
 _COVERED = 0.35
 _GRAIN_PX = 0.55
+_WIDE_BLUR_PX = (0.45, 0.9)
+_NARROW_BLUR_PX = (0.4, 0.9)
+_DEFOCUS = (1.0, 2.2, 5.0)
 _KNEE, _ROLL_OFF = 170.0, 0.45
 _TOP_LID_SHARE, _BOTTOM_LID_SHARE = 0.55, 0.45
 
@@ -194,6 +212,15 @@ def _wedge(y: Image, x: Image, rng: np.random.Generator) -> Image:
     ragged = 0.03 * octaves((y.shape[0], x.shape[1]), y.shape[0] / 6, rng, 2)
     inside = along - across / rng.uniform(0.25, 0.9) + ragged
     return 1 - rng.uniform(0.5, 0.97) * soft_step(inside, rng.uniform(0.015, 0.05))
+
+
+def _dim_edge(y: Image, x: Image, rng: np.random.Generator) -> Image:
+    """Dim one side of the field: the pupil's edge or a lid out of focus."""
+    bearing = rng.uniform(0, 2 * np.pi)
+    along = (y - 0.5) * np.sin(bearing) + (x - 0.5) * np.cos(bearing)
+    across = (y - 0.5) * np.cos(bearing) - (x - 0.5) * np.sin(bearing)
+    inside = along - 0.5 + rng.uniform(0.02, 0.3) + rng.normal(0, 0.4) * across**2
+    return 1 - rng.uniform(0.3, 0.9) * soft_step(inside, rng.uniform(0.03, 0.15))
 
 
 def _lid(

@@ -87,7 +87,11 @@ class Supply:
 
 
 def grow(
-    kind: str, disc: tuple[float, float], levels: Sequence[Supply], rng: np.random.Generator
+    kind: str,
+    disc: tuple[float, float],
+    levels: Sequence[Supply],
+    rng: np.random.Generator,
+    leaf_scale: float = 1.0,
 ) -> Vessels:
     """Grow the arteries or the veins of an eye.
 
@@ -101,6 +105,8 @@ def grow(
         What to supply, widest spacing first: growing all at once gives parallel twigs.
     rng
         Source of the random numbers.
+    leaf_scale
+        Width of the last twigs against `LEAF_WIDTH_MM`: more where growth ends earlier.
 
     Notes
     -----
@@ -109,7 +115,7 @@ def grow(
     points, parents, headings = _trunks(disc, rng)
     for level in levels:
         points, parents, headings = _colonise(points, parents, headings, level, rng)
-    widths = _murray(parents, LEAF_WIDTH_MM[kind])
+    widths = _murray(parents, leaf_scale * LEAF_WIDTH_MM[kind])
     return Vessels(_meandering(_relaxed(points, parents), rng), parents, widths)
 
 
@@ -283,7 +289,7 @@ def _murray(parents: NDArray[np.int64], leaf: float) -> NDArray[np.float64]:
 def _relaxed(points: Points, parents: NDArray[np.int64]) -> Points:
     """Each point moved halfway to the middle of its neighbours, which rounds the corners."""
     smooth = points.copy()
-    for _ in range(2):
+    for _ in range(4):
         linked = np.flatnonzero(parents >= 0)
         total, count = np.zeros_like(smooth), np.zeros(len(smooth))
         np.add.at(total, linked, smooth[parents[linked]])
@@ -307,7 +313,7 @@ def _meandering(points: Points, rng: np.random.Generator) -> Points:
     return moved
 
 
-_WAVES_MM = ((5.0, 0.16), (5.0, 0.16), (2.2, 0.07), (2.2, 0.07), (1.1, 0.03), (1.1, 0.03))
+_WAVES_MM = ((5.0, 0.18), (5.0, 0.18), (2.4, 0.1), (2.4, 0.1), (1.2, 0.05), (1.2, 0.05))
 """Length and height of the waves, millimetres."""
 
 

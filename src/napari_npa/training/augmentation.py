@@ -30,7 +30,7 @@ class Augmentation:
 
 def random_view(
     stretched: NDArray[np.float32],
-    target: NDArray[np.float32],
+    targets: NDArray[np.float32],
     centre: tuple[float, float],
     side: int,
     augmentation: Augmentation,
@@ -40,8 +40,10 @@ def random_view(
 
     Parameters
     ----------
-    stretched, target : (canvas, canvas) float32
-        Contrast-normalised angiogram and its mask (0 or 1).
+    stretched : (canvas, canvas) float32
+        Contrast-normalised angiogram.
+    targets : (n, canvas, canvas) float32
+        Its masks (0 or 1).
     centre
         Row and column that come to the middle of the view.
     side
@@ -49,8 +51,10 @@ def random_view(
 
     Returns
     -------
-    image, mask : (side, side) float32
-        Black and 0 where the view reaches beyond the canvas.
+    image : (side, side) float32
+        Black where the view reaches beyond the canvas.
+    masks : (n, side, side) float32
+        0 there.
     """
     scale = _ratio(augmentation.scale_ratio, rng)
     aspect = np.sqrt(_ratio(augmentation.aspect_ratio, rng))
@@ -65,9 +69,9 @@ def random_view(
     shift = [2 * (centre[1] + 0.5) / columns - 1, 2 * (centre[0] + 0.5) / rows - 1]
     theta = torch.tensor(np.column_stack([matrix, shift]), dtype=torch.float32)[None]
     grid = affine_grid(theta, [1, 1, side, side], align_corners=False)
-    both = torch.from_numpy(np.stack([stretched, target]))[None]
-    view = grid_sample(both, grid, align_corners=False)[0].numpy()
-    return _jitter(view[0], augmentation, rng), np.round(view[1])
+    layers = torch.from_numpy(np.concatenate([stretched[None], targets]))[None]
+    view = grid_sample(layers, grid, align_corners=False)[0].numpy()
+    return _jitter(view[0], augmentation, rng), np.round(view[1:])
 
 
 def _jitter(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_npa.angiogram import read_angiogram
 from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import TrainingError
+from napari_npa.field import field_of_view, instrument_field
 from napari_npa.letterbox import Letterbox
 from napari_npa.masks import read_mask
 from napari_npa.retina import find_retina
@@ -40,6 +41,8 @@ class Example:
         Contrast-normalised gray levels, 0 to 255.
     npa : (canvas, canvas) bool
         Non-perfusion.
+    retina : (canvas, canvas) bool, or None
+        Gradable retina where it was outlined; unknown otherwise.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class Example:
     source: Source
     stretched: NDArray[np.uint8]
     npa: NDArray[np.bool_]
+    retina: NDArray[np.bool_] | None = None
 
     @property
     def image(self) -> NDArray[np.float32]:
@@ -56,12 +60,21 @@ class Example:
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """An angiogram, where its mask is (None: perfused, nothing to outline), and whose it is."""
+    """An angiogram, its masks, and whose it is.
+
+    Attributes
+    ----------
+    mask
+        Non-perfusion; None: perfused, nothing to outline.
+    retina
+        Gradable retina; None: to be found.
+    """
 
     image: Path
     mask: Path | None
     patient: str
     source: Source
+    retina: Path | None = None
 
 
 def labelled_files(images: Path, masks: Path, patient_pattern: str) -> list[LabelledFile]:
@@ -155,39 +168,59 @@ def split_by_patient(
 
 
 def load_example(file: LabelledFile, canvases: dict[str, int]) -> Example:
-    """Read an angiogram and its mask and put both on the canvas for its field of view."""
+    """Read an angiogram and its masks and put them on the canvas for its field of view."""
     pixels = read_angiogram(file.image).pixels
-    npa = np.zeros(pixels.shape, bool) if file.mask is None else read_mask(file.mask)
-    if npa.shape != pixels.shape:
-        raise TrainingError(
-            file.image,
-            f"is {pixels.shape} pixels but its mask '{file.mask}' is {npa.shape}",
-            "Export the mask at the image's own size.",
-        )
-    retina = find_retina(pixels, name=file.image.name)
-    box = Letterbox(pixels.shape, canvases[retina.view])
-    scaled = box.apply(pixels)
-    stretched = normalise_contrast(scaled, box.apply_mask(retina.gradable))
+    npa = _mask(file.mask, file.image, pixels.shape)
+    outlined = _mask(file.retina, file.image, pixels.shape)
+    if outlined is None:
+        view, gradable = find_retina(pixels, name=file.image.name)
+    else:
+        field = instrument_field(pixels, name=file.image.name)
+        view, gradable = field_of_view(field), outlined
+    box = Letterbox(pixels.shape, canvases[view])
+    retina = box.apply_mask(gradable)
+    stretched = normalise_contrast(box.apply(pixels), retina)
     return Example(
         file.image,
         file.patient,
         file.source,
         np.round(255 * stretched).astype(np.uint8),
-        box.apply_mask(npa),
+        np.zeros_like(retina) if npa is None else box.apply_mask(npa),
+        None if outlined is None else retina,
     )
 
 
+def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    if path is None:
+        return None
+    mask = read_mask(path)
+    if mask.shape != shape:
+        raise TrainingError(
+            image,
+            f"is {shape} pixels but its mask '{path}' is {mask.shape}",
+            "Export the mask at the image's own size.",
+        )
+    return mask
+
+
 def _paired(images: Path, masks: Path, pattern: str, source: Source) -> list[LabelledFile]:
-    by_stem = {
-        path.stem.removesuffix("_npa"): path
-        for path in _entries(masks)
-        if path.stem.endswith("_npa") and path.suffix.lower() in IMAGE_SUFFIXES
-    }
+    npa, retina = (_by_stem(masks, ending) for ending in MASK_ENDINGS)
     return [
-        LabelledFile(path, by_stem[path.stem], patient_of(path, pattern), source)
+        LabelledFile(
+            path, npa[path.stem], patient_of(path, pattern), source, retina.get(path.stem)
+        )
         for path in _angiograms(images)
-        if path.stem in by_stem
+        if path.stem in npa
     ]
+
+
+def _by_stem(masks: Path, ending: str) -> dict[str, Path]:
+    """Masks of one kind, by the stem of their angiogram."""
+    return {
+        path.stem.removesuffix(ending): path
+        for path in _entries(masks)
+        if path.stem.endswith(ending) and path.suffix.lower() in IMAGE_SUFFIXES
+    }
 
 
 def _angiograms(folder: Path) -> list[Path]:

@@ -22,7 +22,12 @@ def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def combined_loss(
-    logits: Tensor, target: Tensor, *, cross_entropy_share: float, class_weight: float
+    logits: Tensor,
+    target: Tensor,
+    *,
+    cross_entropy_share: float,
+    class_weight: float,
+    known: Tensor | None = None,
 ) -> Tensor:
     """``λ · cross entropy + (1 − λ) · Dice``.
 
@@ -35,8 +40,14 @@ def combined_loss(
     cross_entropy_share
         λ, in [0, 1].
     class_weight
-        Weight of a non-perfused pixel in the cross entropy; of any other pixel 1.
+        Weight of a target pixel in the cross entropy; of any other pixel 1.
+    known : (N,) float or bool
+        Images whose target is known; the others count for nothing.
     """
+    if known is not None:
+        logits, target = logits[known > 0], target[known > 0]
+        if not len(logits):
+            return logits.sum()
     weight = torch.tensor(class_weight, device=logits.device, dtype=logits.dtype)
     cross_entropy = binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
     return cross_entropy_share * cross_entropy + (1 - cross_entropy_share) * dice_loss(

@@ -9,19 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import lightning
-import numpy as np
-import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from napari_npa.contrast import input_channels
 from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import TrainingError
 from napari_npa.networks import VGGUNet
 from napari_npa.training.examples import Example, LabelledFile, load_example
 from napari_npa.training.recipe import Recipe, TrainingConfig
-from napari_npa.training.views import RandomViews, Sampling
+from napari_npa.training.views import RandomViews, Sampling, View, whole_view
 from napari_npa.writing import write_json
 
 Report = Callable[[str], None]
@@ -42,7 +38,7 @@ class ViewsByEpoch(lightning.LightningDataModule):
         super().__init__()
         self.train, self.held_out, self.config = train, held_out, config
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def train_dataloader(self) -> DataLoader[View]:
         """Views of the epoch that is about to start."""
         config = self.config
         done = (self.trainer.current_epoch if self.trainer else 0) * config.steps_per_epoch
@@ -55,17 +51,11 @@ class ViewsByEpoch(lightning.LightningDataModule):
             first=done * config.batch_size,
             count=steps * config.batch_size,
         )
-        return DataLoader(views, batch_size=config.batch_size, num_workers=1)
+        return DataLoader(views, batch_size=config.batch_size, num_workers=1, prefetch_factor=4)
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def val_dataloader(self) -> DataLoader[View]:
         """Each held-out image whole, on its canvas."""
-        whole = [
-            (
-                torch.from_numpy(input_channels(example.image)),
-                torch.from_numpy(example.npa.astype(np.float32))[None],
-            )
-            for example in self.held_out
-        ]
+        whole = [whole_view(example) for example in self.held_out]
         return DataLoader(whole, batch_size=1)  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -37,7 +38,17 @@ class Sampling:
     on_npa: float = 0.5
 
 
-class RandomViews(Dataset[tuple[Tensor, Tensor]]):
+View = tuple[Tensor, Tensor, Tensor]
+"""Channels (3, rows, columns), targets (2, rows, columns) of non-perfusion and gradable
+retina, and whether each target is known (2,), all float32."""
+
+
+def whole_view(example: Example) -> View:
+    """View that is the whole canvas of an example, as it is."""
+    return _view(example.image, _targets(example), example)
+
+
+class RandomViews(Dataset[View]):
     """`count` views; view number `i` depends on the seed and on ``first + i`` only."""
 
     def __init__(
@@ -60,22 +71,24 @@ class RandomViews(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """(3, side, side) channels and (1, side, side) target, both float32."""
+    def __getitem__(self, index: int) -> View:
+        """View of `side` rows and columns."""
         rng = np.random.default_rng([self.seed, self.first + index])
         sources = sorted(self.by_source)
         weights = np.array([self.sampling.shares[source] for source in sources])
         examples = self.by_source[sources[rng.choice(len(sources), p=weights / weights.sum())]]
-        example = examples[rng.integers(len(examples))]
-        image, target = random_view(
+        # A canvas twice as wide has more to show: its images come up twice as often.
+        sides = np.array([len(example.npa) for example in examples])
+        example = examples[rng.choice(len(examples), p=sides / sides.sum())]
+        image, targets = random_view(
             example.image,
-            example.npa.astype(np.float32),
+            _targets(example),
             self._centre(example, rng),
             self.sampling.side,
             self.augmentation,
             rng,
         )
-        return torch.from_numpy(input_channels(image)), torch.from_numpy(target)[None]
+        return _view(image, targets, example)
 
     def _centre(self, example: Example, rng: np.random.Generator) -> tuple[float, float]:
         canvas = len(example.npa)
@@ -88,3 +101,13 @@ class RandomViews(Dataset[tuple[Tensor, Tensor]]):
         else:
             row, column = rng.uniform(half, canvas - half, 2)
         return float(row), float(column)
+
+
+def _targets(example: Example) -> NDArray[np.float32]:
+    retina = example.npa if example.retina is None else example.retina
+    return np.stack([example.npa, retina]).astype(np.float32)
+
+
+def _view(image: NDArray[np.float32], targets: NDArray[np.float32], example: Example) -> View:
+    known = torch.tensor([1.0, float(example.retina is not None)])
+    return torch.from_numpy(input_channels(image)), torch.from_numpy(targets), known

@@ -1,5 +1,12 @@
 """Network weights: the embedded ones, a user's own, and those of other programs."""
 
-from napari_npa.weights.store import Model, embedded_models, load_checkpoint, load_model, save_model
+from napari_npa.weights.store import (
+    Model,
+    Output,
+    embedded_models,
+    load_checkpoint,
+    load_model,
+    save_model,
+)
 
-__all__ = ["Model", "embedded_models", "load_checkpoint", "load_model", "save_model"]
+__all__ = ["Model", "Output", "embedded_models", "load_checkpoint", "load_model", "save_model"]

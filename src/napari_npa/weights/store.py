@@ -26,6 +26,10 @@ HEADER = "napari_npa"
 Input = Literal["contrast", "rgb"]
 """What a network is fed: our three contrast channels, or gray levels of 255 thrice."""
 
+Output = Literal["npa", "npa+retina", "classes"]
+"""What its logits say: non-perfusion, yes or no; the same, then gradable retina; or two classes
+that exclude each other, the second non-perfusion."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -39,6 +43,8 @@ class Model:
         Which weights these are, for the record; the hash is that of the file.
     input
         How the three channels are made.
+    output
+        What the logits mean.
     canvases
         Side of the whole-image canvas by field of view, pixels.
     threshold
@@ -49,6 +55,7 @@ class Model:
     name: str
     sha256: str
     input: Input
+    output: Output
     canvases: dict[str, int]
     threshold: float
 
@@ -107,6 +114,7 @@ def save_model(path: Path, network: VGGUNet, *, canvases: dict[str, int], thresh
         "format": 1,
         "network": asdict(network.config),
         "input": "contrast",
+        "output": "npa+retina" if network.config.outputs == 2 else "npa",
         "canvases": canvases,
         "threshold": threshold,
     }
@@ -150,6 +158,7 @@ def _load_file(path: Path, expected: str | None) -> Model:
         name=path.name,
         sha256=sha256,
         input="rgb",
+        output="classes",
         canvases={"55": 512, "uwfa": 1024},
         threshold=0.5,
     )
@@ -177,6 +186,7 @@ def _load_own(path: Path, sha256: str) -> Model:
         name=path.name,
         sha256=sha256,
         input=header["input"],
+        output=header.get("output", "npa"),
         canvases=header["canvases"],
         threshold=header["threshold"],
     )
