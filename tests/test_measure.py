@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_npa.errors import RetinaError
-from napari_npa.evaluate import agreement, pooled
 from napari_npa.measure import ischemic_index
 
 masks = arrays(bool, (6, 7))
@@ -33,25 +32,3 @@ def test_a_turned_eye_has_the_same_index(npa, retina, turns):
     retina[0, 0] = True
     turned = ischemic_index(np.rot90(npa, turns), np.rot90(retina, turns))
     assert turned == ischemic_index(npa, retina)
-
-
-def test_dice_by_hand():
-    predicted = np.array([[1, 1, 0, 0]], bool)
-    annotated = np.array([[0, 1, 1, 1]], bool)
-    counts = agreement(predicted, annotated, np.ones((1, 4), bool))
-    assert counts.dice == pytest.approx(2 * 1 / (2 + 3))
-    assert counts.flagged == 0.5
-
-
-def test_two_empty_masks_agree():
-    empty = np.zeros((3, 3), bool)
-    assert agreement(empty, empty, ~empty).dice == 1
-
-
-@given(predicted=masks, annotated=masks)
-def test_dice_is_symmetric_and_pooling_one_image_changes_nothing(predicted, annotated):
-    retina = np.ones_like(predicted)
-    there = agreement(predicted, annotated, retina)
-    back = agreement(annotated, predicted, retina)
-    assert there.dice == back.dice
-    assert pooled([there]) == there

@@ -1,3 +1,4 @@
+import csv
 import json
 from dataclasses import replace
 
@@ -12,9 +13,10 @@ from napari_npa.cli import app
 from napari_npa.errors import TrainingError
 from napari_npa.networks import VGGUNet, VGGUNetConfig
 from napari_npa.training.augmentation import Augmentation, random_view
+from napari_npa.training.crossval import patient_folds
 from napari_npa.training.examples import gather_files, load_example, patient_of, split_by_patient
 from napari_npa.training.losses import combined_loss, dice_loss
-from napari_npa.training.recipe import Recipe, TrainingConfig
+from napari_npa.training.recipe import Recipe, TrainingConfig, preset_config
 from napari_npa.training.train import fit
 from napari_npa.training.views import whole_view
 from napari_npa.weights import load_model, save_model
@@ -217,6 +219,68 @@ def test_a_run_is_not_overwritten_by_mistake(labelled, tmp_path):
     fit(files, [], TINY, tmp_path / "run", device="cpu", report=lambda _: None)
     with pytest.raises(TrainingError, match="--resume"):
         fit(files, [], TINY, tmp_path / "run", device="cpu", report=lambda _: None)
+
+
+def test_folds_are_by_patient_and_leave_nobody_out(labelled):
+    files = files_of(labelled)
+    folds = patient_folds(files, 3, seed=0)
+    scored = [{file.patient for file in held_out} for _, held_out in folds]
+    assert sorted(patient for fold in scored for patient in fold) == [
+        "patient01",
+        "patient02",
+        "patient03",
+    ]
+    for (train, held_out), patients in zip(folds, scored, strict=True):
+        assert {file.patient for file in train}.isdisjoint(patients)
+        assert len(train) + len(held_out) == len(files)
+    with pytest.raises(TrainingError, match="as many labelled patients; there are 3"):
+        patient_folds(files, 4, seed=0)
+
+
+def test_simulated_images_are_always_trained_on(labelled):
+    files = [replace(file, source="simulated") for file in files_of(labelled)]
+    folds = patient_folds(files_of(labelled) + files, 2, seed=0)
+    assert all(not [f for f in held_out if f.source == "simulated"] for _, held_out in folds)
+    assert all([f for f in train if f.source == "simulated"] == files for train, _ in folds)
+
+
+def test_crossval_command_scores_every_labelled_image_and_goes_on_after_a_stop(labelled, tmp_path):
+    output = tmp_path / "crossval"
+    perfused = tmp_path / "perfused"
+    perfused.mkdir()
+    tifffile.imwrite(perfused / "normal1.tif", draw_round_angiogram(128, 9))
+    arguments = ["crossval", "--images", str(labelled), "--masks", str(labelled)]
+    arguments += ["--perfused", str(perfused), "--folds", "2", "--output", str(output)]
+    arguments += ["--view", "64", "--canvas-55", "64", "--canvas-uwfa", "64"]
+    arguments += ["--steps", "1", "--batch-size", "1", "--device", "cpu"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader((output / "labelled.csv").open()))
+    assert sorted(row["image"] for row in rows) == [
+        "patient01_1",
+        "patient01_2",
+        "patient02_1",
+        "patient03_1",
+    ]
+    assert len((output / "perfused.csv").read_text().splitlines()) == 2
+    thresholds = list(csv.DictReader((output / "thresholds.csv").open()))
+    flagged = [float(row["perfused_flagged_percent"]) for row in thresholds]
+    assert flagged == sorted(flagged, reverse=True)
+    made = [path.stat().st_mtime_ns for path in sorted(output.glob("fold*/weights.safetensors"))]
+    again = CliRunner().invoke(app, arguments)
+    assert again.exit_code == 0, again.output
+    assert made == [
+        path.stat().st_mtime_ns for path in sorted(output.glob("fold*/weights.safetensors"))
+    ]
+
+
+def test_published_recipe_is_a_preset_and_an_unknown_one_is_refused():
+    config = preset_config("published", {}, {"steps": 5})
+    assert config.network.decoder == (512, 256, 128, 64)
+    assert (config.batch_size, config.learning_rate, config.steps) == (2, 1e-4, 5)
+    assert preset_config("default", {"55": 64}, {}).canvases == {"55": 64, "uwfa": 1024}
+    with pytest.raises(TrainingError, match="default, published"):
+        preset_config("best", {}, {})
 
 
 def test_train_command_writes_weights_with_scores_of_unseen_patients(labelled, tmp_path):

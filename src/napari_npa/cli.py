@@ -1,4 +1,4 @@
-"""The command line: ``napari-npa segment | train | simulate | info``."""
+"""The command line: ``napari-npa segment | evaluate | train | crossval | simulate | info``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from napari_npa import __version__
+from napari_npa import __version__, cli_training
 from napari_npa.errors import NpaError
 
 # Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
@@ -29,6 +29,9 @@ console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 FAILED, WRONG_USE = 1, 2
+
+app.command()(cli_training.train)
+app.command()(cli_training.crossval)
 
 
 def main() -> None:
@@ -124,100 +127,20 @@ def simulate(
 
 
 @app.command()
-def train(
-    output: Annotated[Path, typer.Option(help="Weights to write: a .safetensors file.")],
-    images: Annotated[Path | None, typer.Option(help="Folder of labelled angiograms.")] = None,
-    masks: Annotated[Path | None, typer.Option(help="Their masks, <stem>_npa.*.")] = None,
-    perfused: Annotated[
-        list[Path] | None, typer.Option(help="Folder of angiograms without non-perfusion.")
-    ] = None,
-    simulated: Annotated[
-        list[Path] | None, typer.Option(help="Folder written by 'napari-npa simulate'.")
-    ] = None,
-    patient_pattern: Annotated[
-        str, typer.Option(help="Regular expression that finds the patient in a file name.")
-    ] = r"patient\d+",
-    held_out: Annotated[
-        list[str] | None,
-        typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 2000,
-    batch_size: Annotated[int, typer.Option(min=1, help="Views a step.")] = 8,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak rate of Adam.")] = 1e-3,
-    view: Annotated[int, typer.Option(min=64, help="Side of a training view, pixels.")] = 320,
-    canvas_55: Annotated[
-        int, typer.Option("--canvas-55", min=64, help="Canvas of 55° images.")
-    ] = 512,
-    canvas_uwfa: Annotated[
-        int, typer.Option("--canvas-uwfa", min=64, help="Canvas of ultra-widefield images.")
-    ] = 1024,
-    cross_entropy_share: Annotated[
-        float, typer.Option(min=0, max=1, help="λ of λ·CE + (1-λ)·Dice.")
-    ] = 0.5,
-    class_weight: Annotated[float, typer.Option(min=0, help="Weight of non-perfused pixels.")] = 2,
-    imagenet: Annotated[bool, typer.Option(help="Start from ImageNet weights.")] = False,
-    start_from: Annotated[
-        str | None, typer.Option(help="Go on from these weights: an embedded model, or a file.")
-    ] = None,
-    frozen: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
-    ] = 0,
-    threshold: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Threshold stored with the weights.")
-    ] = 0.5,
-    attribution: Annotated[
-        str, typer.Option(help="Licence of the weights and source of the images, for the card.")
-    ] = "",
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same training.")] = 0,
-    resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
-    run: Annotated[
-        Path | None, typer.Option(help="Folder for checkpoints; beside the output if not given.")
-    ] = None,
+def evaluate(
+    predictions: Annotated[Path, typer.Option(help="Folder of predicted masks, <stem>_npa.*.")],
+    masks: Annotated[Path, typer.Option(help="Folder of annotated masks of the same stems.")],
+    output: Annotated[Path, typer.Option(help="Table to write: a .csv file; a .md beside it.")],
 ) -> None:
-    """Train a network on labelled, perfused and simulated angiograms, split by patient."""
-    try:
-        from napari_npa.training.command import train_and_score
-        from napari_npa.training.examples import gather_files, split_by_patient
-        from napari_npa.training.recipe import TrainingConfig
-    except ImportError as error:
-        raise NpaError(
-            "training",
-            f"needs a package that is not installed ({error.name})",
-            "Run: pip install 'napari-npa[train]'",
-        ) from error
-    if output.suffix != ".safetensors":
-        raise typer.BadParameter("must end in .safetensors", param_hint="--output")
-    if (images is None) != (masks is None):
-        raise typer.BadParameter("go together", param_hint="--images and --masks")
-    files = gather_files(images, masks, perfused or (), simulated or (), patient_pattern)
-    training, scoring = split_by_patient(files, held_out or ())
-    config = TrainingConfig(
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        view=view,
-        canvases={"55": canvas_55, "uwfa": canvas_uwfa},
-        cross_entropy_share=cross_entropy_share,
-        class_weight=class_weight,
-        imagenet=imagenet,
-        start_from=start_from,
-        frozen=frozen,
-        seed=seed,
-    )
-    card = train_and_score(
-        training,
-        scoring,
-        config,
-        output,
-        run or output.with_suffix(".run"),
-        threshold=threshold,
-        attribution=attribution,
-        device=device,
-        resume=resume,
-        report=lambda line: console.print(line, highlight=False, markup=False),
-    )
-    console.print(f"Weights: {output}\nCard: {card}", highlight=False)
+    """Compare predicted with annotated masks: overlap, distances, ischemic index."""
+    from napari_npa.evaluate import evaluate_folders, markdown_summary, write_evaluation
+    from napari_npa.results import make_folder
+
+    rows = evaluate_folders(predictions, masks)
+    make_folder(output.parent)
+    summary = write_evaluation(output, rows)
+    console.print(markdown_summary(rows), highlight=False, markup=False)
+    console.print(f"Table: {output}\nSummary: {summary}", highlight=False)
 
 
 @app.command()

@@ -49,5 +49,9 @@ class TrainingError(NpaError):
     """A training set or option that cannot be trained on."""
 
 
+class EvaluationError(NpaError):
+    """Masks that cannot be compared."""
+
+
 class Cancelled(Exception):  # noqa: N818 - a request of the user, not an error
     """The user asked to stop; raised by a progress callback, passed through by the core."""

@@ -1,52 +1,219 @@
-"""How well a segmentation agrees with a mask."""
+"""Predicted masks against annotated ones, a folder at a time, as tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
+from napari_npa.agreement import (
+    Agreement,
+    BlandAltman,
+    Mask,
+    Summary,
+    compare,
+    hausdorff95,
+    pooled,
+)
+from napari_npa.errors import EvaluationError
+from napari_npa.masks import read_mask
+from napari_npa.writing import write_text
+
+MASK_SUFFIXES = (".tif", ".tiff", ".png")
+
+NPA_ENDING, RETINA_ENDING = "_npa", "_retina"
+"""Ends of the stems of masks of non-perfusion and of gradable retina."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Pixel counts of one image: both say non-perfused, only one of them, in all."""
+class Compared:
+    """One image: what was compared and how well it agrees.
 
-    both: int
-    predicted_only: int
-    annotated_only: int
-    gradable: int
+    Attributes
+    ----------
+    image
+        Stem of the image's name.
+    agreement
+        Counts of pixels.
+    hausdorff95
+        Pixels; None when only one of the masks is empty.
+    group
+        Fold, patient or whatever the image is grouped by; may be empty.
+    """
+
+    image: str
+    agreement: Agreement
+    hausdorff95: float | None
+    group: str = ""
 
     @property
-    def dice(self) -> float:
-        """``2·both / (predicted + annotated)``; 1 when both are empty."""
-        marked = 2 * self.both + self.predicted_only + self.annotated_only
-        return 2 * self.both / marked if marked else 1.0
-
-    @property
-    def flagged(self) -> float:
-        """Share of the gradable retina called non-perfused."""
-        return (self.both + self.predicted_only) / max(self.gradable, 1)
+    def isi_error(self) -> float:
+        """Predicted minus annotated ischemic index, percentage points."""
+        return 100 * (self.agreement.flagged - self.agreement.annotated)
 
 
-def agreement(
-    predicted: NDArray[np.bool_], annotated: NDArray[np.bool_], retina: NDArray[np.bool_]
-) -> Agreement:
-    """Count the pixels of two masks, (rows, columns) bool each."""
-    return Agreement(
-        both=int(np.count_nonzero(predicted & annotated)),
-        predicted_only=int(np.count_nonzero(predicted & ~annotated)),
-        annotated_only=int(np.count_nonzero(annotated & ~predicted)),
-        gradable=int(np.count_nonzero(retina)),
+COLUMNS: dict[str, Callable[[Compared], float | None]] = {
+    "dice": lambda c: c.agreement.dice,
+    "mean_iou": lambda c: c.agreement.mean_iou,
+    "mean_pixel_accuracy": lambda c: c.agreement.mean_recall,
+    "mean_precision": lambda c: c.agreement.mean_precision,
+    "mean_recall": lambda c: c.agreement.mean_recall,
+    "accuracy": lambda c: c.agreement.accuracy,
+    "hausdorff95_pixels": lambda c: c.hausdorff95,
+    "isi_predicted_percent": lambda c: 100 * c.agreement.flagged,
+    "isi_annotated_percent": lambda c: 100 * c.agreement.annotated,
+    "isi_error_points": lambda c: c.isi_error,
+}
+"""Columns of the table, and where their figures come from."""
+
+
+def compared(
+    image: str, predicted: Mask, annotated: Mask, region: Mask | None = None, group: str = ""
+) -> Compared:
+    """Compare the two masks of one image, inside `region` if given.
+
+    Raises
+    ------
+    EvaluationError
+        The masks differ in size.
+    """
+    for other in (annotated, region):
+        if other is not None and other.shape != predicted.shape:
+            raise EvaluationError(
+                image,
+                f"has masks of {predicted.shape} and {other.shape} pixels",
+                "Compare masks of one image at one size.",
+            )
+    if region is not None:
+        predicted, annotated = predicted & region, annotated & region
+    distance = hausdorff95(predicted, annotated)
+    return Compared(image, compare(predicted, annotated, region), distance, group)
+
+
+def evaluate_folders(predictions: Path, masks: Path) -> list[Compared]:
+    """Compare the masks of two folders that belong to the same images.
+
+    Parameters
+    ----------
+    predictions, masks
+        Folders of masks ``<stem>_npa.*`` or ``<stem>.*``, matched by stem. Where a folder holds
+        ``<stem>_retina.*`` (of the annotator first), the comparison is inside it.
+
+    Returns
+    -------
+    compared
+        An entry for each annotated mask, sorted by stem.
+
+    Raises
+    ------
+    EvaluationError
+        A folder is absent or empty, an annotated image has no prediction, or sizes differ.
+    """
+    predicted, annotated = _masks(predictions), _masks(masks)
+    missing = sorted(annotated.keys() - predicted.keys())
+    if missing:
+        raise EvaluationError(
+            predictions,
+            f"has no prediction for {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}",
+            "Segment all annotated images first, or leave them out of the masks.",
+        )
+    regions = {**_endings(predictions, RETINA_ENDING), **_endings(masks, RETINA_ENDING)}
+    return [
+        compared(
+            stem,
+            read_mask(predicted[stem]),
+            read_mask(annotated[stem]),
+            read_mask(regions[stem]) if stem in regions else None,
+        )
+        for stem in sorted(annotated)
+    ]
+
+
+def write_evaluation(path: Path, rows: Sequence[Compared]) -> Path:
+    """Write a row an image to a CSV file, and the summary beside it as markdown.
+
+    Returns
+    -------
+    summary
+        The markdown file.
+
+    Raises
+    ------
+    SaveError
+        A file could not be written.
+    """
+    table = StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["image", "group", *COLUMNS])
+    for row in rows:
+        values = (figure(row) for figure in COLUMNS.values())
+        writer.writerow([row.image, row.group, *("" if v is None else f"{v:.5g}" for v in values)])
+    write_text(path, table.getvalue())
+    summary = path.with_suffix(".md")
+    write_text(summary, markdown_summary(rows))
+    return summary
+
+
+def markdown_summary(rows: Sequence[Compared]) -> str:
+    """Mean, standard deviation, median and quartiles of every column, as a markdown table."""
+    lines = [
+        f"{len(rows)} images",
+        "",
+        "| | mean | SD | median | quartiles |",
+        "|---|---|---|---|---|",
+    ]
+    for name, figure in COLUMNS.items():
+        values = [value for row in rows if (value := figure(row)) is not None]
+        if values:
+            s = Summary.of(values)
+            low, high = s.quartiles
+            lines.append(
+                f"| {name} | {s.mean:.3f} | {s.deviation:.3f} | {s.median:.3f} "
+                f"| {low:.3f} to {high:.3f} |"
+            )
+    total = pooled([row.agreement for row in rows])
+    bland_altman = BlandAltman.of(
+        [100 * row.agreement.flagged for row in rows],
+        [100 * row.agreement.annotated for row in rows],
     )
+    low, high = bland_altman.limits
+    lines += [
+        "",
+        f"Pooled over all pixels: Dice {total.dice:.3f}, mean IoU {total.mean_iou:.3f}.",
+        f"Ischemic index: mean absolute error {fmean(abs(r.isi_error) for r in rows):.2f} points; "
+        f"Bland–Altman bias {bland_altman.bias:+.2f} points, "
+        f"limits of agreement {low:+.2f} to {high:+.2f}.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
-def pooled(agreements: Sequence[Agreement]) -> Agreement:
-    """Counts of several images together: large areas weigh more than small ones."""
-    return Agreement(
-        both=sum(a.both for a in agreements),
-        predicted_only=sum(a.predicted_only for a in agreements),
-        annotated_only=sum(a.annotated_only for a in agreements),
-        gradable=sum(a.gradable for a in agreements),
-    )
+def _masks(folder: Path) -> dict[str, Path]:
+    """Masks of non-perfusion by image stem; plain names count where none ends in ``_npa``."""
+    found = _endings(folder, NPA_ENDING) or {
+        stem: path
+        for stem, path in _endings(folder, "").items()
+        if not stem.endswith((RETINA_ENDING, "_overlay", "_probability"))
+    }
+    if not found:
+        raise EvaluationError(
+            folder, "holds no mask", "Masks are TIFF or PNG files named <stem>_npa.* or <stem>.*"
+        )
+    return found
+
+
+def _endings(folder: Path, ending: str) -> dict[str, Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise EvaluationError(
+            folder, f"cannot be read ({error.strerror})", "Give a folder of masks."
+        ) from error
+    return {
+        path.stem.removesuffix(ending): path
+        for path in entries
+        if path.suffix.lower() in MASK_SUFFIXES and path.stem.endswith(ending)
+    }

@@ -209,7 +209,8 @@ class Segmenter:
                     )
                     logits = network(images).float()[0]
                     target = (slice(row, row + side), slice(column, column + side))
-                    probability[target] = target_probability(logits, self.model.output)[inside].cpu()
+                    piece_probability = target_probability(logits, self.model.output)
+                    probability[target] = piece_probability[inside].cpu()
         return probability
 
 

@@ -124,7 +124,7 @@ AVASCULAR_ZONE_MM = (0.25, 0.55)
 """Radius without capillaries."""
 
 MARGIN_MM = (18.5, 22.5)
-"""Distance from the fovea at which the vessels of a normal eye end (two real eyes: 19.8 to 21.3)."""
+"""Distance from the fovea at which a normal eye's vessels end (two real ones: 19.8 to 21.3)."""
 
 SIGHT_MM = 1.5
 """How far beyond the last vessels the retina can still be judged."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from napari_npa import __version__
+from napari_npa.agreement import Agreement, compare, pooled
 from napari_npa.devices import choose_device
-from napari_npa.evaluate import Agreement, agreement, pooled
 from napari_npa.masks import read_mask
 from napari_npa.segmentation import Segmenter
 from napari_npa.training.examples import LabelledFile
@@ -99,7 +99,7 @@ def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto")
     for file in files:
         result = segmenter.segment(file.image)
         truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
-        counts = agreement(result.npa, truth, result.retina)
+        counts = compare(result.npa, truth, result.retina | truth)
         by_source.setdefault(file.source, []).append(counts)
         images.append(
             {

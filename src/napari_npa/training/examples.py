@@ -206,9 +206,7 @@ def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> NDArray[np.
 def _paired(images: Path, masks: Path, pattern: str, source: Source) -> list[LabelledFile]:
     npa, retina = (_by_stem(masks, ending) for ending in MASK_ENDINGS)
     return [
-        LabelledFile(
-            path, npa[path.stem], patient_of(path, pattern), source, retina.get(path.stem)
-        )
+        LabelledFile(path, npa[path.stem], patient_of(path, pattern), source, retina.get(path.stem))
         for path in _angiograms(images)
         if path.stem in npa
     ]

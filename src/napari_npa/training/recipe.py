@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import lightning
 import torch
@@ -87,6 +88,53 @@ class TrainingConfig:
     def epochs(self) -> int:
         """Number of checkpoints and validations of a full run."""
         return math.ceil(self.steps / self.steps_per_epoch)
+
+
+def published_config() -> TrainingConfig:
+    """Recipe of Li et al. (DOI 10.3760/cma.j.cn115989-20240415-00110), as far as it is stated.
+
+    Whole images at 1024 in pairs, 100 epochs of their 38 images, Adam from 1e-4 along a cosine,
+    half of the time with a frozen ImageNet encoder; their augmentations only, no averaging.
+    """
+    return TrainingConfig(
+        steps=1900,
+        steps_per_epoch=19,
+        batch_size=2,
+        learning_rate=1e-4,
+        warm_up=0.0,
+        frozen=0.5,
+        averaging=0.0,
+        view=1024,
+        canvases={"55": 1024, "uwfa": 1024},
+        augmentation=Augmentation(rotation_degrees=0.0, flip_vertical=False, noise=0.0),
+        network=replace(VGGUNetConfig.published(), outputs=2),
+        imagenet=True,
+    )
+
+
+PRESETS: dict[str, Callable[[], TrainingConfig]] = {
+    "default": TrainingConfig,
+    "published": published_config,
+}
+"""Recipes by name."""
+
+
+def preset_config(
+    name: str, canvases: dict[str, int], changes: dict[str, object]
+) -> TrainingConfig:
+    """Preset with some values changed.
+
+    Raises
+    ------
+    TrainingError
+        No such preset, or a canvas that the network cannot take.
+    """
+    if name not in PRESETS:
+        raise TrainingError(
+            f"preset {name}", "is not known", f"Choose one of: {', '.join(PRESETS)}."
+        )
+    config = PRESETS[name]()
+    return replace(config, canvases={**config.canvases, **canvases}, **changes)
 
 
 class Recipe(lightning.LightningModule):

@@ -6,6 +6,7 @@ import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import lightning
@@ -95,6 +96,7 @@ def fit(
     device: str = "auto",
     resume: bool = False,
     report: Report = print,
+    load: Callable[[LabelledFile], Example] | None = None,
 ) -> VGGUNet:
     """Train a network; checkpoints, settings and the curve go to the folder `run`.
 
@@ -106,6 +108,8 @@ def fit(
         Folder of this run. With `resume` it goes on from the last checkpoint in it.
     report
         Called with a line of text now and then.
+    load
+        Reads a file; given when several runs share what was read.
 
     Returns
     -------
@@ -125,10 +129,11 @@ def fit(
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / SETTINGS, asdict(config))
     lightning.seed_everything(config.seed, verbose=False)
+    load = load or partial(load_example, canvases=config.canvases)
     report(f"reading {len(train)} images to train on and {len(held_out)} held out")
     data = ViewsByEpoch(
-        [load_example(file, config.canvases) for file in train],
-        [load_example(file, config.canvases) for file in held_out],
+        [load(file) for file in train],
+        [load(file) for file in held_out],
         config,
     )
     target = choose_device(device)

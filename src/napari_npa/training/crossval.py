@@ -1,0 +1,150 @@
+"""Cross-validation by patient: nobody is scored by a network that has seen them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_npa.agreement import Agreement, compare, pooled
+from napari_npa.errors import TrainingError
+from napari_npa.evaluate import Compared, compared, write_evaluation
+from napari_npa.masks import read_mask
+from napari_npa.segmentation import Segmentation, Segmenter
+from napari_npa.training.examples import LabelledFile, load_example
+from napari_npa.training.recipe import TrainingConfig
+from napari_npa.training.train import Report, fit
+from napari_npa.weights import save_model
+from napari_npa.writing import write_text
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
+"""Probabilities tried as thresholds on the held-out images: 0.10 to 0.90."""
+
+
+def patient_folds(
+    files: Sequence[LabelledFile], count: int, seed: int
+) -> list[tuple[list[LabelledFile], list[LabelledFile]]]:
+    """Split files into folds by patient; simulated ones are always trained on.
+
+    Labelled and perfused patients are dealt out separately, so that every fold has its share
+    of both.
+
+    Returns
+    -------
+    folds
+        For each fold the files to train on and those to score.
+
+    Raises
+    ------
+    TrainingError
+        Fewer labelled patients than folds.
+    """
+    fold_of: dict[str, int] = {}
+    rng = np.random.default_rng(seed)
+    for source in ("labelled", "perfused"):
+        patients = sorted({file.patient for file in files if file.source == source})
+        if source == "labelled" and len(patients) < count:
+            raise TrainingError(
+                f"{count} folds",
+                f"need as many labelled patients; there are {len(patients)}",
+                "Ask for fewer folds.",
+            )
+        for place, patient in enumerate(rng.permutation(patients)):
+            fold_of[str(patient)] = place % count
+    folds = []
+    for fold in range(count):
+        scored = [f for f in files if f.source != "simulated" and fold_of[f.patient] == fold]
+        folds.append(([f for f in files if f not in scored], scored))
+    return folds
+
+
+def cross_validate(
+    files: Sequence[LabelledFile],
+    config: TrainingConfig,
+    output: Path,
+    *,
+    folds: int = 5,
+    device: str = "auto",
+    report: Report = print,
+) -> list[Compared]:
+    """Train a network a fold, score it on the fold's patients, and write the tables.
+
+    Parameters
+    ----------
+    files
+        As :func:`napari_npa.training.examples.gather_files` returns them.
+    output
+        Folder for ``fold<N>/`` (run and weights), ``labelled.csv`` and ``.md``,
+        ``perfused.csv`` and ``.md``, and ``thresholds.csv``. Folds whose weights are there
+        are not trained again.
+
+    Returns
+    -------
+    rows
+        One a labelled image, at the threshold 0.5.
+
+    Raises
+    ------
+    TrainingError
+        Too few patients, or an image that cannot be trained on.
+    SaveError
+        A file could not be written.
+    """
+    load = cache(lambda file: load_example(file, config.canvases))
+    rows: dict[str, list[Compared]] = {"labelled": [], "perfused": []}
+    by_threshold: dict[str, dict[float, list[Agreement]]] = {
+        source: {threshold: [] for threshold in THRESHOLDS} for source in rows
+    }
+    for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed)):
+        folder = output / f"fold{fold + 1}"
+        weights = folder / "weights.safetensors"
+        report(f"fold {fold + 1} of {folds}: held out {', '.join(_patients(held_out))}")
+        if not weights.exists():
+            run = folder / "run"
+            network = fit(
+                train, held_out, config, run, device=device, resume=True, report=report, load=load
+            )
+            save_model(weights, network, canvases=config.canvases, threshold=0.5)
+        segmenter = Segmenter(device, weights)
+        for file in held_out:
+            result = segmenter.segment(file.image, threshold=0.5)
+            truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
+            region = result.retina | truth
+            rows[file.source].append(
+                compared(file.image.stem, result.npa, truth, region, f"fold {fold + 1}")
+            )
+            for threshold, counts in by_threshold[file.source].items():
+                counts.append(compare(_at(result, threshold), truth, region))
+    for source, compared_rows in rows.items():
+        if compared_rows:
+            write_evaluation(output / f"{source}.csv", compared_rows)
+    write_text(output / "thresholds.csv", _threshold_table(by_threshold))
+    return rows["labelled"]
+
+
+def _at(result: Segmentation, threshold: float) -> NDArray[np.bool_]:
+    return result.at_threshold(threshold).npa
+
+
+def _patients(files: Sequence[LabelledFile]) -> list[str]:
+    return sorted({file.patient for file in files if file.source == "labelled"})
+
+
+def _threshold_table(by_threshold: dict[str, dict[float, list[Agreement]]]) -> str:
+    """What each threshold would have given on the held-out images."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["threshold", "mean_dice", "pooled_dice", "perfused_flagged_percent"])
+    for threshold in THRESHOLDS:
+        labelled = by_threshold["labelled"][threshold]
+        perfused = by_threshold["perfused"][threshold]
+        flagged = f"{100 * fmean(c.flagged for c in perfused):.3f}" if perfused else ""
+        mean_dice = fmean(c.dice for c in labelled)
+        writer.writerow([threshold, f"{mean_dice:.4f}", f"{pooled(labelled).dice:.4f}", flagged])
+    return text.getvalue()

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
+from skimage.segmentation import find_boundaries
+from sklearn import metrics
+
+from napari_npa.agreement import Agreement, BlandAltman, Summary, compare, hausdorff95, pooled
+
+masks = arrays(bool, (7, 9))
+
+
+def test_dice_by_hand():
+    predicted = np.array([[1, 1, 0, 0]], bool)
+    annotated = np.array([[0, 1, 1, 1]], bool)
+    counts = compare(predicted, annotated)
+    assert counts == Agreement(both=1, predicted_only=1, annotated_only=2, neither=0)
+    assert counts.dice == pytest.approx(2 * 1 / (2 + 3))
+    assert (counts.flagged, counts.annotated) == (0.5, 0.75)
+
+
+def test_two_empty_masks_agree():
+    empty = np.zeros((3, 3), bool)
+    counts = compare(empty, empty)
+    assert counts.dice == counts.mean_iou == counts.mean_precision == counts.mean_recall == 1
+
+
+def test_a_class_that_only_one_mask_shows_is_missed():
+    everything = np.ones((2, 2), bool)
+    counts = compare(~everything, everything)
+    assert counts.mean_iou == counts.mean_precision == counts.mean_recall == counts.accuracy == 0
+
+
+@given(predicted=masks, annotated=masks)
+def test_dice_is_symmetric_and_pooling_one_image_changes_nothing(predicted, annotated):
+    there, back = compare(predicted, annotated), compare(annotated, predicted)
+    assert there.dice == back.dice
+    assert pooled([there]) == there
+    assert there.mean_precision == back.mean_recall
+
+
+@given(seed=st.integers(0, 2**16), share=st.floats(0.2, 0.8))
+def test_figures_are_those_of_the_confusion_matrix(seed, share):
+    rng = np.random.default_rng(seed)
+    predicted, annotated = (rng.random((2, 20, 20)) < share).astype(bool)
+    matrix = np.zeros((2, 2))
+    np.add.at(matrix, (annotated.astype(int), predicted.astype(int)), 1)  # rows: the truth
+    right = np.diag(matrix)
+    counts = compare(predicted, annotated)
+    assert counts.mean_recall == pytest.approx((right / matrix.sum(1)).mean())
+    assert counts.mean_precision == pytest.approx((right / matrix.sum(0)).mean())
+    union = matrix.sum(0) + matrix.sum(1) - right
+    assert counts.mean_iou == pytest.approx((right / union).mean())
+    assert counts.accuracy == pytest.approx(right.sum() / matrix.sum())
+
+
+@given(seed=st.integers(0, 2**16), share=st.floats(0.1, 0.9))
+def test_figures_are_those_of_scikit_learn(seed, share):
+    rng = np.random.default_rng(seed)
+    predicted, annotated = (rng.random((2, 20, 20)) < share).astype(bool)
+    predicted[0, :2] = annotated[0, 1:3] = [True, False]
+    pair = annotated.ravel(), predicted.ravel()
+    counts = compare(predicted, annotated)
+    assert counts.dice == pytest.approx(metrics.f1_score(*pair))
+    assert counts.mean_iou == pytest.approx(metrics.jaccard_score(*pair, average="macro"))
+    assert counts.mean_precision == pytest.approx(metrics.precision_score(*pair, average="macro"))
+    assert counts.mean_recall == pytest.approx(metrics.recall_score(*pair, average="macro"))
+    assert counts.accuracy == pytest.approx(metrics.accuracy_score(*pair))
+
+
+def test_outside_the_region_nothing_counts():
+    rng = np.random.default_rng(0)
+    predicted, annotated, region = rng.random((3, 30, 30)) > 0.5
+    inside = compare(predicted, annotated, region)
+    assert inside == compare(predicted ^ ~region, annotated ^ ~region, region)
+    assert inside.pixels == region.sum()
+
+
+@given(seed=st.integers(0, 2**16))
+def test_hausdorff95_is_the_percentile_of_all_distances_between_the_outlines(seed):
+    rng = np.random.default_rng(seed)
+    predicted, annotated = np.zeros((2, 24, 24), bool)
+    for mask in (predicted, annotated):
+        top, left = rng.integers(1, 12, 2)
+        mask[top : top + rng.integers(2, 10), left : left + rng.integers(2, 10)] = True
+    outlines = [np.argwhere(find_boundaries(mask, mode="inner")) for mask in (predicted, annotated)]
+    distances = cdist(*outlines)
+    expected = max(np.percentile(distances.min(axis), 95) for axis in (0, 1))
+    assert hausdorff95(predicted, annotated) == pytest.approx(expected)
+
+
+def test_hausdorff95_of_empty_masks():
+    empty, full = np.zeros((4, 4), bool), np.ones((4, 4), bool)
+    assert hausdorff95(empty, empty) == 0
+    assert hausdorff95(full, empty) is None
+
+
+def test_a_summary_by_hand():
+    summary = Summary.of([1.0, 2.0, 3.0, 4.0])
+    assert summary.mean == summary.median == 2.5
+    assert summary.deviation == pytest.approx(np.std([1, 2, 3, 4], ddof=1))
+    assert summary.quartiles == (1.75, 3.25)
+    assert Summary.of([7.0]).deviation == 0
+
+
+def test_bland_altman_by_hand():
+    result = BlandAltman.of([12.0, 20.0, 31.0], [10.0, 20.0, 30.0])  # differences 2, 0, 1
+    assert result.bias == pytest.approx(1)
+    assert result.limits == pytest.approx((1 - 1.96, 1 + 1.96))
