@@ -11,6 +11,9 @@ MESH_MM = 0.11
 """Distance between capillaries in the visible net: about twice the capillary-free margin of
 arterioles, 67 µm."""
 
+DILATED_MESH_MM = (0.16, 0.4)
+"""Distance between channels where many neighbours are closed."""
+
 _FINEST_PX = 0.9
 """Narrowest mesh a camera resolves, standard deviation of the filter in pixels."""
 
@@ -41,6 +44,17 @@ def texture(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generato
     net = 0.8 * _standard(np.exp(-1.5 * np.abs(band))) + 0.2 * band
     mottling = noise(shape, 5 * sigma, rng)
     return _standard(net + 0.35 * mottling)
+
+
+def dilated(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generator) -> Image:
+    """Brightness of a sick capillary bed: a coarse net of dilated channels with dark gaps.
+
+    Parameters and result as for :func:`texture`.
+    """
+    gap = rng.uniform(*DILATED_MESH_MM) / mm_per_pixel
+    band = noise(shape, max(1.0, 0.5 * gap), rng) - noise(shape, 2 * gap, rng)
+    net = _standard(np.exp(-1.2 * np.abs(band)).astype(np.float32))
+    return _standard(net + 0.7 * noise(shape, max(1.0, 0.8 * gap), rng))
 
 
 def _standard(field: Image) -> Image:

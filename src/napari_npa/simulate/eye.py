@@ -231,6 +231,7 @@ def _retina_light(
     ground = 1 + capillaries_left * grain * capillaries.texture(
         scene.shape, scene.mm_per_pixel, rng
     )
+    ground += capillaries_left * _sick_bed(scene, npa, rng)
     ground *= npa.ratio * (1 - 0.5 * scar_loss) * _shading(scene, from_fovea, rng)
     contrast = rng.uniform(*(_WIDE_CONTRAST if scene.wide else _NARROW_CONTRAST))
     light = np.clip(ground, 0.03, None) + contrast * lit + 1.2 * scar_light
@@ -239,6 +240,26 @@ def _retina_light(
     light += _staining(scene, npa, vascular, lit, rng)
     return (light + _disc_light(scene, contrast, rng)).astype(np.float32), widths
 
+
+def _sick_bed(scene: Scene, npa: lesions.NonPerfusion, rng: np.random.Generator) -> Image:
+    """Dilated, patchy, leaking capillaries beside areas without perfusion, seldom alone."""
+    closed = npa.mask.any()
+    if rng.uniform() > (_SICK_SHARE if closed else _SICK_ALONE_SHARE):
+        return np.zeros(scene.shape, np.float32)
+    if closed:
+        near = blur(npa.mask.astype(np.float32), rng.uniform(*_SICK_MM) / scene.mm_per_pixel)
+    else:
+        near = np.clip(noise(scene.shape, 4.0 / scene.mm_per_pixel, rng) - 0.8, 0, 1)
+    patchy = np.clip(0.7 + 0.5 * noise(scene.shape, 2.0 / scene.mm_per_pixel, rng), 0, 1.3)
+    strength = rng.uniform(*_SICK_STRENGTH) * (0.5 if scene.wide else 1.0)
+    bed = 0.5 + capillaries.dilated(scene.shape, scene.mm_per_pixel, rng)
+    return np.asarray(strength * np.clip(3 * near, 0, 1) * patchy * bed, np.float32)
+
+
+_SICK_SHARE = 0.75
+_SICK_ALONE_SHARE = 0.25
+_SICK_MM = (0.4, 1.5)
+_SICK_STRENGTH = (0.08, 0.5)
 
 _WIDE_GRAIN = (0.02, 0.12)
 _NARROW_GRAIN = (0.04, 0.22)
@@ -263,12 +284,13 @@ def _vessel_light(
     lit, widths = np.zeros(scene.shape, np.float32), np.zeros(scene.shape, np.float32)
     beside = np.clip(4 * npa.softness * (1 - npa.softness), 0, 1)
     thin_left = np.clip(1 - 0.95 * npa.softness, 0, 1)
+    closed = _CLOSED_MM if rng.uniform() < _CLOSED_SHARE else _PRUNED_MM
     for name, tree in zip(("artery", "vein"), trees, strict=True):
         start, end, width = tree.segments()
         a, b, pixels = _placed(scene, start, end, width)
         at = np.clip(np.rint(b).astype(int), 0, scene.size - 1)
         at = (at[:, 0], at[:, 1])
-        pruned = (npa.softness[at] > 0.5) & (width < rng.uniform(*_PRUNED_MM))
+        pruned = (npa.softness[at] > 0.5) & (width < rng.uniform(*closed))
         ends = vascular[at] < 0.35
         value = np.clip((width / WIDEST_MM) ** 0.7, 0.16, 1)
         value *= _ARTERY_BRIGHTNESS if name == "artery" else 1.0
@@ -283,6 +305,10 @@ def _vessel_light(
 
 _PRUNED_MM = (0.045, 0.085)
 """Vessels thinner than this are lost where there is no perfusion; wider ones cross it."""
+
+_CLOSED_SHARE = 0.3
+_CLOSED_MM = (0.1, 0.19)
+"""In some eyes the branches that fed an area are gone as well."""
 
 _DILATION = 0.35
 _ARTERY_BRIGHTNESS = 0.85
@@ -341,7 +367,7 @@ _LEAKS = 4.0
 
 
 def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Image:
-    """Light of the disc itself, strongest at the roots of its vessels and at its rim."""
+    """Light of the disc itself against the retina's: at its vessels' roots and rim, or a lack."""
     row, column = scene.disc
     y, x = np.ogrid[: scene.size, : scene.size]
     radius = rng.uniform(*DISC_RADIUS_MM) / scene.mm_per_pixel
@@ -349,8 +375,15 @@ def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Imag
     body = soft_step((1 - away).astype(np.float32), 0.15)
     rim = np.exp(-(((away - 0.9) / 0.18) ** 2))
     root = np.exp(-((away / 0.55) ** 2))
+    if rng.uniform() < _DARK_DISC_SHARE:
+        dark = -rng.uniform(0.3, 0.8) * body
+        return np.asarray(dark + contrast * rng.uniform(0, 0.15) * rim, np.float32)
     strength = contrast * rng.uniform(0.02, 0.3)
     return np.asarray(strength * (0.35 * body + 0.4 * rim + 0.9 * root), np.float32)
+
+
+_DARK_DISC_SHARE = 0.3
+"""Early frames and atrophic discs: darker than the retina beside them."""
 
 
 def _description(simulated: SimulatedAngiogram) -> dict[str, object]:

@@ -21,11 +21,11 @@ FOVEA_SPARED_MM = 0.9
 DISC_SPARED_MM = 1.1
 """No non-perfusion on the disc, whose radius is 0.75 to 1 mm."""
 
-TEXTURE_ONLY_SHARE = {"55": 0.33, "uwfa": 0.15}
+TEXTURE_ONLY_SHARE = {"55": 0.3, "uwfa": 0.15}
 """Share of areas no darker than what is around them: the capillaries are missing, no more."""
 
-TEXTURE_ONLY_RATIO = (0.88, 1.1)
-DARK_RATIO = (0.22, 0.88)
+TEXTURE_ONLY_RATIO = (0.82, 1.06)
+DARK_RATIO = (0.22, 0.82)
 """Brightness of the ground inside an area against the perfused ground beside it."""
 
 

@@ -81,7 +81,11 @@ class Camera:
         lit = retina * self.light * (1 - self.cover)
         lit = self._focused(lit)
         grain = rng.standard_normal(lit.shape, dtype=np.float32)
-        grain = ndimage.gaussian_filter(grain, _GRAIN_PX, truncate=3.0)
+        grain = ndimage.gaussian_filter(grain, rng.uniform(*_GRAIN_PX), truncate=3.0)
+        if rng.uniform() < _SCAN_LINES_SHARE:
+            along = rng.standard_normal(lit.shape, dtype=np.float32)
+            along = ndimage.gaussian_filter(along, (0, rng.uniform(2, 8)), truncate=3.0)
+            grain = grain / grain.std() + rng.uniform(0.3, 1.5) * along / along.std()
         levels = lit + self.veil + grain * (self.noise_levels / grain.std())
         levels += 0.02 * grain / grain.std() * np.sqrt(np.clip(levels, 0, None)) * 4
         rolled = np.where(levels > _KNEE, _KNEE + (levels - _KNEE) * _ROLL_OFF, levels)
@@ -159,7 +163,8 @@ def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
 
 
 _COVERED = 0.35
-_GRAIN_PX = 0.55
+_GRAIN_PX = (0.4, 1.0)
+_SCAN_LINES_SHARE = 0.4
 _WIDE_BLUR_PX = (0.45, 0.9)
 _NARROW_BLUR_PX = (0.4, 0.9)
 _DEFOCUS = (1.0, 2.2, 5.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import lightning
 import torch
@@ -120,7 +121,7 @@ PRESETS: dict[str, Callable[[], TrainingConfig]] = {
 
 
 def preset_config(
-    name: str, canvases: dict[str, int], changes: dict[str, object]
+    name: str, canvases: dict[str, int], changes: dict[str, Any]
 ) -> TrainingConfig:
     """Preset with some values changed.
 
