@@ -23,7 +23,7 @@ from rich.table import Table
 
 from napari_npa import Segmenter
 from napari_npa.devices import has_fast_bf16
-from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.simulate import simulate
 
 SIDE = 1024
@@ -83,7 +83,7 @@ def main() -> None:
     device = parser.parse_args().device
 
     angiogram = simulate("uwfa", SIDE, seed=105).pixels
-    published = VGGUNet(VGGUNetConfig.published()).eval()
+    published = VGGUNet(UNetConfig.published()).eval()
     segmenter = Segmenter(device)
     published.to(segmenter.device)
     image = torch.from_numpy(angiogram / np.float32(255)).expand(1, 3, -1, -1).contiguous()

@@ -13,7 +13,7 @@ import torch
 
 import napari_npa.networks  # noqa: F401 - torchvision before any window, as the product does
 from drawing import TINY_CANVASES, draw_round_angiogram
-from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.weights import save_model
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -32,7 +32,7 @@ def data() -> Path:
 def tiny_model(tmp_path_factory) -> Path:
     """Weights file of an untrained network that works on a canvas of 64 pixels."""
     torch.manual_seed(0)
-    network = VGGUNet(VGGUNetConfig(decoder=(8, 8, 8, 8))).eval()
+    network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval()
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
     return path

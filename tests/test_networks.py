@@ -3,17 +3,17 @@ import torch
 from torch import nn
 
 from napari_npa.errors import WeightsError
-from napari_npa.networks import VGGUNet, VGGUNetConfig, fold_batch_norm, vgg_unet
+from napari_npa.networks import UNetConfig, VGGUNet, build, fold_batch_norm, vgg_unet
 
-SMALL = VGGUNetConfig(decoder=(8, 8, 8, 8))
+SMALL = UNetConfig(decoder=(8, 8, 8, 8))
 
 
 @pytest.mark.parametrize(
     "config",
     [
         SMALL,
-        VGGUNetConfig(decoder=(8, 8, 8, 8), input_stride=1, batch_norm=False, outputs=2),
-        VGGUNetConfig(decoder=(16, 8, 8, 4), align_corners=True),
+        UNetConfig(decoder=(8, 8, 8, 8), input_stride=1, batch_norm=False, outputs=2),
+        UNetConfig(decoder=(16, 8, 8, 4), align_corners=True),
     ],
 )
 def test_logits_have_the_size_of_the_image(config):
@@ -24,8 +24,28 @@ def test_logits_have_the_size_of_the_image(config):
     assert logits.shape == (2, config.outputs, rows, columns)
 
 
+@pytest.mark.parametrize("encoder", ["plain", "resnet34"])
+def test_baselines_differ_in_their_encoder_only(encoder):
+    network = build(UNetConfig(encoder=encoder, decoder=(8, 8, 8, 8))).eval()
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 64, 96)).shape == (1, 2, 64, 96)
+        folded = fold_batch_norm(network)
+        image = torch.rand(1, 3, 64, 64)
+        assert torch.allclose(network(image), folded(image), atol=1e-4)
+    assert [type(stage) for stage in network.decoder] == [
+        type(stage) for stage in VGGUNet(SMALL).decoder
+    ]
+
+
+def test_baselines_say_what_they_cannot_do():
+    with pytest.raises(WeightsError, match="no ImageNet weights"):
+        build(UNetConfig(encoder="plain"), imagenet=True)
+    with pytest.raises(WeightsError, match="input stride of 2 only"):
+        build(UNetConfig(encoder="resnet34", input_stride=1))
+
+
 def test_published_network_has_the_published_decoder():
-    network = VGGUNet(VGGUNetConfig.published())
+    network = VGGUNet(UNetConfig.published())
     widths = [stage.conv2[0].out_channels for stage in network.decoder]
     assert widths == [512, 256, 128, 64]
     # VGG-16's thirteen convolutions, two in each decoder stage, and the head.
@@ -37,7 +57,7 @@ def test_encoder_is_vgg16_layer_by_layer():
 
     torch.manual_seed(0)
     reference = vgg16_bn(weights=None).features.eval()
-    network = VGGUNet(VGGUNetConfig(input_stride=1)).eval()
+    network = VGGUNet(UNetConfig(input_stride=1)).eval()
     own = [m for m in network.stages.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
     theirs = [m for m in reference.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d)]
     for mine, his in zip(own, theirs, strict=True):
@@ -52,7 +72,7 @@ def test_encoder_is_vgg16_layer_by_layer():
 
 def test_xavier_initialisation_keeps_the_signal_alive():
     torch.manual_seed(0)
-    network = VGGUNet(VGGUNetConfig(decoder=(32, 16, 8, 8), batch_norm=False)).eval()
+    network = VGGUNet(UNetConfig(decoder=(32, 16, 8, 8), batch_norm=False)).eval()
     with torch.inference_mode():
         spread = network(torch.rand(1, 3, 64, 64)).std()
     assert 1e-3 < float(spread) < 1e3

@@ -13,7 +13,7 @@ from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
 from napari_npa.letterbox import Letterbox
-from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.segmentation import target_probability
 from napari_npa.weights import load_model
 
@@ -184,7 +184,7 @@ def test_the_retina_output_does_not_change_the_probability_of_non_perfusion():
 
 def test_foreign_network_sees_gray_levels_of_255(tmp_path, round_angiogram):
     torch.manual_seed(0)
-    network = VGGUNet(replace(VGGUNetConfig.published(), decoder=(8, 8, 8, 8))).eval()
+    network = VGGUNet(replace(UNetConfig.published(), decoder=(8, 8, 8, 8))).eval()
     model = replace(
         load_model_like(network), input="rgb", canvases={"55": 64, "uwfa": 64}, threshold=0.5
     )

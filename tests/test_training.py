@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli import app
 from napari_npa.errors import TrainingError
-from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.training.augmentation import Augmentation, random_view
 from napari_npa.training.crossval import patient_folds
 from napari_npa.training.examples import gather_files, load_example, patient_of, split_by_patient
 from napari_npa.training.losses import combined_loss, dice_loss
 from napari_npa.training.recipe import Recipe, TrainingConfig, preset_config
+from napari_npa.training.segments import segment_loss
 from napari_npa.training.train import fit
 from napari_npa.training.views import whole_view
 from napari_npa.weights import load_model, save_model
@@ -29,7 +30,7 @@ TINY = TrainingConfig(
     batch_size=2,
     view=64,
     canvases=TINY_CANVASES,
-    network=VGGUNetConfig(decoder=(8, 8, 8, 8)),
+    network=UNetConfig(decoder=(8, 8, 8, 8)),
 )
 
 
@@ -69,6 +70,33 @@ def test_loss_weighs_its_parts_and_the_non_perfused_class():
         assert float(loss) == pytest.approx(share * cross_entropy + (1 - share) * dice)
 
 
+def test_segment_loss_counts_a_thin_part_as_much_as_a_thick_one():
+    target = torch.zeros(1, 1, 60, 60)
+    target[..., 5:25, 5:55] = 1  # twenty pixels thick
+    target[..., 50:53, 5:55] = 1  # three
+    missed = {}
+    for name, rows in (("thick", slice(5, 25)), ("thin", slice(50, 53))):
+        logits = 40 * target - 20
+        logits[..., rows, :] = -20
+        missed[name] = float(segment_loss(logits, target))
+    assert float(segment_loss(40 * target - 20, target)) == pytest.approx(0, abs=1e-6)
+    # The thick bar's skeleton forks into its corners: more segments than the thin one's.
+    assert missed["thin"] > 0.1
+    pixels = {"thick": 20 * 50, "thin": 3 * 50}
+    assert missed["thin"] / missed["thick"] > 3 * pixels["thin"] / pixels["thick"]
+
+
+def test_segment_loss_is_the_mismatch_of_thickness():
+    target = torch.zeros(1, 1, 40, 60)
+    target[..., 18:23, 5:55] = 1  # five thick
+    half = torch.full_like(target, -20.0)
+    half[..., 18:23, 5:55] = 0  # probability 1/2 everywhere inside: half as thick
+    assert float(segment_loss(half, target)) == pytest.approx(0.5, abs=0.01)
+    nothing = torch.zeros(1, 1, 8, 8, requires_grad=True)
+    segment_loss(nothing, torch.zeros(1, 1, 8, 8)).backward()
+    assert not nothing.grad.any()
+
+
 def test_images_without_a_known_target_count_for_nothing():
     logits = torch.randn(2, 1, 4, 4)
     target = torch.zeros(2, 1, 4, 4)
@@ -90,7 +118,7 @@ def test_gradable_retina_is_learned_where_it_is_outlined_only(labelled):
 
 
 def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):
-    network = VGGUNet(VGGUNetConfig(decoder=(8, 8, 8, 8), outputs=1))
+    network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8), outputs=1))
     path = tmp_path / "old.safetensors"
     save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
     with pytest.raises(TrainingError, match="one output"):
@@ -274,13 +302,15 @@ def test_crossval_command_scores_every_labelled_image_and_goes_on_after_a_stop(l
     ]
 
 
-def test_published_recipe_is_a_preset_and_an_unknown_one_is_refused():
-    config = preset_config("published", {}, {"steps": 5})
+def test_published_recipe_is_a_preset():
+    config = preset_config("published", encoder=None, canvases={}, changes={"steps": 5})
     assert config.network.decoder == (512, 256, 128, 64)
     assert (config.batch_size, config.learning_rate, config.steps) == (2, 1e-4, 5)
-    assert preset_config("default", {"55": 64}, {}).canvases == {"55": 64, "uwfa": 1024}
-    with pytest.raises(TrainingError, match="default, published"):
-        preset_config("best", {}, {})
+    small = preset_config("default", encoder="plain", canvases={"55": 64}, changes={})
+    assert small.canvases == {"55": 64, "uwfa": 1024}
+    assert small.network.encoder == "plain"
+    with pytest.raises(TrainingError, match="multiple of 32"):
+        preset_config("default", encoder=None, canvases={"55": 100}, changes={})
 
 
 def test_train_command_writes_weights_with_scores_of_unseen_patients(labelled, tmp_path):

@@ -6,7 +6,7 @@ from torch import nn
 
 from napari_npa import weights
 from napari_npa.errors import WeightsError
-from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.weights import load_checkpoint, load_model, save_model, store
 
 
@@ -112,7 +112,7 @@ def test_missing_file_and_unknown_name_say_what_to_do(tmp_path):
 
 def test_saved_network_comes_back_with_its_settings(tmp_path):
     torch.manual_seed(2)
-    network = VGGUNet(VGGUNetConfig(decoder=(8, 8, 8, 4))).eval()
+    network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 4))).eval()
     path = tmp_path / "mine.safetensors"
     sha256 = save_model(path, network, canvases={"55": 96, "uwfa": 128}, threshold=0.4)
     model = load_model(path)

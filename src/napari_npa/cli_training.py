@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -27,7 +27,12 @@ PatientPattern = Annotated[
     str, typer.Option(help="Regular expression that finds the patient in a file name.")
 ]
 Preset = Annotated[
-    str, typer.Option(help="Recipe to begin with: 'default', or 'published' (Li et al.).")
+    Literal["default", "published"],
+    typer.Option(help="Recipe to begin with: ours, or that of Li et al."),
+]
+Encoder = Annotated[
+    Literal["vgg16", "plain", "resnet34"] | None,
+    typer.Option(help="VGG-UNet, plain U-Net or ResNet-UNet; the preset's own if not given."),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Views a step.")]
@@ -43,6 +48,9 @@ CrossEntropyShare = Annotated[
     float | None, typer.Option(min=0, max=1, help="λ of λ·CE + (1-λ)·Dice.")
 ]
 ClassWeight = Annotated[float | None, typer.Option(min=0, help="Weight of non-perfused pixels.")]
+SegmentShare = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Share of the segment-level loss.")
+]
 ImageNet = Annotated[bool | None, typer.Option(help="Start from ImageNet weights.")]
 StartFrom = Annotated[
     str | None, typer.Option(help="Go on from these weights: an embedded model, or a file.")
@@ -68,6 +76,7 @@ def train(
         typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
     ] = None,
     preset: Preset = "default",
+    encoder: Encoder = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -76,6 +85,7 @@ def train(
     canvas_uwfa: CanvasUwfa = None,
     cross_entropy_share: CrossEntropyShare = None,
     class_weight: ClassWeight = None,
+    segment_share: SegmentShare = None,
     imagenet: ImageNet = None,
     start_from: StartFrom = None,
     frozen: Frozen = None,
@@ -107,6 +117,7 @@ def train(
         scoring,
         _config(
             preset,
+            encoder,
             canvas_55,
             canvas_uwfa,
             steps=steps,
@@ -115,6 +126,7 @@ def train(
             view=view,
             cross_entropy_share=cross_entropy_share,
             class_weight=class_weight,
+            segment_share=segment_share,
             imagenet=imagenet,
             start_from=start_from,
             frozen=frozen,
@@ -140,6 +152,7 @@ def crossval(
     patient_pattern: PatientPattern = PATIENT_PATTERN,
     folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
     preset: Preset = "default",
+    encoder: Encoder = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
@@ -148,6 +161,7 @@ def crossval(
     canvas_uwfa: CanvasUwfa = None,
     cross_entropy_share: CrossEntropyShare = None,
     class_weight: ClassWeight = None,
+    segment_share: SegmentShare = None,
     imagenet: ImageNet = None,
     start_from: StartFrom = None,
     frozen: Frozen = None,
@@ -170,6 +184,7 @@ def crossval(
         gather_files(images, masks, perfused or (), simulated or (), patient_pattern),
         _config(
             preset,
+            encoder,
             canvas_55,
             canvas_uwfa,
             steps=steps,
@@ -178,6 +193,7 @@ def crossval(
             view=view,
             cross_entropy_share=cross_entropy_share,
             class_weight=class_weight,
+            segment_share=segment_share,
             imagenet=imagenet,
             start_from=start_from,
             frozen=frozen,
@@ -209,7 +225,11 @@ def _check_pairs(images: Path | None, masks: Path | None) -> None:
 
 
 def _config(
-    preset: str, canvas_55: int | None, canvas_uwfa: int | None, **chosen: object
+    preset: Literal["default", "published"],
+    encoder: Literal["vgg16", "plain", "resnet34"] | None,
+    canvas_55: int | None,
+    canvas_uwfa: int | None,
+    **chosen: object,
 ) -> TrainingConfig:
     """Preset with the options that were given; `None` leaves the preset's own value."""
     from napari_npa.training.recipe import preset_config
@@ -218,7 +238,7 @@ def _config(
         view: side for view, side in (("55", canvas_55), ("uwfa", canvas_uwfa)) if side is not None
     }
     given = {name: value for name, value in chosen.items() if value is not None}
-    return preset_config(preset, canvases, given)
+    return preset_config(preset, encoder=encoder, canvases=canvases, changes=given)
 
 
 def _report(line: str) -> None:

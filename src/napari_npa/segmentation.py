@@ -19,7 +19,7 @@ from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import DeviceError
 from napari_npa.letterbox import Letterbox
 from napari_npa.measure import ischemic_index
-from napari_npa.networks import VGGUNet, fold_batch_norm
+from napari_npa.networks import UNet, fold_batch_norm
 from napari_npa.retina import Retina, find_retina
 from napari_npa.weights import Model, Output, load_model
 
@@ -248,12 +248,12 @@ class _Steps:
             self.progress(self.total, self.total)
 
 
-def _stage_count(network: VGGUNet) -> int:
+def _stage_count(network: UNet) -> int:
     return len(network.stages) + len(network.decoder)
 
 
 @contextmanager
-def _reporting(network: VGGUNet, steps: _Steps, pieces: int) -> Iterator[None]:
+def _reporting(network: UNet, steps: _Steps, pieces: int) -> Iterator[None]:
     """Report after each stage of the network: cancelling takes one stage, not one image."""
 
     def after(module: nn.Module, inputs: object, output: object) -> None:

@@ -1,14 +1,40 @@
-"""The product's networks."""
+"""The product's network, and the published ones that it is compared with."""
 
 from napari_npa.triton_guard import import_triton_apart
 
 import_triton_apart()  # before anything below imports torchvision
 
-from napari_npa.networks.vgg_unet import (  # noqa: E402
-    VGGUNet,
-    VGGUNetConfig,
-    build_for_loading,
-    fold_batch_norm,
-)
+import torch  # noqa: E402
 
-__all__ = ["VGGUNet", "VGGUNetConfig", "build_for_loading", "fold_batch_norm"]
+from napari_npa.networks.comparison import PlainUNet, ResNetUNet  # noqa: E402
+from napari_npa.networks.unet import Encoder, UNet, UNetConfig, fold_batch_norm  # noqa: E402
+from napari_npa.networks.vgg_unet import VGGUNet  # noqa: E402
+
+__all__ = [
+    "NETWORKS",
+    "Encoder",
+    "UNet",
+    "UNetConfig",
+    "VGGUNet",
+    "build",
+    "build_for_loading",
+    "fold_batch_norm",
+]
+
+NETWORKS: dict[Encoder, type[UNet]] = {
+    "vgg16": VGGUNet,
+    "plain": PlainUNet,
+    "resnet34": ResNetUNet,
+}
+"""Networks by their encoder."""
+
+
+def build(config: UNetConfig, *, imagenet: bool = False) -> UNet:
+    """Network of a configuration, its encoder from ImageNet if wanted."""
+    return NETWORKS[config.encoder](config, imagenet=imagenet)
+
+
+def build_for_loading(config: UNetConfig) -> UNet:
+    """Build a network without values: for ``load_state_dict(…, assign=True)``, and fast."""
+    with torch.device("meta"):
+        return build(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -13,10 +13,11 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from napari_npa.errors import TrainingError
-from napari_npa.networks import VGGUNet, VGGUNetConfig
+from napari_npa.networks import Encoder, UNetConfig, build
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
 from napari_npa.training.losses import combined_loss
+from napari_npa.training.segments import segment_loss
 from napari_npa.training.views import View
 from napari_npa.weights import load_model
 
@@ -45,6 +46,9 @@ class TrainingConfig:
         Share of the steps for which the encoder is kept; only useful with `imagenet`.
     cross_entropy_share, class_weight
         See :func:`napari_npa.training.losses.combined_loss`.
+    segment_share
+        Share of the segment-level loss in that of non-perfusion, see
+        :mod:`napari_npa.training.segments`.
     averaging
         Decay a step of the moving average of the weights, which is what is kept.
     start_from
@@ -64,13 +68,14 @@ class TrainingConfig:
     frozen: float = 0.0
     cross_entropy_share: float = 0.5
     class_weight: float = 2.0
+    segment_share: float = 0.0
     averaging: float = 0.99
     retina_weight: float = 0.5
     view: int = 320
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
     shares: dict[Source, float] = field(default_factory=_default_shares)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    network: VGGUNetConfig = field(default_factory=VGGUNetConfig)
+    network: UNetConfig = field(default_factory=UNetConfig)
     imagenet: bool = False
     start_from: str | None = None
     seed: int = 0
@@ -108,12 +113,14 @@ def published_config() -> TrainingConfig:
         view=1024,
         canvases={"55": 1024, "uwfa": 1024},
         augmentation=Augmentation(rotation_degrees=0.0, flip_vertical=False, noise=0.0),
-        network=replace(VGGUNetConfig.published(), outputs=2),
+        network=UNetConfig.published(),
         imagenet=True,
     )
 
 
-PRESETS: dict[str, Callable[[], TrainingConfig]] = {
+Preset = Literal["default", "published"]
+
+PRESETS: dict[Preset, Callable[[], TrainingConfig]] = {
     "default": TrainingConfig,
     "published": published_config,
 }
@@ -121,20 +128,29 @@ PRESETS: dict[str, Callable[[], TrainingConfig]] = {
 
 
 def preset_config(
-    name: str, canvases: dict[str, int], changes: dict[str, Any]
+    name: Preset, *, encoder: Encoder | None, canvases: dict[str, int], changes: dict[str, Any]
 ) -> TrainingConfig:
     """Preset with some values changed.
+
+    Parameters
+    ----------
+    name
+        One of :data:`PRESETS`.
+    encoder
+        One of :data:`napari_npa.networks.NETWORKS`; the preset's own if None.
+    canvases
+        Sides of the canvases that differ from the preset's.
+    changes
+        Other fields of the configuration by name.
 
     Raises
     ------
     TrainingError
-        No such preset, or a canvas that the network cannot take.
+        A canvas that the network cannot take.
     """
-    if name not in PRESETS:
-        raise TrainingError(
-            f"preset {name}", "is not known", f"Choose one of: {', '.join(PRESETS)}."
-        )
     config = PRESETS[name]()
+    if encoder is not None:
+        changes = {**changes, "network": replace(config.network, encoder=encoder)}
     return replace(config, canvases={**config.canvases, **canvases}, **changes)
 
 
@@ -145,7 +161,7 @@ class Recipe(lightning.LightningModule):
         super().__init__()
         self.config = config
         network = (
-            VGGUNet(config.network, imagenet=config.imagenet)
+            build(config.network, imagenet=config.imagenet)
             if config.start_from is None
             else load_model(config.start_from).network.train()
         )
@@ -156,27 +172,38 @@ class Recipe(lightning.LightningModule):
                 "Start from weights with two: non-perfusion and gradable retina.",
             )
         # Channels last: a third faster on processors and GPUs with half-precision units.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
 
     def training_step(self, batch: View, index: int) -> Tensor:
         """Loss of one batch of views."""
         images, targets, known = batch
         self.network.freeze_encoder(self.global_step < self.config.frozen * self.config.steps)
         logits = self.network(images.contiguous(memory_format=torch.channels_last)).float()
-        loss = combined_loss(
-            logits[:, :1],
-            targets[:, :1],
-            cross_entropy_share=self.config.cross_entropy_share,
-            class_weight=self.config.class_weight,
-        ) + self.config.retina_weight * combined_loss(
-            logits[:, 1:],
-            targets[:, 1:],
-            cross_entropy_share=self.config.cross_entropy_share,
-            class_weight=1.0,
-            known=known[:, 1],
+        loss = self._npa_loss(logits[:, :1], targets[:, :1]) + (
+            self.config.retina_weight
+            * combined_loss(
+                logits[:, 1:],
+                targets[:, 1:],
+                cross_entropy_share=self.config.cross_entropy_share,
+                class_weight=1.0,
+                known=known[:, 1],
+            )
         )
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
+
+    def _npa_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        config = self.config
+        loss = combined_loss(
+            logits,
+            target,
+            cross_entropy_share=config.cross_entropy_share,
+            class_weight=config.class_weight,
+        )
+        if not config.segment_share:
+            return loss
+        segment_level = segment_loss(logits, target)
+        return (1 - config.segment_share) * loss + config.segment_share * segment_level
 
     def validation_step(self, batch: View, index: int) -> None:
         """Pixel counts of one held-out image, gathered into a pooled Dice."""

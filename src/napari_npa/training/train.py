@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import TrainingError
-from napari_npa.networks import VGGUNet
+from napari_npa.networks import UNet
 from napari_npa.training.examples import Example, LabelledFile, load_example
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.views import RandomViews, Sampling, View, whole_view
@@ -97,7 +97,7 @@ def fit(
     resume: bool = False,
     report: Report = print,
     load: Callable[[LabelledFile], Example] | None = None,
-) -> VGGUNet:
+) -> UNet:
     """Train a network; checkpoints, settings and the curve go to the folder `run`.
 
     Parameters

@@ -2,7 +2,7 @@
 
 Their keys: ``vgg.features.N``, ``up_concat4.conv1`` … ``up_concat1.conv2``, ``final``.
 Softmax over the classes, class 1 the target; input RGB / 255; bilinear enlargement with
-aligned corners. The layers are those of :meth:`VGGUNetConfig.published`.
+aligned corners. The layers are those of :meth:`UNetConfig.published`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from napari_npa.errors import WeightsError
-from napari_npa.networks import VGGUNet, VGGUNetConfig, build_for_loading
+from napari_npa.networks import UNet, UNetConfig, build_for_loading
 
 VGG_STAGE_STARTS = (0, 4, 9, 16, 23)
 """Index in VGG-16's layer list at which each of our encoder stages begins."""
 
 
-def load_unet_pytorch(path: Path) -> VGGUNet:
+def load_unet_pytorch(path: Path) -> UNet:
     """Read a state dict; nothing in the file is executed (``weights_only=True``).
 
     Raises
@@ -53,11 +53,11 @@ def load_unet_pytorch(path: Path) -> VGGUNet:
     return network.eval()
 
 
-def _config(tensors: dict[str, Tensor]) -> VGGUNetConfig:
+def _config(tensors: dict[str, Tensor]) -> UNetConfig:
     """Decoder widths and number of classes, read off the tensors."""
     widths = [len(tensors[f"decoder.{stage}.conv2.0.bias"]) for stage in range(4)]
     return replace(
-        VGGUNetConfig.published(),
+        UNetConfig.published(),
         decoder=(widths[0], widths[1], widths[2], widths[3]),
         outputs=len(tensors["head.bias"]),
     )

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
-from napari_npa.networks import VGGUNet, VGGUNetConfig, build_for_loading
+from napari_npa.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.weights.foreign import load_unet_pytorch
 from napari_npa.writing import atomic
 
@@ -51,7 +51,7 @@ class Model:
         Probability from which a pixel counts as non-perfused.
     """
 
-    network: VGGUNet
+    network: UNet
     name: str
     sha256: str
     input: Input
@@ -102,7 +102,7 @@ def load_checkpoint(path: str | Path) -> nn.Module:
     return _load_file(Path(path), expected=None).network
 
 
-def save_model(path: Path, network: VGGUNet, *, canvases: dict[str, int], threshold: float) -> str:
+def save_model(path: Path, network: UNet, *, canvases: dict[str, int], threshold: float) -> str:
     """Write a network in half precision and return the file's SHA-256.
 
     Raises
@@ -170,7 +170,7 @@ def _load_own(path: Path, sha256: str) -> Model:
             header = json.loads((file.metadata() or {})[HEADER])
             tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         settings = header["network"]
-        config = VGGUNetConfig(**{**settings, "decoder": tuple(settings["decoder"])})
+        config = UNetConfig(**{**settings, "decoder": tuple(settings["decoder"])})
         network = build_for_loading(config)
         network.load_state_dict(
             {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True
