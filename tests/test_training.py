@@ -13,7 +13,7 @@ from napari_npa.cli import app
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.training.augmentation import Augmentation, random_view
-from napari_npa.training.crossval import patient_folds
+from napari_npa.training.crossval import calibration, patient_folds
 from napari_npa.training.examples import gather_files, load_example, patient_of, split_by_patient
 from napari_npa.training.losses import combined_loss, dice_loss
 from napari_npa.training.recipe import Recipe, TrainingConfig, preset_config
@@ -300,6 +300,15 @@ def test_crossval_command_scores_every_labelled_image_and_goes_on_after_a_stop(l
     assert made == [
         path.stat().st_mtime_ns for path in sorted(output.glob("fold*/weights.safetensors"))
     ]
+
+
+def test_threshold_is_the_best_that_leaves_perfused_eyes_alone(tmp_path):
+    table = "threshold,mean_dice,pooled_dice,perfused_flagged_percent"
+    lines = [table, "0.3,0.6,0.7,1.2", "0.5,0.5,0.7,0.4", "0.7,0.45,0.6,0.1"]
+    (tmp_path / "thresholds.csv").write_text("\n".join(lines))
+    assert calibration(tmp_path).threshold == 0.5
+    with pytest.raises(TrainingError, match="no finished cross-validation"):
+        calibration(tmp_path / "absent")
 
 
 def test_published_recipe_is_a_preset():

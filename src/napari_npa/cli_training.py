@@ -90,8 +90,19 @@ def train(
     start_from: StartFrom = None,
     frozen: Frozen = None,
     threshold: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Threshold stored with the weights.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            help="Threshold stored with the weights; calibrated with --crossval, else 0.5.",
+        ),
+    ] = None,
+    crossval: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of 'napari-npa crossval' of this recipe: for threshold and card."
+        ),
+    ] = None,
     attribution: Annotated[
         str, typer.Option(help="Licence of the weights and source of the images, for the card.")
     ] = "",
@@ -135,6 +146,7 @@ def train(
         output,
         run or output.with_suffix(".run"),
         threshold=threshold,
+        crossval=crossval,
         attribution=attribution,
         device=device,
         resume=resume,

@@ -17,6 +17,7 @@ from napari_npa.agreement import Agreement, compare, pooled
 from napari_npa.devices import choose_device
 from napari_npa.masks import read_mask
 from napari_npa.segmentation import Segmenter
+from napari_npa.training.crossval import calibration
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit
@@ -36,7 +37,8 @@ def train_and_score(
     output: Path,
     run: Path,
     *,
-    threshold: float = 0.5,
+    threshold: float | None = None,
+    crossval: Path | None = None,
     attribution: str = "",
     device: str = "auto",
     resume: bool = False,
@@ -46,6 +48,15 @@ def train_and_score(
 
     The scores on the card are those of :class:`napari_npa.Segmenter` with the written
     weights, on the held-out files at their own size: what a user will get.
+    Parameters that are not explained here are those of :func:`napari_npa.training.train.fit`.
+
+    Parameters
+    ----------
+    threshold
+        Stored with the weights; None: calibrated by `crossval`, or 0.5 without it.
+    crossval
+        Folder of a cross-validation of the same recipe, quoted on the card: how weights that
+        learned from all patients are judged.
 
     Raises
     ------
@@ -55,13 +66,16 @@ def train_and_score(
         Weights or card could not be written.
     """
     start = time.monotonic()
+    quoted = None if crossval is None else calibration(crossval)
+    if threshold is None:
+        threshold = 0.5 if quoted is None else quoted.threshold
     network = fit(train, held_out, config, run, device=device, resume=resume, report=report)
     sha256 = save_model(output, network, canvases=config.canvases, threshold=threshold)
     scores = score(output, held_out, device=device)
     card: dict[str, Any] = {
         "name": output.stem,
         "sha256": sha256,
-        "architecture": "VGG-UNet (VGG-16 encoder), outputs: non-perfusion",
+        "architecture": f"{type(network).__name__}, outputs: non-perfusion, gradable retina",
         "parameters": sum(p.numel() for p in network.parameters()),
         "software": f"napari-npa {__version__}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -74,6 +88,7 @@ def train_and_score(
         },
         "threshold": threshold,
         "held_out": scores,
+        "cross_validation": quoted and asdict(quoted),
         "limits": LIMITS,
         "licence": attribution or "not stated",
     }

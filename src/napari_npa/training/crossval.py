@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -22,6 +23,12 @@ from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit
 from napari_npa.weights import save_model
 from napari_npa.writing import write_text
+
+THRESHOLD_TABLE = "thresholds.csv"
+"""Name of the table of what each threshold would have given."""
+
+MOST_FLAGGED_PERCENT = 0.5
+"""Share of a perfused eye that may be flagged, on average: above it an index misleads."""
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
 """Probabilities tried as thresholds on the held-out images: 0.10 to 0.90."""
@@ -124,8 +131,54 @@ def cross_validate(
     for source, compared_rows in rows.items():
         if compared_rows:
             write_evaluation(output / f"{source}.csv", compared_rows)
-    write_text(output / "thresholds.csv", _threshold_table(by_threshold))
+    write_text(output / THRESHOLD_TABLE, _threshold_table(by_threshold))
     return rows["labelled"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A threshold and what it gave on patients that the networks had not seen.
+
+    The threshold was chosen on the same images, so that the figures flatter it a little.
+    """
+
+    threshold: float
+    mean_dice: float
+    pooled_dice: float
+    perfused_flagged_percent: float | None
+
+
+def calibration(folder: Path) -> Calibration:
+    """Threshold of a finished cross-validation with the highest mean plus pooled Dice.
+
+    Thresholds at which more than :data:`MOST_FLAGGED_PERCENT` of perfused eyes is flagged are
+    passed over while another is left.
+
+    Raises
+    ------
+    TrainingError
+        The folder holds no finished cross-validation.
+    """
+    try:
+        with (folder / THRESHOLD_TABLE).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise TrainingError(
+            folder,
+            f"holds no finished cross-validation ({error.strerror})",
+            "Run 'napari-npa crossval' first.",
+        ) from error
+    tried = [
+        Calibration(
+            float(row["threshold"]),
+            float(row["mean_dice"]),
+            float(row["pooled_dice"]),
+            float(row["perfused_flagged_percent"]) if row["perfused_flagged_percent"] else None,
+        )
+        for row in rows
+    ]
+    clean = [c for c in tried if (c.perfused_flagged_percent or 0) <= MOST_FLAGGED_PERCENT]
+    return max(clean or tried, key=lambda c: c.mean_dice + c.pooled_dice)
 
 
 def _at(result: Segmentation, threshold: float) -> NDArray[np.bool_]:
