@@ -14,7 +14,7 @@ from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
 from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNetConfig, VGGUNet
-from napari_npa.segmentation import target_probability
+from napari_npa.segmentation import _pieces, _with_margin, target_probability
 from napari_npa.weights import load_model
 
 
@@ -133,6 +133,41 @@ def test_out_of_memory_falls_back_to_smaller_pieces_and_says_so(
     assert result.notes == ("out of memory on cpu with 1 piece(s)",)
     # The margin is wider than the 64-pixel canvas here, so pieces see all that the whole saw.
     np.testing.assert_allclose(result.probability, expected.probability, atol=1e-4)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 4])
+@pytest.mark.parametrize("shape", [(96, 256), (32, 32), (224, 160)])
+def test_every_pixel_is_in_one_piece_and_every_piece_fits_the_network(shape, pieces):
+    covered = np.zeros(shape, int)
+    for piece in _pieces(shape, pieces, 32):
+        around, inside = _with_margin(piece, shape)
+        covered[piece] += 1
+        marked = np.zeros(shape, bool)
+        marked[piece] = True
+        assert marked[around][inside].all()
+        assert marked[around].sum() == marked[around][inside].size
+        assert all(length % 32 == 0 for length in marked[around].shape)
+    assert (covered == 1).all()
+
+
+def test_only_the_part_of_the_canvas_with_retina_goes_through_the_network(tiny_model, monkeypatch):
+    segmenter = Segmenter("cpu", replace(load_model(tiny_model), canvases={"55": 512, "uwfa": 512}))
+    seen = []
+    run = segmenter._run
+
+    def watched(channels, *rest):
+        seen.append(channels.shape)
+        return run(channels, *rest)
+
+    monkeypatch.setattr(segmenter, "_run", watched)
+    image = np.zeros((512, 512), np.uint8)
+    image[200:328, 40:168] = draw_round_angiogram(128)
+    result = segmenter.segment(image)
+    # Rows 200 to 328, columns 40 to 168, 64 of context, outwards to multiples of 32.
+    assert seen == [(1, 3, 288, 256)]
+    assert result.probability.shape == (512, 512)
+    rows, columns = np.nonzero(result.probability)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (128, 415, 0, 255)
 
 
 def test_no_memory_at_all_is_said_plainly(segmenter, round_angiogram, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -26,8 +27,14 @@ from napari_npa.weights import Model, Output, load_model
 Progress = Callable[[int, int], None]
 """Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""
 
+Window = tuple[slice, slice]
+"""Rows and columns of a rectangle."""
+
 PIECE_COUNTS = (1, 2, 4)
 """Into how many pieces a side the canvas is cut, tried in turn when memory runs out."""
+
+CONTEXT = 64
+"""What the network sees around the gradable retina, pixels of the canvas."""
 
 PIECE_MARGIN = 128
 """Context around a piece, pixels of the canvas; its own output is cut away again."""
@@ -142,8 +149,10 @@ class Segmenter:
         steps.one_more()
         retina = find_retina(angiogram.pixels, name=angiogram.name)
         steps.one_more()
-        box, channels = self._network_input(angiogram.pixels, retina)
-        canvas, device, notes = self._run_within_memory(channels, steps)
+        box, window, channels = self._network_input(angiogram.pixels, retina)
+        found, device, notes = self._run_within_memory(channels[(..., *window)], steps)
+        canvas = torch.zeros(channels.shape[-2:])
+        canvas[window] = found
         probability = box.invert(canvas).clamp_(0, 1).numpy()
         steps.finish()
         return Segmentation(
@@ -159,15 +168,16 @@ class Segmenter:
 
     def _network_input(
         self, pixels: NDArray[np.float32], retina: Retina
-    ) -> tuple[Letterbox, Tensor]:
-        """Canvas of an angiogram, as (1, 3, canvas, canvas) float32."""
+    ) -> tuple[Letterbox, Window, Tensor]:
+        """Canvas of an angiogram (1, 3, canvas, canvas) float32, and the part with retina."""
         box = Letterbox((pixels.shape[0], pixels.shape[1]), self.model.canvases[retina.view])
-        scaled = box.apply(pixels)
+        scaled, gradable = box.apply(pixels), box.apply_mask(retina.gradable)
         if self.model.input == "rgb":
             channels = np.repeat(scaled[None], 3, axis=0)
         else:
-            channels = input_channels(normalise_contrast(scaled, box.apply_mask(retina.gradable)))
-        return box, torch.from_numpy(channels)[None]
+            channels = input_channels(normalise_contrast(scaled, gradable))
+        window = _window(gradable, self._network.config.multiple)
+        return box, window, torch.from_numpy(channels)[None]
 
     def _run_within_memory(
         self, channels: Tensor, steps: _Steps
@@ -191,9 +201,9 @@ class Segmenter:
         )
 
     def _run(self, channels: Tensor, device: torch.device, pieces: int, steps: _Steps) -> Tensor:
-        """(canvas, canvas) float32 probability, on the CPU."""
+        """(rows, columns) float32 probability, on the CPU."""
         dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
-        side = channels.shape[-1] // pieces
+        multiple = self._network.config.multiple
         probability = torch.empty(channels.shape[-2:])
         with (
             self._busy,
@@ -201,16 +211,14 @@ class Segmenter:
             _reporting(self._network, steps, pieces * pieces),
         ):
             network = self._network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for row in range(0, side * pieces, side):
-                for column in range(0, side * pieces, side):
-                    around, inside = _piece(row, column, side, channels.shape[-1])
-                    images = channels[(..., *around)].to(
-                        device, dtype, memory_format=torch.channels_last
-                    )
-                    logits = network(images).float()[0]
-                    target = (slice(row, row + side), slice(column, column + side))
-                    piece_probability = target_probability(logits, self.model.output)
-                    probability[target] = piece_probability[inside].cpu()
+            for target in _pieces(probability.shape, pieces, multiple):
+                around, inside = _with_margin(target, probability.shape)
+                images = channels[(..., *around)].to(
+                    device, dtype, memory_format=torch.channels_last
+                )
+                logits = network(images).float()[0]
+                piece_probability = target_probability(logits, self.model.output)
+                probability[target] = piece_probability[inside].cpu()
         return probability
 
 
@@ -267,16 +275,41 @@ def _reporting(network: UNet, steps: _Steps, pieces: int) -> Iterator[None]:
             hook.remove()
 
 
-def _piece(
-    row: int, column: int, side: int, canvas: int
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """A piece with its margin on the canvas, and the piece within that."""
-    spans = [
-        (max(0, at - PIECE_MARGIN), min(canvas, at + side + PIECE_MARGIN)) for at in (row, column)
-    ]
-    around = (slice(*spans[0]), slice(*spans[1]))
-    starts = [at - span[0] for at, span in zip((row, column), spans, strict=True)]
-    return around, (slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side))
+def _window(gradable: NDArray[np.bool_], multiple: int) -> Window:
+    """Rectangle about the gradable retina and some context, sides multiples of `multiple`."""
+    spans = []
+    for axis in (1, 0):
+        occupied = np.flatnonzero(gradable.any(axis))
+        low, high = (occupied[0], occupied[-1] + 1) if len(occupied) else (0, len(gradable))
+        start = max(0, low - CONTEXT) // multiple * multiple
+        end = min(len(gradable), -(-(high + CONTEXT) // multiple) * multiple)
+        spans.append(slice(int(start), int(end)))
+    return spans[0], spans[1]
+
+
+def _pieces(shape: tuple[int, ...], count: int, multiple: int) -> Iterator[Window]:
+    """Rectangles that make up `shape`, at most `count` a side, sides multiples of `multiple`."""
+    rows, columns = (
+        sorted({multiple * round(at * length / count / multiple) for at in range(count + 1)})
+        for length in shape
+    )
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            yield slice(top, bottom), slice(left, right)
+
+
+def _with_margin(piece: Window, shape: tuple[int, ...]) -> tuple[Window, Window]:
+    """A piece with its margin, and the piece within that."""
+    (top, bottom), (left, right) = (
+        (max(0, span.start - PIECE_MARGIN), min(length, span.stop + PIECE_MARGIN))
+        for span, length in zip(piece, shape, strict=True)
+    )
+    rows, columns = piece
+    inside = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    return (slice(top, bottom), slice(left, right)), inside
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -206,8 +206,8 @@ class Results:
         if result is not None:
             result.run_again(segmentation, seconds)
             return result
-        retina = _retina_layer(shown, segmentation, viewer)
-        npa = _npa_layer(shown, segmentation, viewer)
+        retina = _retina_layer(shown, segmentation.retina, viewer)
+        npa = _npa_layer(shown, segmentation.npa, viewer)
         viewer.add_layer(retina)
         viewer.add_layer(npa)
         viewer.layers.selection.active = npa
@@ -235,29 +235,35 @@ def _write(layer: Labels, mask: NDArray[np.bool_]) -> None:
     layer.data_setitem(changed, mask[changed].astype(np.uint8))
 
 
-def _npa_layer(shown: ShownImage, segmentation: Segmentation, viewer: ViewerModel) -> Labels:
-    layer = Labels(
-        segmentation.npa.astype(np.uint8),
-        name=_layer_name("NPA", shown.image, viewer),
-        colormap=_one_colour(NPA_COLOUR),
-        opacity=0.4,
-        **_placement(shown.image),
-    )
-    layer.brush_size = max(3, max(segmentation.npa.shape) // SIDE_PER_BRUSH_PIXEL)
+def _npa_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
+    layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image, viewer)
+    layer.brush_size = max(3, max(mask.shape) // SIDE_PER_BRUSH_PIXEL)
     return layer
 
 
-def _retina_layer(shown: ShownImage, segmentation: Segmentation, viewer: ViewerModel) -> Labels:
-    layer = Labels(
-        segmentation.retina.astype(np.uint8),
-        name=_layer_name("Retina", shown.image, viewer),
-        colormap=_one_colour(RETINA_COLOUR),
-        opacity=0.9,
-        **_placement(shown.image),
-    )
-    thickness = round(max(segmentation.retina.shape) / SIDE_PER_CONTOUR_PIXEL)
+def _retina_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
+    layer = _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image, viewer)
+    thickness = round(max(mask.shape) / SIDE_PER_CONTOUR_PIXEL)
     layer.contour = int(np.clip(thickness, *CONTOUR_PIXELS))
     return layer
+
+
+def _labels(
+    kind: str,
+    mask: NDArray[np.bool_],
+    colour: str,
+    opacity: float,
+    image: Image,
+    viewer: ViewerModel,
+) -> Labels:
+    """Layer of a mask, in one colour, where its image is."""
+    return Labels(
+        mask.astype(np.uint8),
+        name=_layer_name(kind, image, viewer),
+        colormap=_one_colour(colour),
+        opacity=opacity,
+        **_placement(image),
+    )
 
 
 def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
