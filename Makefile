@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 NPA := $(VENV)/bin/napari-npa
 READY := $(VENV)/.ready
 
-.PHONY: help demo test slow lint bench screenshots weights simulate crossval clean
+.PHONY: help demo test slow lint bench screenshots weights simulate crossval evidence clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -71,6 +71,11 @@ weights: crossval  ## Train the embedded weights (two hours on two cores with bf
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --attribution "$(LICENCE)"
 	$(PY) docs/make_model_card.py
+
+# UWFA: a folder of ultra-widefield angiograms, if you have one.
+UWFA ?= ../shared/data/uwfa
+evidence: $(READY)  ## Measure everything that docs/evidence.md says (after make weights)
+	$(PY) docs/make_evidence.py --ffa55 $(FFA55) $(if $(wildcard $(UWFA)),--uwfa $(UWFA))
 
 clean:  ## Remove what the targets above made
 	rm -rf $(VENV) demo_output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

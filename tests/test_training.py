@@ -1,6 +1,7 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,17 @@ from napari_npa.errors import TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.training.augmentation import Augmentation, random_view
 from napari_npa.training.crossval import calibration, patient_folds
-from napari_npa.training.examples import gather_files, load_example, patient_of, split_by_patient
+from napari_npa.training.examples import (
+    Example,
+    gather_files,
+    load_example,
+    patient_of,
+    split_by_patient,
+)
 from napari_npa.training.losses import combined_loss, dice_loss
 from napari_npa.training.recipe import Recipe, TrainingConfig, preset_config
 from napari_npa.training.segments import segment_loss
+from napari_npa.training.tiles import cut
 from napari_npa.training.train import fit
 from napari_npa.training.views import whole_view
 from napari_npa.weights import load_model, save_model
@@ -115,6 +123,22 @@ def test_gradable_retina_is_learned_where_it_is_outlined_only(labelled):
     assert known.tolist() == [1, 1]
     assert targets[1].all()
     assert whole_view(examples[0])[2].tolist() == [1, 0]
+
+
+def test_tiles_without_enough_non_perfusion_are_dropped_but_perfused_eyes_are_kept():
+    npa = np.zeros((128, 128), bool)
+    npa[:64, 64:128][:13, :32] = True  # 10.2 % of the upper right tile
+    npa[64:128, :64][:13, :31] = True  # 9.8 % of the lower left one
+    gray = np.arange(128 * 128, dtype=np.uint32).reshape(128, 128).astype(np.uint8)
+    whole = Example(Path(), "p", "labelled", gray, npa, retina=~npa)
+    (kept,) = cut([whole], 64)
+    np.testing.assert_array_equal(kept.npa, npa[:64, 64:])
+    np.testing.assert_array_equal(kept.stretched, gray[:64, 64:])
+    np.testing.assert_array_equal(kept.retina, ~npa[:64, 64:])
+    perfused = replace(whole, source="perfused", npa=np.zeros_like(npa))
+    perfused.stretched[64:, 64:] = 0
+    assert len(cut([perfused], 64)) == 3
+    assert cut([replace(whole, npa=np.ones_like(npa))], 128)[0].npa.shape == (128, 128)
 
 
 def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):

@@ -38,6 +38,10 @@ Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Views a step.")]
 LearningRate = Annotated[float | None, typer.Option(min=0.0, help="Peak rate of Adam.")]
 View = Annotated[int | None, typer.Option(min=64, help="Side of a training view, pixels.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(min=64, help="Cut the canvases into tiles of this side, for a tile network."),
+]
 Canvas55 = Annotated[
     int | None, typer.Option("--canvas-55", min=64, help="Canvas of 55° images, pixels.")
 ]
@@ -81,6 +85,7 @@ def train(
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     view: View = None,
+    tile: Tile = None,
     canvas_55: Canvas55 = None,
     canvas_uwfa: CanvasUwfa = None,
     cross_entropy_share: CrossEntropyShare = None,
@@ -135,6 +140,7 @@ def train(
             batch_size=batch_size,
             learning_rate=learning_rate,
             view=view,
+            tile=tile,
             cross_entropy_share=cross_entropy_share,
             class_weight=class_weight,
             segment_share=segment_share,
@@ -169,6 +175,7 @@ def crossval(
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     view: View = None,
+    tile: Tile = None,
     canvas_55: Canvas55 = None,
     canvas_uwfa: CanvasUwfa = None,
     cross_entropy_share: CrossEntropyShare = None,
@@ -203,6 +210,7 @@ def crossval(
             batch_size=batch_size,
             learning_rate=learning_rate,
             view=view,
+            tile=tile,
             cross_entropy_share=cross_entropy_share,
             class_weight=class_weight,
             segment_share=segment_share,

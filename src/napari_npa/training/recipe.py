@@ -58,6 +58,9 @@ class TrainingConfig:
         from images whose retina is outlined only, so from simulated ones first of all.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
+    tile
+        Side of the tiles that the canvases are cut into, pixels, for a tile-scale network;
+        None: whole images.
     """
 
     steps: int = 2000
@@ -72,6 +75,7 @@ class TrainingConfig:
     averaging: float = 0.99
     retina_weight: float = 0.5
     view: int = 320
+    tile: int | None = None
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
     shares: dict[Source, float] = field(default_factory=_default_shares)
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -18,6 +18,7 @@ from napari_npa.errors import TrainingError
 from napari_npa.networks import UNet
 from napari_npa.training.examples import Example, LabelledFile, load_example
 from napari_npa.training.recipe import Recipe, TrainingConfig
+from napari_npa.training.tiles import cut
 from napari_npa.training.views import RandomViews, Sampling, View, whole_view
 from napari_npa.writing import write_json
 
@@ -131,8 +132,12 @@ def fit(
     lightning.seed_everything(config.seed, verbose=False)
     load = load or partial(load_example, canvases=config.canvases)
     report(f"reading {len(train)} images to train on and {len(held_out)} held out")
+    examples = [load(file) for file in train]
+    if config.tile is not None:
+        examples = cut(examples, config.tile)
+        report(f"{len(examples)} tiles")
     data = ViewsByEpoch(
-        [load(file) for file in train],
+        examples,
         [load(file) for file in held_out],
         config,
     )
