@@ -135,6 +135,13 @@ def test_out_of_memory_falls_back_to_smaller_pieces_and_says_so(
     np.testing.assert_allclose(result.probability, expected.probability, atol=1e-4)
 
 
+def test_a_mirrored_frame_has_the_mirrored_result(segmenter, round_angiogram):
+    expected = segmenter.segment(round_angiogram).probability
+    for axes in (0, 1, (0, 1)):
+        mirrored = segmenter.segment(np.flip(round_angiogram, axes)).probability
+        np.testing.assert_allclose(np.flip(mirrored, axes), expected, atol=0.02)
+
+
 @pytest.mark.parametrize("pieces", [1, 2, 4])
 @pytest.mark.parametrize("shape", [(96, 256), (32, 32), (224, 160)])
 def test_every_pixel_is_in_one_piece_and_every_piece_fits_the_network(shape, pieces):
@@ -164,7 +171,7 @@ def test_only_the_part_of_the_canvas_with_retina_goes_through_the_network(tiny_m
     image[200:328, 40:168] = draw_round_angiogram(128)
     result = segmenter.segment(image)
     # Rows 200 to 328, columns 40 to 168, 64 of context, outwards to multiples of 32.
-    assert seen == [(1, 3, 288, 256)]
+    assert seen == [(4, 3, 288, 256)]  # mirrored four ways
     assert result.probability.shape == (512, 512)
     rows, columns = np.nonzero(result.probability)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (128, 415, 0, 255)
@@ -207,14 +214,14 @@ def test_absent_device_and_unknown_model_are_refused():
 
 
 def test_two_class_network_gives_the_softmax_of_class_1():
-    logits = torch.tensor([[[0.0]], [[np.log(3.0)]]])
+    logits = torch.tensor([[[[0.0]], [[np.log(3.0)]]]])
     assert float(target_probability(logits, "classes")) == pytest.approx(0.75)
 
 
 def test_the_retina_output_does_not_change_the_probability_of_non_perfusion():
-    logits = torch.tensor([[[np.log(3.0)]], [[-7.0]]])
+    logits = torch.tensor([[[[np.log(3.0)]], [[-7.0]]]])
     assert float(target_probability(logits, "npa+retina")) == pytest.approx(0.75)
-    assert float(target_probability(logits[:1], "npa")) == pytest.approx(0.75)
+    assert float(target_probability(logits[:, :1], "npa")) == pytest.approx(0.75)
 
 
 def test_foreign_network_sees_gray_levels_of_255(tmp_path, round_angiogram):

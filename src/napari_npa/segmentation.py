@@ -33,6 +33,13 @@ Window = tuple[slice, slice]
 PIECE_COUNTS = (1, 2, 4)
 """Into how many pieces a side the canvas is cut, tried in turn when memory runs out."""
 
+MIRRORS = ((), (-1,), (-2,), (-2, -1))
+"""Axes along which an image is mirrored; the results are mirrored back and averaged."""
+
+MIRRORED_VIEWS = ("55",)
+"""Fields of view seen mirrored too: four 55° frames cost as much as one ultra-widefield image.
+On five-fold cross-validation it took four fifths of what was flagged in perfused eyes."""
+
 CONTEXT = 64
 """What the network sees around the gradable retina, pixels of the canvas."""
 
@@ -150,9 +157,13 @@ class Segmenter:
         retina = find_retina(angiogram.pixels, name=angiogram.name)
         steps.one_more()
         box, window, channels = self._network_input(angiogram.pixels, retina)
-        found, device, notes = self._run_within_memory(channels[(..., *window)], steps)
+        mirrors = MIRRORS if self._is_mirrored(retina) else MIRRORS[:1]
+        seen = channels[(..., *window)]
+        images = torch.cat([seen.flip(axes) for axes in mirrors])
+        found, device, notes = self._run_within_memory(images, steps)
         canvas = torch.zeros(channels.shape[-2:])
-        canvas[window] = found
+        for axes, probability_of_mirror in zip(mirrors, found, strict=True):
+            canvas[window] += probability_of_mirror.flip(axes) / len(mirrors)
         probability = box.invert(canvas).clamp_(0, 1).numpy()
         steps.finish()
         return Segmentation(
@@ -179,10 +190,14 @@ class Segmenter:
         window = _window(gradable, self._network.config.multiple)
         return box, window, torch.from_numpy(channels)[None]
 
+    def _is_mirrored(self, retina: Retina) -> bool:
+        """Networks from elsewhere give what they gave there."""
+        return retina.view in MIRRORED_VIEWS and self.model.input == "contrast"
+
     def _run_within_memory(
         self, channels: Tensor, steps: _Steps
     ) -> tuple[Tensor, torch.device, list[str]]:
-        """Probability on the canvas; in smaller pieces, then on the CPU, if memory runs out."""
+        """Probabilities (N, rows, columns); in smaller pieces, or on the CPU, if memory ends."""
         devices = [self.device] + [torch.device("cpu")] * (self.device.type != "cpu")
         notes: list[str] = []
         for device in devices:
@@ -201,32 +216,32 @@ class Segmenter:
         )
 
     def _run(self, channels: Tensor, device: torch.device, pieces: int, steps: _Steps) -> Tensor:
-        """(rows, columns) float32 probability, on the CPU."""
+        """(N, rows, columns) float32 probability, on the CPU."""
         dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
         multiple = self._network.config.multiple
-        probability = torch.empty(channels.shape[-2:])
+        shape = channels.shape[-2:]
+        probability = torch.empty(len(channels), *shape)
         with (
             self._busy,
             torch.inference_mode(),
             _reporting(self._network, steps, pieces * pieces),
         ):
             network = self._network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for target in _pieces(probability.shape, pieces, multiple):
-                around, inside = _with_margin(target, probability.shape)
+            for piece in _pieces(shape, pieces, multiple):
+                around, inside = _with_margin(piece, shape)
                 images = channels[(..., *around)].to(
                     device, dtype, memory_format=torch.channels_last
                 )
-                logits = network(images).float()[0]
-                piece_probability = target_probability(logits, self.model.output)
-                probability[target] = piece_probability[inside].cpu()
+                found = target_probability(network(images).float(), self.model.output)
+                probability[(..., *piece)] = found[(..., *inside)].cpu()
         return probability
 
 
 def target_probability(logits: Tensor, output: Output) -> Tensor:
-    """(1 or 2, rows, columns) logits to (rows, columns) probability of non-perfusion."""
+    """(N, 1 or 2, rows, columns) logits to (N, rows, columns) probability of non-perfusion."""
     if output == "classes":
-        return torch.softmax(logits, dim=0)[1]
-    return torch.sigmoid(logits[0])
+        return torch.softmax(logits, dim=1)[:, 1]
+    return torch.sigmoid(logits[:, 0])
 
 
 def segment(
