@@ -55,7 +55,8 @@ FFA55 ?= ../shared/data/ffa55
 SIMULATED := --simulated runs/sim_uwfa --simulated runs/sim_55
 REAL := --images $(FFA55)/labelled --masks $(FFA55)/labelled \
     --perfused $(FFA55)/normal --perfused $(FFA55)/diseased_perfused
-FINE := --start-from runs/simulated.safetensors --steps 250 --learning-rate 5e-4
+FINE := --start-from runs/simulated.safetensors --steps 250 --learning-rate 5e-4 \
+    --fine-tuned-share 0.75
 NOT_SEEN := --held-out 'sim_500[0-9]' --held-out 'sim_100[0-9]'
 LICENCE := BSD-3-Clause. Real images: 10.5281/zenodo.11212583 (Apache-2.0).
 

@@ -253,6 +253,37 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_pat
         torch.testing.assert_close(resumed[key], value, msg=key)
 
 
+def test_resuming_a_finished_run_gives_its_weights_again(labelled, tmp_path):
+    files = files_of(labelled)
+    first, again = (
+        fit(files, [], TINY, tmp_path / "run", device="cpu", report=lambda _: None, resume=resume)
+        for resume in (False, True)
+    )
+    for key, value in first.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[key], value, msg=key)
+
+
+def test_fine_tuned_weights_are_averaged_with_those_they_began_as(labelled, tiny_model, tmp_path):
+    files = files_of(labelled)
+    config = replace(TINY, start_from=str(tiny_model))
+    tuned, half, none = (
+        fit(
+            files,
+            [],
+            replace(config, fine_tuned_share=share),
+            tmp_path / f"{share}",
+            device="cpu",
+            report=lambda _: None,
+        ).state_dict()
+        for share in (1.0, 0.5, 0.0)
+    )
+    begun = load_model(tiny_model).network.state_dict()
+    for key, value in begun.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(half[key], (tuned[key] + value) / 2, msg=key)
+            torch.testing.assert_close(none[key], value, msg=key)
+
+
 def test_training_goes_on_from_given_weights(labelled, tiny_model, tmp_path):
     still = replace(TINY, start_from=str(tiny_model), learning_rate=1e-12, steps=1)
     network = fit(
@@ -328,7 +359,7 @@ def test_crossval_command_scores_every_labelled_image_and_goes_on_after_a_stop(l
 
 def test_threshold_is_the_best_that_leaves_perfused_eyes_alone(tmp_path):
     table = "threshold,mean_dice,pooled_dice,perfused_flagged_percent"
-    lines = [table, "0.3,0.6,0.7,1.2", "0.5,0.5,0.7,0.4", "0.7,0.45,0.6,0.1"]
+    lines = [table, "0.3,0.6,0.7,1.2", "0.5,0.5,0.7,0.9", "0.7,0.45,0.6,0.1"]
     (tmp_path / "thresholds.csv").write_text("\n".join(lines))
     assert calibration(tmp_path).threshold == 0.5
     with pytest.raises(TrainingError, match="no finished cross-validation"):

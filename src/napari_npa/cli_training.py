@@ -59,6 +59,10 @@ ImageNet = Annotated[bool | None, typer.Option(help="Start from ImageNet weights
 StartFrom = Annotated[
     str | None, typer.Option(help="Go on from these weights: an embedded model, or a file.")
 ]
+FineTunedShare = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Weight of the result in its average with --start-from."),
+]
 Frozen = Annotated[
     float | None, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
 ]
@@ -93,6 +97,7 @@ def train(
     segment_share: SegmentShare = None,
     imagenet: ImageNet = None,
     start_from: StartFrom = None,
+    fine_tuned_share: FineTunedShare = None,
     frozen: Frozen = None,
     threshold: Annotated[
         float | None,
@@ -146,6 +151,7 @@ def train(
             segment_share=segment_share,
             imagenet=imagenet,
             start_from=start_from,
+            fine_tuned_share=fine_tuned_share,
             frozen=frozen,
             seed=seed,
         ),
@@ -183,6 +189,7 @@ def crossval(
     segment_share: SegmentShare = None,
     imagenet: ImageNet = None,
     start_from: StartFrom = None,
+    fine_tuned_share: FineTunedShare = None,
     frozen: Frozen = None,
     device: Device = "auto",
     seed: Seed = 0,
@@ -216,6 +223,7 @@ def crossval(
             segment_share=segment_share,
             imagenet=imagenet,
             start_from=start_from,
+            fine_tuned_share=fine_tuned_share,
             frozen=frozen,
             seed=seed,
         ),

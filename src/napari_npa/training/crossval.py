@@ -27,7 +27,7 @@ from napari_npa.writing import write_text
 THRESHOLD_TABLE = "thresholds.csv"
 """Name of the table of what each threshold would have given."""
 
-MOST_FLAGGED_PERCENT = 0.5
+MOST_FLAGGED_PERCENT = 1.0
 """Share of a perfused eye that may be flagged, on average: above it an index misleads."""
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))

@@ -56,6 +56,9 @@ class TrainingConfig:
     retina_weight
         Weight of the loss of the gradable retina beside that of non-perfusion. It is learned
         from images whose retina is outlined only, so from simulated ones first of all.
+    fine_tuned_share
+        Share of the fine-tuned weights in their average with those of `start_from` (Wortsman
+        et al. 2022, arXiv:2109.01903): what only the first training taught is not all lost.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
     tile
@@ -82,6 +85,7 @@ class TrainingConfig:
     network: UNetConfig = field(default_factory=UNetConfig)
     imagenet: bool = False
     start_from: str | None = None
+    fine_tuned_share: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:

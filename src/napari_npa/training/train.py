@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from torch.utils.data import DataLoader
 
@@ -20,6 +21,7 @@ from napari_npa.training.examples import Example, LabelledFile, load_example
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.tiles import cut
 from napari_npa.training.views import RandomViews, Sampling, View, whole_view
+from napari_npa.weights import load_model
 from napari_npa.writing import write_json
 
 Report = Callable[[str], None]
@@ -166,4 +168,18 @@ def fit(
         ckpt_path=str(checkpoint) if checkpoint.exists() else None,
         weights_only=True,
     )
-    return recipe.network.eval().cpu()
+    # Not the network in memory: when a finished run is resumed, nothing averages its weights.
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    recipe.load_state_dict(state)
+    network = recipe.network.eval().cpu()
+    if config.start_from is not None:
+        _blend(network, load_model(config.start_from).network, config.fine_tuned_share)
+    return network
+
+
+def _blend(network: UNet, start: UNet, share: float) -> None:
+    """Move the weights back towards those that fine-tuning began with."""
+    before = start.state_dict()
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(before[name], 1 - share)
