@@ -26,7 +26,7 @@ from napari_npa.training.losses import combined_loss, dice_loss
 from napari_npa.training.recipe import Recipe, TrainingConfig, preset_config
 from napari_npa.training.segments import segment_loss
 from napari_npa.training.tiles import cut
-from napari_npa.training.train import fit
+from napari_npa.training.train import fit, training_seconds
 from napari_npa.training.views import whole_view
 from napari_npa.weights import load_model, save_model
 
@@ -251,6 +251,11 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_pat
     resumed = state(4, "killed", resume=True)
     for key, value in whole.items():
         torch.testing.assert_close(resumed[key], value, msg=key)
+
+
+def test_time_of_a_run_is_summed_over_its_stops(tmp_path):
+    (tmp_path / "curve.csv").write_text("step,seconds\n1,10.0\n2,25.0\n3,5.0\n4,8.0\n")
+    assert training_seconds(tmp_path) == 25 + 8
 
 
 def test_resuming_a_finished_run_gives_its_weights_again(labelled, tmp_path):

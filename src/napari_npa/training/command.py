@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from napari_npa.segmentation import Segmenter
 from napari_npa.training.crossval import calibration
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
-from napari_npa.training.train import Report, fit
+from napari_npa.training.train import Report, fit, training_seconds
 from napari_npa.weights import save_model
 from napari_npa.writing import write_json
 
@@ -65,7 +64,6 @@ def train_and_score(
     SaveError
         Weights or card could not be written.
     """
-    start = time.monotonic()
     quoted = None if crossval is None else calibration(crossval)
     if threshold is None:
         threshold = 0.5 if quoted is None else quoted.threshold
@@ -82,7 +80,7 @@ def train_and_score(
         "training": {
             "images": _counts(train),
             "patients": sorted({f.patient for f in train if f.source == "labelled"}),
-            "seconds": round(time.monotonic() - start),
+            "seconds": round(training_seconds(run)),
             "device": str(choose_device(device)),
             "settings": asdict(config),
         },

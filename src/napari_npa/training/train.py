@@ -29,6 +29,9 @@ Report = Callable[[str], None]
 CHECKPOINT = "last.ckpt"
 """Name of the checkpoint that a run resumes from."""
 
+CURVE = "curve.csv"
+"""Name of the table with loss, held-out Dice and time."""
+
 SETTINGS = "settings.json"
 """Name of the file that holds the run's configuration."""
 
@@ -88,6 +91,16 @@ class CurveFile(Callback):
                 writer.writeheader()
             writer.writerow(row)
         self.report("  ".join(f"{name} {value}" for name, value in row.items()))
+
+
+def training_seconds(run: Path) -> float:
+    """Seconds that a run has trained in all, without reading images; stops are no time."""
+    with (run / CURVE).open(newline="") as file:
+        clock = [float(row["seconds"]) for row in csv.DictReader(file)]
+    # The clock starts anew whenever the run is resumed.
+    return sum(
+        now for now, following in zip(clock, [*clock[1:], 0.0], strict=True) if following < now
+    )
 
 
 def fit(
@@ -153,7 +166,7 @@ def fit(
         callbacks=[
             EMAWeightAveraging(decay=config.averaging),
             ModelCheckpoint(run, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
-            CurveFile(run / "curve.csv", report),
+            CurveFile(run / CURVE, report),
         ],
         logger=False,
         enable_model_summary=False,
