@@ -38,7 +38,7 @@ MIRRORS = ((), (-1,), (-2,), (-2, -1))
 
 MIRRORED_VIEWS = ("55",)
 """Fields of view seen mirrored too: four 55° frames cost as much as one ultra-widefield image.
-On five-fold cross-validation it took four fifths of what was flagged in perfused eyes."""
+On the first fold of a cross-validation perfused eyes were flagged for 0.22 % instead of 1.06 %."""
 
 CONTEXT = 64
 """What the network sees around the gradable retina, pixels of the canvas."""
