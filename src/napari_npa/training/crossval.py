@@ -11,9 +11,8 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_npa.agreement import Agreement, compare, pooled
+from napari_npa.agreement import Agreement, Mask, compare, pooled
 from napari_npa.errors import TrainingError
 from napari_npa.evaluate import Compared, compared, write_evaluation
 from napari_npa.masks import read_mask
@@ -94,7 +93,7 @@ def cross_validate(
     Returns
     -------
     rows
-        One a labelled image, at the threshold 0.5.
+        One a labelled image, at the threshold of :func:`calibration`.
 
     Raises
     ------
@@ -104,35 +103,54 @@ def cross_validate(
         A file could not be written.
     """
     load = cache(lambda file: load_example(file, config.canvases))
-    rows: dict[str, list[Compared]] = {"labelled": [], "perfused": []}
-    by_threshold: dict[str, dict[float, list[Agreement]]] = {
-        source: {threshold: [] for threshold in THRESHOLDS} for source in rows
-    }
-    for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed)):
-        folder = output / f"fold{fold + 1}"
-        weights = folder / "weights.safetensors"
-        report(f"fold {fold + 1} of {folds}: held out {', '.join(_patients(held_out))}")
+    scored = []
+    for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed), start=1):
+        report(f"fold {fold} of {folds}: held out {', '.join(_patients(held_out))}")
+        weights = output / f"fold{fold}" / "weights.safetensors"
         if not weights.exists():
-            run = folder / "run"
+            run = output / f"fold{fold}" / "run"
             network = fit(
                 train, held_out, config, run, device=device, resume=True, report=report, load=load
             )
             save_model(weights, network, canvases=config.canvases, threshold=0.5)
-        segmenter = Segmenter(device, weights)
+        scored.append((f"fold {fold}", Segmenter(device, weights), held_out))
+    write_text(output / THRESHOLD_TABLE, _threshold_table(_counts_by_threshold(scored)))
+    threshold = calibration(output).threshold
+    rows: dict[str, list[Compared]] = {"labelled": [], "perfused": []}
+    # Segmented again rather than kept: the probabilities of large images fill the memory.
+    for name, segmenter, held_out in scored:
         for file in held_out:
-            result = segmenter.segment(file.image, threshold=0.5)
-            truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
-            region = result.retina | truth
-            rows[file.source].append(
-                compared(file.image.stem, result.npa, truth, region, f"fold {fold + 1}")
-            )
-            for threshold, counts in by_threshold[file.source].items():
-                counts.append(compare(_at(result, threshold), truth, region))
+            result, truth, region = _judged(segmenter, file)
+            npa = result.at_threshold(threshold).npa
+            rows[file.source].append(compared(file.image.stem, npa, truth, region, name))
     for source, compared_rows in rows.items():
         if compared_rows:
             write_evaluation(output / f"{source}.csv", compared_rows)
-    write_text(output / THRESHOLD_TABLE, _threshold_table(by_threshold))
     return rows["labelled"]
+
+
+Fold = tuple[str, Segmenter, list[LabelledFile]]
+"""Name, network, and the files it never saw."""
+
+
+def _counts_by_threshold(folds: Sequence[Fold]) -> dict[str, dict[float, list[Agreement]]]:
+    """Agreement of every held-out image at every threshold, by source."""
+    counts: dict[str, dict[float, list[Agreement]]] = {
+        source: {threshold: [] for threshold in THRESHOLDS} for source in ("labelled", "perfused")
+    }
+    for _, segmenter, held_out in folds:
+        for file in held_out:
+            result, truth, region = _judged(segmenter, file)
+            for threshold, listed in counts[file.source].items():
+                listed.append(compare(result.at_threshold(threshold).npa, truth, region))
+    return counts
+
+
+def _judged(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmentation, Mask, Mask]:
+    """Result, annotation, and where they are compared: the retina, and all that is annotated."""
+    result = segmenter.segment(file.image)
+    truth = np.zeros_like(result.retina) if file.mask is None else read_mask(file.mask)
+    return result, truth, result.retina | truth
 
 
 @dataclass(frozen=True)
@@ -179,10 +197,6 @@ def calibration(folder: Path) -> Calibration:
     ]
     clean = [c for c in tried if (c.perfused_flagged_percent or 0) <= MOST_FLAGGED_PERCENT]
     return max(clean or tried, key=lambda c: c.mean_dice + c.pooled_dice)
-
-
-def _at(result: Segmentation, threshold: float) -> NDArray[np.bool_]:
-    return result.at_threshold(threshold).npa
 
 
 def _patients(files: Sequence[LabelledFile]) -> list[str]:
