@@ -85,7 +85,7 @@ def stepping(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return float(loss)  # waits for a GPU
+        return float(loss.detach())  # waits for a GPU
 
     return step
 
