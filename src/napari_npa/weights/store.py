@@ -186,7 +186,7 @@ def _load_own(path: Path, sha256: str) -> Model:
         name=path.name,
         sha256=sha256,
         input=header["input"],
-        output=header.get("output", "npa"),
+        output=header["output"],
         canvases=header["canvases"],
         threshold=header["threshold"],
     )
