@@ -26,7 +26,7 @@ from napari_npa.angiogram import read_angiogram
 from napari_npa.contrast import normalise_contrast
 from napari_npa.retina import find_retina
 from napari_npa.simulate import simulate
-from napari_npa.training.examples import IMAGE_SUFFIXES, MASK_ENDINGS
+from napari_npa.training.examples import angiograms
 
 Gray = NDArray[np.float32]
 
@@ -64,15 +64,6 @@ def main() -> None:
         print_rings(*wide)
     if options.figure is not None:
         draw(options.figure, spectra, wide)
-
-
-def angiograms(folder: Path) -> list[Path]:
-    """Images of a folder without the masks."""
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.stem.endswith(MASK_ENDINGS)
-    ]
 
 
 def frame(path: Path, side: int | None = None) -> tuple[Gray, NDArray[np.bool_]]:

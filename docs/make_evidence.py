@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -26,7 +25,7 @@ from napari_npa.masks import read_mask
 from napari_npa.results import overlay
 from napari_npa.simulate import simulate
 from napari_npa.training.crossval import THRESHOLD_TABLE, calibration
-from napari_npa.training.examples import IMAGE_SUFFIXES, MASK_ENDINGS
+from napari_npa.training.examples import angiograms
 
 DOCS = Path(__file__).parent
 WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"
@@ -47,15 +46,8 @@ class Groups:
     @classmethod
     def of(cls, folder: Path) -> Groups:
         """Folders ``labelled``, ``normal`` and ``diseased_perfused``."""
-        perfused = [*images(folder / "normal"), *images(folder / "diseased_perfused")]
-        return cls(list(images(folder / "labelled")), perfused)
-
-
-def images(folder: Path) -> Iterator[Path]:
-    """Angiograms of a folder, without masks."""
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.stem.endswith(MASK_ENDINGS):
-            yield path
+        perfused = [*angiograms(folder / "normal"), *angiograms(folder / "diseased_perfused")]
+        return cls(angiograms(folder / "labelled"), perfused)
 
 
 def main() -> None:
@@ -90,6 +82,12 @@ patients are few: differences of 0.03 mean little.
 """
 
 
+def table(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def simulated_only(weights: Path, real: Groups) -> str:
     """Weights that saw no real image, on all real ones."""
     segmenter = Segmenter("auto", weights)
@@ -114,11 +112,9 @@ def agreement(segmenter: Segmenter, path: Path, *, empty: bool = False) -> Agree
 def cross_validation(folder: Path) -> str:
     """Fine-tuned networks on patients they never saw."""
     chosen = calibration(folder)
-    with (folder / "labelled.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    with (folder / "perfused.csv").open(newline="") as file:
-        flagged = [float(row["isi_predicted_percent"]) for row in csv.DictReader(file)]
-    table = "\n".join(
+    rows = table(folder / "labelled.csv")
+    flagged = [float(row["isi_predicted_percent"]) for row in table(folder / "perfused.csv")]
+    by_image = "\n".join(
         f"| {row['image']} | {row['group']} | {float(row['dice']):.3f} "
         f"| {float(row['isi_annotated_percent']):.1f} "
         f"| {float(row['isi_predicted_percent']):.1f} |"
@@ -141,14 +137,13 @@ What each threshold would have given:
 
 | image | held out in | Dice | annotated % | found % |
 |---|---|---|---|---|
-{table}
+{by_image}
 """
 
 
 def threshold_rows(folder: Path) -> str:
     """Every second threshold of the cross-validation."""
-    with (folder / THRESHOLD_TABLE).open(newline="") as file:
-        rows = list(csv.DictReader(file))[::2]
+    rows = table(folder / THRESHOLD_TABLE)[::2]
     return "\n".join(
         f"| {row['threshold']} | {float(row['mean_dice']):.3f} | {float(row['pooled_dice']):.3f} "
         f"| {float(row['perfused_flagged_percent']):.2f} % |"
@@ -193,7 +188,7 @@ def resolutions(segmenter: Segmenter, folder: Path | None) -> str:
     pictures = {"simulated": eye.pixels.astype(np.float32) / 255}
     if folder is not None:
         pictures |= {
-            f"real {i + 1}": read_angiogram(p).pixels for i, p in enumerate(images(folder))
+            f"real {i + 1}": read_angiogram(p).pixels for i, p in enumerate(angiograms(folder))
         }
     lines = []
     for name, pixels in pictures.items():
@@ -215,8 +210,7 @@ Index in percent of one angiogram exported at several sizes (the real ones have 
 
 def published(folder: Path) -> str:
     """Figures of the method's paper beside ours."""
-    with (folder / "labelled.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = table(folder / "labelled.csv")
     names = ("mean_iou", "mean_pixel_accuracy", "mean_precision", "mean_recall")
     ours = " | ".join(f"{100 * fmean(float(row[name]) for row in rows):.2f}" for name in names)
     card = json.loads((WEIGHTS / "whole.json").read_text("utf-8"))

@@ -1,9 +1,11 @@
 """The training commands: ``napari-npa train`` and ``napari-npa crossval``."""
 
-from __future__ import annotations
-
+# Annotations stay objects here (no `from __future__ import annotations`): options are passed
+# on from one function to another, and typer reads them off the result.
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.console import Console
 from napari_npa.errors import NpaError
 
 if TYPE_CHECKING:
+    from napari_npa.training.examples import LabelledFile
     from napari_npa.training.recipe import TrainingConfig
 
 console = Console(soft_wrap=True)
@@ -69,20 +72,34 @@ Frozen = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same training.")]
 
-PATIENT_PATTERN = r"patient\d+"
+
+def _require_training() -> None:
+    try:
+        import lightning  # noqa: F401
+    except ImportError as error:
+        raise NpaError(
+            "training",
+            f"needs a package that is not installed ({error.name})",
+            "Run: pip install 'napari-npa[train]'",
+        ) from error
 
 
-def train(
-    output: Annotated[Path, typer.Option(help="Weights to write: a .safetensors file.")],
+def _files(
     images: Images = None,
     masks: Masks = None,
     perfused: Perfused = None,
     simulated: Simulated = None,
-    patient_pattern: PatientPattern = PATIENT_PATTERN,
-    held_out: Annotated[
-        list[str] | None,
-        typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
-    ] = None,
+    patient_pattern: PatientPattern = r"patient\d+",
+) -> "list[LabelledFile]":
+    """All files of the training set."""
+    from napari_npa.training.examples import gather_files
+
+    if (images is None) != (masks is None):
+        raise typer.BadParameter("go together", param_hint="--images and --masks")
+    return gather_files(images, masks, perfused or (), simulated or (), patient_pattern)
+
+
+def _config(
     preset: Preset = "default",
     encoder: Encoder = None,
     steps: Steps = None,
@@ -99,6 +116,80 @@ def train(
     start_from: StartFrom = None,
     fine_tuned_share: FineTunedShare = None,
     frozen: Frozen = None,
+    seed: Seed = 0,
+) -> "TrainingConfig":
+    """Preset with the options that were given; `None` leaves the preset's own value."""
+    from napari_npa.training.recipe import preset_config
+
+    canvases = {"55": canvas_55, "uwfa": canvas_uwfa}
+    changes = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "view": view,
+        "tile": tile,
+        "cross_entropy_share": cross_entropy_share,
+        "class_weight": class_weight,
+        "segment_share": segment_share,
+        "imagenet": imagenet,
+        "start_from": start_from,
+        "fine_tuned_share": fine_tuned_share,
+        "frozen": frozen,
+        "seed": seed,
+    }
+    return preset_config(
+        preset,
+        encoder=encoder,
+        canvases={view: side for view, side in canvases.items() if side is not None},
+        changes={name: value for name, value in changes.items() if value is not None},
+    )
+
+
+def _with_files_and_config(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's `files` and `config` by the options that they are made from."""
+    sources: dict[str, Callable[..., object]] = {"files": _files, "config": _config}
+    options = {name: inspect.signature(make).parameters for name, make in sources.items()}
+
+    def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
+        _require_training()
+        made = {
+            name: make(**{option: given.pop(option) for option in options[name]})
+            for name, make in sources.items()
+        }
+        command(**given, **made)
+
+    own = inspect.signature(command).parameters
+    parameters = [
+        *(own[name] for name in own if name not in sources),
+        *(parameter for group in options.values() for parameter in group.values()),
+    ]
+    # What typer reads: the names, defaults and annotations of the options.
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    )
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _weights_file(path: Path) -> Path:
+    if path.suffix != ".safetensors":
+        raise typer.BadParameter("must end in .safetensors", param_hint="--output")
+    return path
+
+
+@_with_files_and_config
+def train(
+    files: "list[LabelledFile]",
+    config: "TrainingConfig",
+    output: Annotated[
+        Path,
+        typer.Option(help="Weights to write: a .safetensors file.", callback=_weights_file),
+    ],
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Patient (or image) to score on, not to train on; wildcards allowed."),
+    ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -117,44 +208,20 @@ def train(
         str, typer.Option(help="Licence of the weights and source of the images, for the card.")
     ] = "",
     device: Device = "auto",
-    seed: Seed = 0,
     resume: Annotated[bool, typer.Option(help="Go on from the run's last checkpoint.")] = False,
     run: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints; beside the output if not given.")
     ] = None,
 ) -> None:
     """Train a network on labelled, perfused and simulated angiograms, split by patient."""
-    _require_training()
     from napari_npa.training.command import train_and_score
-    from napari_npa.training.examples import gather_files, split_by_patient
+    from napari_npa.training.examples import split_by_patient
 
-    if output.suffix != ".safetensors":
-        raise typer.BadParameter("must end in .safetensors", param_hint="--output")
-    _check_pairs(images, masks)
-    files = gather_files(images, masks, perfused or (), simulated or (), patient_pattern)
     training, scoring = split_by_patient(files, held_out or ())
     card = train_and_score(
         training,
         scoring,
-        _config(
-            preset,
-            encoder,
-            canvas_55,
-            canvas_uwfa,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            view=view,
-            tile=tile,
-            cross_entropy_share=cross_entropy_share,
-            class_weight=class_weight,
-            segment_share=segment_share,
-            imagenet=imagenet,
-            start_from=start_from,
-            fine_tuned_share=fine_tuned_share,
-            frozen=frozen,
-            seed=seed,
-        ),
+        config,
         output,
         run or output.with_suffix(".run"),
         threshold=threshold,
@@ -167,106 +234,26 @@ def train(
     console.print(f"Weights: {output}\nCard: {card}", highlight=False)
 
 
+@_with_files_and_config
 def crossval(
+    files: "list[LabelledFile]",
+    config: "TrainingConfig",
     output: Annotated[Path, typer.Option(help="Folder for the tables and each fold's weights.")],
-    images: Images = None,
-    masks: Masks = None,
-    perfused: Perfused = None,
-    simulated: Simulated = None,
-    patient_pattern: PatientPattern = PATIENT_PATTERN,
     folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
-    preset: Preset = "default",
-    encoder: Encoder = None,
-    steps: Steps = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    view: View = None,
-    tile: Tile = None,
-    canvas_55: Canvas55 = None,
-    canvas_uwfa: CanvasUwfa = None,
-    cross_entropy_share: CrossEntropyShare = None,
-    class_weight: ClassWeight = None,
-    segment_share: SegmentShare = None,
-    imagenet: ImageNet = None,
-    start_from: StartFrom = None,
-    fine_tuned_share: FineTunedShare = None,
-    frozen: Frozen = None,
     device: Device = "auto",
-    seed: Seed = 0,
 ) -> None:
     """Train and score in folds: each patient is judged by a network that never saw them.
 
     Interrupted, the same command goes on where it stopped.
     """
-    _require_training()
     from napari_npa.evaluate import markdown_summary
     from napari_npa.results import make_folder
     from napari_npa.training.crossval import cross_validate
-    from napari_npa.training.examples import gather_files
 
-    _check_pairs(images, masks)
     make_folder(output)
-    rows = cross_validate(
-        gather_files(images, masks, perfused or (), simulated or (), patient_pattern),
-        _config(
-            preset,
-            encoder,
-            canvas_55,
-            canvas_uwfa,
-            steps=steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            view=view,
-            tile=tile,
-            cross_entropy_share=cross_entropy_share,
-            class_weight=class_weight,
-            segment_share=segment_share,
-            imagenet=imagenet,
-            start_from=start_from,
-            fine_tuned_share=fine_tuned_share,
-            frozen=frozen,
-            seed=seed,
-        ),
-        output,
-        folds=folds,
-        device=device,
-        report=_report,
-    )
+    rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)
     console.print(markdown_summary(rows), highlight=False, markup=False)
     console.print(f"Tables and weights: {output}", highlight=False)
-
-
-def _require_training() -> None:
-    try:
-        import lightning  # noqa: F401
-    except ImportError as error:
-        raise NpaError(
-            "training",
-            f"needs a package that is not installed ({error.name})",
-            "Run: pip install 'napari-npa[train]'",
-        ) from error
-
-
-def _check_pairs(images: Path | None, masks: Path | None) -> None:
-    if (images is None) != (masks is None):
-        raise typer.BadParameter("go together", param_hint="--images and --masks")
-
-
-def _config(
-    preset: Literal["default", "published"],
-    encoder: Literal["vgg16", "plain", "resnet34"] | None,
-    canvas_55: int | None,
-    canvas_uwfa: int | None,
-    **chosen: object,
-) -> TrainingConfig:
-    """Preset with the options that were given; `None` leaves the preset's own value."""
-    from napari_npa.training.recipe import preset_config
-
-    canvases = {
-        view: side for view, side in (("55", canvas_55), ("uwfa", canvas_uwfa)) if side is not None
-    }
-    given = {name: value for name, value in chosen.items() if value is not None}
-    return preset_config(preset, encoder=encoder, canvases=canvases, changes=given)
 
 
 def _report(line: str) -> None:

@@ -19,13 +19,10 @@ from napari_npa.agreement import (
     pooled,
 )
 from napari_npa.errors import EvaluationError
-from napari_npa.masks import read_mask
+from napari_npa.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
 from napari_npa.writing import write_text
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png")
-
-NPA_ENDING, RETINA_ENDING = "_npa", "_retina"
-"""Ends of the stems of masks of non-perfusion and of gradable retina."""
 
 
 @dataclass(frozen=True)
@@ -212,8 +209,4 @@ def _endings(folder: Path, ending: str) -> dict[str, Path]:
         raise EvaluationError(
             folder, f"cannot be read ({error.strerror})", "Give a folder of masks."
         ) from error
-    return {
-        path.stem.removesuffix(ending): path
-        for path in entries
-        if path.suffix.lower() in MASK_SUFFIXES and path.stem.endswith(ending)
-    }
+    return masks_by_stem(entries, ending, MASK_SUFFIXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import imagecodecs
@@ -11,6 +12,26 @@ from numpy.typing import NDArray
 
 from napari_npa.decoding import TIFF_MAGIC
 from napari_npa.errors import AngiogramError
+
+NPA_ENDING, RETINA_ENDING = MASK_ENDINGS = ("_npa", "_retina")
+"""Stems of masks end so: non-perfusion, gradable retina."""
+
+
+def masks_by_stem(paths: Iterable[Path], ending: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Masks of one kind among files, by the stem of their angiogram.
+
+    Parameters
+    ----------
+    ending
+        End of the stems, as :data:`NPA_ENDING`; empty: every file.
+    suffixes
+        Lower-case suffixes of files that count.
+    """
+    return {
+        path.stem.removesuffix(ending): path
+        for path in paths
+        if path.suffix.lower() in suffixes and path.stem.endswith(ending)
+    }
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:

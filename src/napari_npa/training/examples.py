@@ -17,16 +17,13 @@ from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import TrainingError
 from napari_npa.field import field_of_view, instrument_field
 from napari_npa.letterbox import Letterbox
-from napari_npa.masks import read_mask
+from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.retina import find_retina
 
 Source = Literal["labelled", "perfused", "simulated"]
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 """Names looked at in a training folder; what a file really is, its content says."""
-
-MASK_ENDINGS = ("_npa", "_retina")
-"""Stems ending so are masks, not angiograms."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def perfused_files(folder: Path, patient_pattern: str) -> list[LabelledFile]:
     """Angiograms of a folder, all without non-perfusion, sorted by name."""
     return [
         LabelledFile(path, None, patient_of(path, patient_pattern), "perfused")
-        for path in _angiograms(folder)
+        for path in angiograms(folder)
     ]
 
 
@@ -204,24 +201,18 @@ def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> NDArray[np.
 
 
 def _paired(images: Path, masks: Path, pattern: str, source: Source) -> list[LabelledFile]:
-    npa, retina = (_by_stem(masks, ending) for ending in MASK_ENDINGS)
+    npa, retina = (
+        masks_by_stem(_entries(masks), ending, IMAGE_SUFFIXES) for ending in MASK_ENDINGS
+    )
     return [
         LabelledFile(path, npa[path.stem], patient_of(path, pattern), source, retina.get(path.stem))
-        for path in _angiograms(images)
+        for path in angiograms(images)
         if path.stem in npa
     ]
 
 
-def _by_stem(masks: Path, ending: str) -> dict[str, Path]:
-    """Masks of one kind, by the stem of their angiogram."""
-    return {
-        path.stem.removesuffix(ending): path
-        for path in _entries(masks)
-        if path.stem.endswith(ending) and path.suffix.lower() in IMAGE_SUFFIXES
-    }
-
-
-def _angiograms(folder: Path) -> list[Path]:
+def angiograms(folder: Path) -> list[Path]:
+    """Angiograms of a folder without the masks beside them, sorted by name."""
     return [
         path
         for path in _entries(folder)

@@ -19,7 +19,7 @@ SEARCH_PIXELS = 4.0
 EIGHT = np.ones((3, 3), int)
 
 
-def search_ranges(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def search_ranges(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Skeleton segments of a mask and the pixels that belong to each.
 
     Parameters
@@ -32,8 +32,6 @@ def search_ranges(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[n
     ranges : (rows, columns) int64
         Number of the segment whose skeleton is nearest, from 1; 0 farther from it than half
         its thickness and `SEARCH_PIXELS`.
-    lengths : (segments,) int64
-        Skeleton pixels of each segment.
     """
     skeleton = skeletonize(mask)
     neighbours = ndimage.convolve(skeleton.astype(int), EIGHT, mode="constant") - 1
@@ -42,12 +40,11 @@ def search_ranges(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[n
     if not count:  # only crossings: all one segment
         segments, count = ndimage.label(skeleton, EIGHT)
     if not count:
-        return np.zeros(mask.shape, np.int64), np.zeros(0, np.int64)
+        return np.zeros(mask.shape, np.int64)
     away, nearest = ndimage.distance_transform_edt(segments == 0, return_indices=True)
     half_thickness = ndimage.distance_transform_edt(mask)
     within = away <= half_thickness[tuple(nearest)] + SEARCH_PIXELS
-    ranges = np.where(within, segments[tuple(nearest)], 0).astype(np.int64)
-    return ranges, np.bincount(segments.ravel(), minlength=count + 1)[1:]
+    return np.where(within, segments[tuple(nearest)], 0).astype(np.int64)
 
 
 def segment_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -70,11 +67,11 @@ def segment_loss(logits: Tensor, target: Tensor) -> Tensor:
     probability = torch.sigmoid(logits)
     mismatches = []
     for image, truth in zip(probability[:, 0], target[:, 0], strict=True):
-        ranges, lengths = search_ranges(truth.detach().cpu().numpy() > 0.5)
-        if not len(lengths):
+        ranges = search_ranges(truth.detach().cpu().numpy() > 0.5)
+        if not ranges.any():
             continue
         of = torch.from_numpy(ranges).to(image.device).flatten()
-        empty = image.new_zeros(len(lengths) + 1)
+        empty = image.new_zeros(int(ranges.max()) + 1)
         predicted = empty.index_add(0, of, image.flatten())[1:]
         annotated = empty.index_add(0, of, truth.flatten().to(image.dtype))[1:]
         # The lengths of both are the same and cancel.
