@@ -48,7 +48,7 @@ screenshots: $(READY)  ## Make the pictures of the docs
 
 simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
 	$(NPA) simulate --kind uwfa --count 250 --size 1024 --seed 1000 --output runs/sim_uwfa
-	$(NPA) simulate --kind 55 --count 700 --size 512 --seed 5000 --output runs/sim_55
+	$(NPA) simulate --kind 55 --count 900 --size 512 --seed 5000 --output runs/sim_55
 
 # Real images are not part of the repository: see docs/training.md for where they come from.
 FFA55 ?= ../shared/data/ffa55
@@ -62,7 +62,7 @@ LICENCE := BSD-3-Clause. Real images: 10.5281/zenodo.11212583 (Apache-2.0).
 
 runs/simulated.safetensors: | simulate
 	$(NPA) train --output $@ --run runs/simulated --resume $(SIMULATED) $(NOT_SEEN) \
-	    --steps 1600 --attribution "BSD-3-Clause. Simulated images only."
+	    --steps 1700 --attribution "BSD-3-Clause. Simulated images only."
 
 crossval: runs/simulated.safetensors  ## Score the recipe on patients it never saw, in five folds
 	$(NPA) crossval --output runs/crossval $(REAL) $(SIMULATED) $(FINE)

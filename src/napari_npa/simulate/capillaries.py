@@ -57,5 +57,18 @@ def dilated(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generato
     return _standard(net + 0.7 * noise(shape, max(1.0, 0.8 * gap), rng))
 
 
+def lacework(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generator) -> Image:
+    """Light of dilated, winding channels that go round closed capillaries, 0 to 1.
+
+    Parameters as for :func:`texture`. Lines about two pixels wide and wider, joined to loops.
+    """
+    gap = max(4.0, rng.uniform(*DILATED_MESH_MM) / mm_per_pixel)
+    field = noise(shape, 0.5 * gap, rng)
+    across, along = np.gradient(field)
+    distance = np.abs(field) / np.maximum(np.hypot(across, along), 0.2 / gap)
+    line = np.exp(-((distance / rng.uniform(0.7, 1.3)) ** 2))
+    return np.asarray(line * np.clip(0.6 + 0.5 * noise(shape, gap, rng), 0, 1.2), np.float32)
+
+
 def _standard(field: Image) -> Image:
     return np.asarray((field - field.mean()) / field.std(), np.float32)

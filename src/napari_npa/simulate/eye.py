@@ -59,7 +59,13 @@ class SimulatedAngiogram:
     seed: int
 
 
-def simulate(kind: Kind = "uwfa", size: int = 1024, seed: int = 0) -> SimulatedAngiogram:
+def simulate(
+    kind: Kind = "uwfa",
+    size: int = 1024,
+    seed: int = 0,
+    *,
+    condition: NDArray[np.bool_] | None = None,
+) -> SimulatedAngiogram:
     """Simulate a fluorescein angiogram with its exact masks.
 
     Parameters
@@ -70,11 +76,14 @@ def simulate(kind: Kind = "uwfa", size: int = 1024, seed: int = 0) -> SimulatedA
         Rows and columns, 128 to 4096.
     seed
         The same seed gives the same angiogram, byte for byte.
+    condition : (size, size) bool
+        Non-perfusion to draw instead of a random one, taken from a real eye or made by hand.
+        The result's `npa` is this mask inside the result's `retina`.
 
     Raises
     ------
     ValueError
-        An unknown kind, or a size that cannot be drawn.
+        An unknown kind, a size that cannot be drawn, or a condition of another shape.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}; allowed are: {', '.join(get_args(Kind))}")
@@ -82,6 +91,8 @@ def simulate(kind: Kind = "uwfa", size: int = 1024, seed: int = 0) -> SimulatedA
         raise ValueError(f"size is {size}; allowed are {SMALLEST} to {LARGEST} pixels")
     if seed < 0:
         raise ValueError(f"seed is {seed}; allowed are 0 and above")
+    if condition is not None and condition.shape != (size, size):
+        raise ValueError(f"condition is {condition.shape}, the angiogram {(size, size)}")
     rng = np.random.default_rng([seed, get_args(Kind).index(kind)])
     if kind == "uwfa":
         scene = wide_scene(size, rng)
@@ -90,7 +101,7 @@ def simulate(kind: Kind = "uwfa", size: int = 1024, seed: int = 0) -> SimulatedA
     else:
         scene = narrow_scene(size, rng)
         camera = optics.narrow_camera(size, rng)
-    return _photographed(scene, camera, kind, seed, rng)
+    return _photographed(scene, camera, kind, seed, condition, rng)
 
 
 def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
@@ -134,7 +145,12 @@ DISC_RADIUS_MM = (0.75, 1.0)
 
 
 def _photographed(
-    scene: Scene, camera: optics.Camera, kind: Kind, seed: int, rng: np.random.Generator
+    scene: Scene,
+    camera: optics.Camera,
+    kind: Kind,
+    seed: int,
+    condition: NDArray[np.bool_] | None,
+    rng: np.random.Generator,
 ) -> SimulatedAngiogram:
     trees = _trees(scene, rng)
     down, right = scene.retina_mm()
@@ -145,15 +161,20 @@ def _photographed(
     if scene.wide:
         gradable &= from_fovea < margin + SIGHT_MM
     perfusable = vascular > 0.5
-    bounds = np.zeros(scene.shape, np.float32)
-    for tree in trees:
-        _paint_tree(bounds, scene, tree)
-    npa = lesions.nonperfusion(scene, bounds, gradable & perfusable, perfusable, rng)
+    if condition is None:
+        bounds = np.zeros(scene.shape, np.float32)
+        for tree in trees:
+            _paint_tree(bounds, scene, tree)
+        npa = lesions.nonperfusion(scene, bounds, gradable & perfusable, perfusable, rng)
+    else:
+        npa = lesions.nonperfusion_of(scene, condition, rng)
     blood = lesions.haemorrhages(scene, gradable, rng)
     retina_light, vessels = _retina_light(scene, trees, npa, vascular, from_fovea, rng)
-    mask = npa.mask & gradable & (blood > _BLOOD_HIDES)
-    if kind == "55":
-        mask &= vessels < _WIDE_VESSEL_PX
+    mask = npa.mask & gradable
+    if condition is None:
+        mask &= blood > _BLOOD_HIDES
+        if kind == "55":
+            mask &= vessels < _WIDE_VESSEL_PX
     return SimulatedAngiogram(
         camera.picture(retina_light * blood, rng),
         mask,
@@ -253,6 +274,9 @@ def _sick_bed(scene: Scene, npa: lesions.NonPerfusion, rng: np.random.Generator)
     patchy = np.clip(0.7 + 0.5 * noise(scene.shape, 2.0 / scene.mm_per_pixel, rng), 0, 1.3)
     strength = rng.uniform(*_SICK_STRENGTH) * (0.5 if scene.wide else 1.0)
     bed = 0.5 + capillaries.dilated(scene.shape, scene.mm_per_pixel, rng)
+    if not scene.wide or rng.uniform() < 0.5:
+        lace = capillaries.lacework(scene.shape, scene.mm_per_pixel, rng)
+        bed += rng.uniform(*_LACE) * lace
     return np.asarray(strength * np.clip(3 * near, 0, 1) * patchy * bed, np.float32)
 
 
@@ -260,15 +284,17 @@ _SICK_SHARE = 0.75
 _SICK_ALONE_SHARE = 0.25
 _SICK_MM = (0.4, 1.5)
 _SICK_STRENGTH = (0.08, 0.5)
+_LACE = (0.0, 8.0)
+"""Light of the channels in a sick bed, against that of its ground."""
 
 _WIDE_GRAIN = (0.02, 0.12)
-_NARROW_GRAIN = (0.04, 0.22)
+_NARROW_GRAIN = (0.05, 0.3)
 """Capillaries are below a pixel of a wide field, and a faint net in a 55° image."""
 
 _WIDE_CONTRAST = (4.0, 9.0)
-_NARROW_CONTRAST = (3.5, 9.0)
-_TWIG_VALUE = 0.16
-_GLOW = (0.05, 0.3)
+_NARROW_CONTRAST = (4.0, 11.0)
+_TWIG_VALUE = 0.12
+_GLOW = (0.05, 0.4)
 _GLOW_MM = (0.12, 0.4)
 """Light that vessels too fine to be drawn, and scatter, spread about the drawn ones."""
 
@@ -285,14 +311,16 @@ def _vessel_light(
     beside = np.clip(4 * npa.softness * (1 - npa.softness), 0, 1)
     thin_left = np.clip(1 - 0.95 * npa.softness, 0, 1)
     closed = _CLOSED_MM if rng.uniform() < _CLOSED_SHARE else _PRUNED_MM
+    # Well inside: a vessel that runs along the border bounds the area, whole.
+    deep = blur(npa.softness, _BORDER_MM / scene.mm_per_pixel) > 0.75
     for name, tree in zip(("artery", "vein"), trees, strict=True):
         start, end, width = tree.segments()
         a, b, pixels = _placed(scene, start, end, width)
         at = np.clip(np.rint(b).astype(int), 0, scene.size - 1)
         at = (at[:, 0], at[:, 1])
-        pruned = (npa.softness[at] > 0.5) & (width < rng.uniform(*closed))
+        pruned = deep[at] & (width < rng.uniform(*closed))
         ends = vascular[at] < 0.35
-        value = np.clip((width / WIDEST_MM) ** 0.7, 0.16, 1)
+        value = np.clip((width / WIDEST_MM) ** 0.85, 0.13, 1)
         value *= _ARTERY_BRIGHTNESS if name == "artery" else 1.0
         value *= 1 + 0.25 * beside[at]
         pixels = pixels * (1 + _DILATION * beside[at] * (width > _PRUNED_MM[0]))
@@ -306,7 +334,9 @@ def _vessel_light(
 _PRUNED_MM = (0.045, 0.085)
 """Vessels thinner than this are lost where there is no perfusion; wider ones cross it."""
 
-_CLOSED_SHARE = 0.3
+_BORDER_MM = 0.15
+
+_CLOSED_SHARE = 0.4
 _CLOSED_MM = (0.1, 0.19)
 """In some eyes the branches that fed an area are gone as well."""
 

@@ -21,10 +21,10 @@ FOVEA_SPARED_MM = 0.9
 DISC_SPARED_MM = 1.1
 """No non-perfusion on the disc, whose radius is 0.75 to 1 mm."""
 
-TEXTURE_ONLY_SHARE = {"55": 0.3, "uwfa": 0.15}
+TEXTURE_ONLY_SHARE = {"55": 0.4, "uwfa": 0.2}
 """Share of areas no darker than what is around them: the capillaries are missing, no more."""
 
-TEXTURE_ONLY_RATIO = (0.82, 1.06)
+TEXTURE_ONLY_RATIO = (0.7, 1.06)
 DARK_RATIO = (0.22, 0.82)
 """Brightness of the ground inside an area against the perfused ground beside it."""
 
@@ -104,14 +104,18 @@ def nonperfusion(
         kept = rng.uniform(size=cells.max() + 1) < rng.uniform(*_MOTTLED_LEFT)
         chosen &= kept[cells]
     from_disc = np.hypot(down - scene.disc_mm[0], right - scene.disc_mm[1])
-    return _drawn(scene, chosen, np.hypot(down, right), from_disc, rng)
+    mask = _outlined(scene, chosen, np.hypot(down, right), from_disc, rng)
+    return nonperfusion_of(scene, mask, rng)
 
 
 def _cells(vessels: Image, scene: Scene, step: int, rng: np.random.Generator) -> NDArray[np.int32]:
     """Watershed cells (labels from 1) between the vessels of a coarse image."""
     pixel_mm = scene.mm_per_pixel * step
-    cell = rng.uniform(*(_WIDE_CELL_MM if scene.wide else _NARROW_CELL_MM)) / pixel_mm
-    count = int(vessels.size / cell**2)
+    sizes = _WIDE_CELL_MM if scene.wide else _NARROW_CELL_MM
+    if rng.uniform() < _COMPARTMENT_SHARE:
+        sizes = _COMPARTMENT_MM
+    cell = rng.uniform(*sizes) / pixel_mm
+    count = int(np.ceil(vessels.size / cell**2))
     markers = np.zeros(vessels.shape, np.int32)
     place = rng.integers(0, vessels.shape[0], (count, 2))
     markers[place[:, 0], place[:, 1]] = np.arange(1, count + 1)
@@ -163,24 +167,41 @@ def _sector(
     return np.asarray(fan)
 
 
-def _drawn(
+def _outlined(
     scene: Scene,
     chosen: NDArray[np.bool_],
     from_fovea: Image,
     from_disc: Image,
     rng: np.random.Generator,
-) -> NonPerfusion:
-    """Full-size mask with an irregular edge, and a brightness for every area."""
-    chosen &= from_fovea > FOVEA_SPARED_MM
-    chosen &= from_disc > DISC_SPARED_MM
+) -> NDArray[np.bool_]:
+    """Full-size mask of the chosen cells, with an irregular edge."""
+    chosen = chosen & (from_fovea > FOVEA_SPARED_MM) & (from_disc > DISC_SPARED_MM)
     soft = ndimage.gaussian_filter(chosen.astype(np.float32), 1.2)
     spared = soft_step(FOVEA_SPARED_MM - from_fovea, 0.1)
     level = enlarge(soft * (1 - spared), scene.shape) - 0.5
     level += 0.09 * octaves(scene.shape, max(3.0, scene.size / 120), rng, 2)
-    mask = level > 0
     down, right = scene.retina_mm()
-    mask &= np.hypot(down, right) > FOVEA_SPARED_MM
-    areas, count = ndimage.label(chosen)
+    return np.asarray((level > 0) & (np.hypot(down, right) > FOVEA_SPARED_MM))
+
+
+def nonperfusion_of(
+    scene: Scene, mask: NDArray[np.bool_], rng: np.random.Generator
+) -> NonPerfusion:
+    """Give every area of a mask its brightness and its edge.
+
+    Parameters
+    ----------
+    scene
+        Geometry.
+    mask : (rows, columns) bool
+        Not perfused.
+    rng
+        Source of the random numbers.
+    """
+    if not mask.any():
+        return perfused(scene.shape)
+    step = max(1, scene.size // _GRID)
+    areas, count = ndimage.label(shrink(mask.astype(np.float32), step) > 0.3)
     ratios = np.where(
         rng.uniform(size=count + 1) < TEXTURE_ONLY_SHARE["uwfa" if scene.wide else "55"],
         rng.uniform(*TEXTURE_ONLY_RATIO, count + 1),
@@ -312,6 +333,10 @@ _GRID = 384
 
 _WIDE_CELL_MM = (0.8, 2.2)
 _NARROW_CELL_MM = (0.22, 1.1)
+_COMPARTMENT_SHARE = 0.35
+_COMPARTMENT_MM = (1.5, 4.5)
+"""In some eyes all that lies between two branches is lost at once."""
+
 _PATCH_FIELD_MM = 6.0
 _WIDE_EDGE_MM = (0.05, 0.3)
 _NARROW_EDGE_MM = (0.02, 0.12)
@@ -322,10 +347,10 @@ _HAEMORRHAGES = 2.0
 _LASER_SHARE = 0.18
 
 _STYLES: tuple[tuple[float, tuple[float, float], tuple[int, int]], ...] = (
-    (0.25, (0.005, 0.05), (0, 0)),
-    (0.25, (0.05, 0.2), (0, 0)),
-    (0.22, (0.0, 0.0), (1, 2)),
-    (0.16, (0.02, 0.1), (1, 1)),
-    (0.12, (0.2, 0.5), (0, 1)),
+    (0.2, (0.005, 0.05), (0, 0)),
+    (0.22, (0.05, 0.2), (0, 0)),
+    (0.24, (0.0, 0.0), (1, 2)),
+    (0.2, (0.02, 0.1), (1, 1)),
+    (0.14, (0.2, 0.5), (0, 1)),
 )
 """Likelihood, share of the seen retina in patches, and number of sectors."""

@@ -11,12 +11,12 @@ from scipy import ndimage
 from napari_npa.simulate.fields import Image, blur, noise, octaves, soft_step
 from napari_npa.simulate.vessels import paint
 
-WIDE_FALL_OFF = ((0.0, 36.0), (0.05, 34.0), (0.15, 22.0), (0.25, 15.5), (0.35, 8.0), (0.45, 3.0))
+WIDE_FALL_OFF = ((0.0, 34.0), (0.05, 31.0), (0.15, 17.0), (0.25, 10.0), (0.35, 5.5), (0.45, 2.0))
 """Distance from the posterior pole as a share of the image's width, and gray levels there:
 medians of ultra-widefield images are 28-47 / 16-28 / 11-21 / 5-11 in rings of 400 of 4000
 pixels."""
 
-VISIBLE_LEVELS = 4.2
+VISIBLE_LEVELS = 3.2
 """Ground this bright, gray levels, still shows its vessels over the noise."""
 
 NOISE_LEVELS = (0.7, 1.2)
@@ -147,7 +147,7 @@ def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
     field = from_centre < 0.5 * crop
     centre = 0.5 + rng.normal(0, 0.13, 2)
     away = np.hypot(y - centre[0], x - centre[1])
-    light = rng.lognormal(np.log(36.0), 0.36) * (1 - rng.uniform(0.5, 2.2) * away**2)
+    light = rng.lognormal(np.log(42.0), 0.4) * (1 - rng.uniform(0.5, 2.2) * away**2)
     light = light * (1 + 0.12 * octaves(shape, size / 3, rng, 2))
     for _ in range(rng.poisson(0.3)):
         light = light * _wedge(y, x, rng)
@@ -155,20 +155,21 @@ def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
         light = light * _dim_edge(y, x, rng)
     veil = np.full(shape, rng.uniform(6, 20), np.float32)
     veil *= np.clip(1 + 0.25 * noise(shape, size / 3, rng), 0.3, None)
-    sharpness = np.clip(1.15 - 0.8 * away + 0.15 * noise(shape, size / 4, rng), 0.2, 1)
+    sharpness = np.clip(1.2 - 0.7 * away + 0.15 * noise(shape, size / 4, rng), 0.2, 1)
     light = np.clip(light, 1.0, None).astype(np.float32)
     cover = np.zeros(shape, np.float32)
     blur_px = rng.uniform(*_NARROW_BLUR_PX) * size / 512
-    return Camera(field, light, veil, cover, sharpness, blur_px, rng.uniform(0.8, 3.0))
+    return Camera(field, light, veil, cover, sharpness, blur_px, rng.uniform(*_NARROW_NOISE))
 
 
 _COVERED = 0.35
 _GRAIN_PX = (0.4, 1.0)
 _SCAN_LINES_SHARE = 0.4
 _WIDE_BLUR_PX = (0.45, 0.9)
-_NARROW_BLUR_PX = (0.4, 0.9)
+_NARROW_BLUR_PX = (0.2, 0.6)
+_NARROW_NOISE = (1.0, 4.5)
 _DEFOCUS = (1.0, 2.2, 5.0)
-_KNEE, _ROLL_OFF = 170.0, 0.45
+_KNEE, _ROLL_OFF = 190.0, 0.6
 _TOP_LID_SHARE, _BOTTOM_LID_SHARE = 0.55, 0.45
 
 

@@ -203,7 +203,7 @@ def _trunks(
     """Arcades about the macula and radial trunks on the other side of the disc."""
     lines = [_arcade(disc, sign, rng) for sign in (-1, 1)]
     nasal = np.sign(disc[1])
-    for angle in rng.permutation([-1.25, -0.75, -0.2, 0.35, 0.8, 1.3])[: rng.integers(4, 7)]:
+    for angle in rng.permutation(_SPOKES)[: rng.integers(5, len(_SPOKES))]:
         lines.append(_radial(disc, nasal, angle + rng.normal(0, 0.12), rng))
     points, parents = [], []
     total = 0
@@ -215,6 +215,10 @@ def _trunks(
     placed = np.concatenate(points)
     headings = np.concatenate([np.gradient(line, axis=0) for line in points])
     return placed, np.concatenate(parents), _unit(headings)
+
+
+_SPOKES = (-1.5, -1.15, -0.8, -0.4, 0.0, 0.4, 0.8, 1.15, 1.5)
+"""Bearings of the trunks on the nasal side, radians from the horizontal."""
 
 
 def _arcade(disc: tuple[float, float], sign: int, rng: np.random.Generator) -> Points:
@@ -313,7 +317,7 @@ def _meandering(points: Points, rng: np.random.Generator) -> Points:
     return moved
 
 
-_WAVES_MM = ((5.0, 0.18), (5.0, 0.18), (2.4, 0.1), (2.4, 0.1), (1.2, 0.05), (1.2, 0.05))
+_WAVES_MM = ((5.0, 0.18), (5.0, 0.18), (2.4, 0.07), (2.4, 0.07), (1.2, 0.025), (1.2, 0.025))
 """Length and height of the waves, millimetres."""
 
 

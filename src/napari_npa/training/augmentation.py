@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch.nn.functional import affine_grid, grid_sample
+
+
+DETAIL_SIGMA = 1.0
+"""Pixels; detail finer than this is what sharpening adds and softening takes away."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,9 @@ class Augmentation:
 
     Published (Li et al.): scale, aspect, horizontal flip, placement on the canvas, and
     hue-saturation-value jitter, of which an angiogram has only the value. Added here:
-    rotation and vertical flip, since 55° frames look in any direction.
+    rotation and vertical flip, since 55° frames look in any direction; `sharpness`, detail
+    taken away (down to -1) or added, since cameras and exports differ in it more than in
+    anything else; `shading`, how much brighter one side of the view becomes than the other.
     """
 
     scale_ratio: float = 1.3
@@ -26,6 +33,8 @@ class Augmentation:
     gamma_ratio: float = 1.4
     gain_range: tuple[float, float] = (0.8, 1.15)
     noise: float = 0.02
+    sharpness: tuple[float, float] = (-0.7, 1.0)
+    shading: float = 0.35
 
 
 def random_view(
@@ -78,9 +87,21 @@ def _jitter(
     image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     gain = rng.uniform(*augmentation.gain_range)
-    lit = gain * image ** _ratio(augmentation.gamma_ratio, rng)
+    lit = gain * image ** _ratio(augmentation.gamma_ratio, rng) * _shading(image, augmentation, rng)
+    amount = rng.uniform(*augmentation.sharpness)
+    lit += amount * (lit - gaussian_filter(lit, DETAIL_SIGMA, truncate=3.0))
     noise = rng.normal(0, augmentation.noise * rng.random(), image.shape)
     return np.clip(np.where(image > 0, lit + noise, 0), 0, 1).astype(np.float32)
+
+
+def _shading(
+    image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Gain that falls from one side of the view to the other."""
+    bearing, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, augmentation.shading)
+    down, right = (np.linspace(-0.5, 0.5, n, dtype=np.float32) for n in image.shape)
+    fall = np.sin(bearing) * down[:, None] + np.cos(bearing) * right[None]
+    return np.asarray(1 + slope * fall, np.float32)
 
 
 def _ratio(ratio: float, rng: np.random.Generator) -> float:

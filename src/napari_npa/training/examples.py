@@ -20,7 +20,7 @@ from napari_npa.letterbox import Letterbox
 from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.retina import find_retina
 
-Source = Literal["labelled", "perfused", "simulated"]
+Source = Literal["labelled", "perfused", "painted", "simulated"]
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 """Names looked at in a training folder; what a file really is, its content says."""

@@ -26,7 +26,7 @@ DEFAULT_CANVASES = {"55": 512, "uwfa": 1024}
 
 
 def _default_shares() -> dict[Source, float]:
-    return {"labelled": 0.25, "perfused": 0.15, "simulated": 0.6}
+    return {"labelled": 0.28, "perfused": 0.12, "painted": 0.2, "simulated": 0.4}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class TrainingConfig:
     fine_tuned_share
         Share of the fine-tuned weights in their average with those of `start_from` (Wortsman
         et al. 2022, arXiv:2109.01903): what only the first training taught is not all lost.
+    painted
+        Diseased variants of every perfused 55° eye: see :mod:`napari_npa.training.painting`.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
     tile
@@ -77,6 +79,7 @@ class TrainingConfig:
     segment_share: float = 0.0
     averaging: float = 0.99
     retina_weight: float = 0.5
+    painted: int = 6
     view: int = 320
     tile: int | None = None
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
@@ -118,9 +121,12 @@ def published_config() -> TrainingConfig:
         warm_up=0.0,
         frozen=0.5,
         averaging=0.0,
+        painted=0,
         view=1024,
         canvases={"55": 1024, "uwfa": 1024},
-        augmentation=Augmentation(rotation_degrees=0.0, flip_vertical=False, noise=0.0),
+        augmentation=Augmentation(
+            rotation_degrees=0.0, flip_vertical=False, noise=0.0, sharpness=(0.0, 0.0), shading=0.0
+        ),
         network=UNetConfig.published(),
         imagenet=True,
     )

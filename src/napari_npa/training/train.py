@@ -18,6 +18,7 @@ from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNet
 from napari_npa.training.examples import Example, LabelledFile, load_example
+from napari_npa.training.painting import paint_examples
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.tiles import cut
 from napari_npa.training.views import RandomViews, Sampling, View, whole_view
@@ -148,6 +149,7 @@ def fit(
     load = load or partial(load_example, canvases=config.canvases)
     report(f"reading {len(train)} images to train on and {len(held_out)} held out")
     examples = [load(file) for file in train]
+    examples += paint_examples(examples, config.painted, config.seed)
     if config.tile is not None:
         examples = cut(examples, config.tile)
         report(f"{len(examples)} tiles")
