@@ -12,9 +12,16 @@ import napari_npa
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
+from napari_npa.inference import (
+    Inference,
+    Steps,
+    _pieces,
+    _weight,
+    _with_margin,
+    target_probability,
+)
 from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNetConfig, VGGUNet
-from napari_npa.segmentation import _pieces, _with_margin, target_probability
 from napari_npa.weights import load_model
 
 
@@ -38,7 +45,7 @@ def segmenter(tiny_model):
 def dark(tiny_model):
     """Segmenter whose network flags what is darker than half of white."""
     segmenter = Segmenter("cpu", tiny_model)
-    segmenter._network = Dark(segmenter._network)
+    segmenter._whole.network = Dark(segmenter._whole.network)
     return segmenter
 
 
@@ -121,14 +128,14 @@ def test_out_of_memory_falls_back_to_smaller_pieces_and_says_so(
     whole = Segmenter("cpu", tiny_model)
     expected = whole.segment(round_angiogram)
     scarce = Segmenter("cpu", tiny_model)
-    run = scarce._run
+    run = scarce._whole._run
 
     def run_in_little_memory(channels, device, pieces, steps):
         if pieces == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run(channels, device, pieces, steps)
 
-    monkeypatch.setattr(scarce, "_run", run_in_little_memory)
+    monkeypatch.setattr(scarce._whole, "_run", run_in_little_memory)
     result = scarce.segment(round_angiogram)
     assert result.notes == ("out of memory on cpu with 1 piece(s)",)
     # The margin is wider than the 64-pixel canvas here, so pieces see all that the whole saw.
@@ -145,43 +152,79 @@ def test_a_mirrored_frame_has_the_mirrored_result(segmenter, round_angiogram):
 @pytest.mark.parametrize("pieces", [1, 2, 4])
 @pytest.mark.parametrize("shape", [(96, 256), (32, 32), (224, 160)])
 def test_every_pixel_is_in_one_piece_and_every_piece_fits_the_network(shape, pieces):
-    covered = np.zeros(shape, int)
+    weights = np.zeros(shape)
     for piece in _pieces(shape, pieces, 32):
-        around, inside = _with_margin(piece, shape)
-        covered[piece] += 1
-        marked = np.zeros(shape, bool)
-        marked[piece] = True
-        assert marked[around][inside].all()
-        assert marked[around].sum() == marked[around][inside].size
-        assert all(length % 32 == 0 for length in marked[around].shape)
-    assert (covered == 1).all()
+        around = _with_margin(piece, shape)
+        weight = _weight(piece, around, shape).numpy()
+        assert (weight >= 0).all()
+        weights[around] += weight
+        inner = np.zeros(shape, bool)
+        inner[piece] = True
+        assert inner[around].sum() == inner.sum()  # a piece lies within its margin
+        assert all(length % 32 == 0 for length in weight.shape)
+    assert (weights > 0).all()
+    if min(shape) / pieces >= 2 * 32:  # pieces as wide as their two seams
+        np.testing.assert_allclose(weights, 1, atol=1e-6)
 
 
-def test_only_the_part_of_the_canvas_with_retina_goes_through_the_network(tiny_model, monkeypatch):
-    segmenter = Segmenter("cpu", replace(load_model(tiny_model), canvases={"55": 512, "uwfa": 512}))
-    seen = []
-    run = segmenter._run
+@pytest.mark.parametrize("place", [(200, 40), (0, 0), (384, 300)])
+def test_margins_of_the_export_do_not_matter(segmenter, place):
+    frame = draw_round_angiogram(128)
+    exported = np.zeros((512, 640), np.uint8)
+    window = (slice(place[0], place[0] + 128), slice(place[1], place[1] + 128))
+    exported[window] = frame
+    found = segmenter.segment(exported)
+    alone = segmenter.segment(frame)
+    assert found.probability.shape == exported.shape
+    assert not np.delete(found.probability, np.s_[window[0]], axis=0)[:, window[1]].any()
+    inner = binary_erosion(alone.retina, iterations=8)
+    difference = np.abs(found.probability[window] - alone.probability)[inner]
+    assert np.mean(difference) < 0.02
 
-    def watched(channels, *rest):
-        seen.append(channels.shape)
-        return run(channels, *rest)
 
-    monkeypatch.setattr(segmenter, "_run", watched)
-    image = np.zeros((512, 512), np.uint8)
-    image[200:328, 40:168] = draw_round_angiogram(128)
-    result = segmenter.segment(image)
-    # Rows 200 to 328, columns 40 to 168, 64 of context, outwards to multiples of 32.
-    assert seen == [(4, 3, 288, 256)]  # mirrored four ways
-    assert result.probability.shape == (512, 512)
-    rows, columns = np.nonzero(result.probability)
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (128, 415, 0, 255)
+def test_pieces_are_blended_without_a_seam():
+    class Constant(torch.nn.Module):
+        """Gives every piece a level of its own, the worst case for a seam."""
+
+        def __init__(self, network):
+            super().__init__()
+            self.config, self.stages, self.decoder = network.config, network.stages, network.decoder
+            self.calls = 0
+
+        def forward(self, images):
+            self.calls += 1
+            return torch.full_like(images[:, :1], 3.0 if self.calls % 2 else -3.0)
+
+    model = load_model_like(VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval())
+    inference = Inference(replace(model, output="npa"), torch.device("cpu"))
+    inference.network = Constant(inference.network)
+    steps = Steps(None, 1)
+    found = inference._run(torch.zeros(1, 3, 256, 512), torch.device("cpu"), 2, steps)
+    jumps = np.abs(np.diff(found[0].numpy(), axis=1)).max()
+    assert 0 < jumps < 1.5 * 0.91 / 64  # of 0.05 to 0.95 over a seam of 64 pixels
+
+
+def test_two_scale_mode_needs_and_uses_both_networks(tiny_model, tmp_path):
+    coarse = replace(load_model(tiny_model), canvases={"55": 64, "uwfa": 64})
+    finer = replace(coarse, canvases={"55": 128, "uwfa": 128}, name="finer")
+    image = draw_round_angiogram(256)
+    alone = Segmenter("cpu", coarse).segment(image)
+    both = Segmenter("cpu", coarse, mode="two-scale", tile=finer).segment(image)
+    assert both.model == f"{alone.model}+finer"
+    tile = Segmenter("cpu", finer).segment(image).probability
+    low, high = np.minimum(alone.probability, tile), np.maximum(alone.probability, tile)
+    inner = binary_erosion(alone.retina, iterations=12)
+    assert (both.probability[inner] > low[inner] - 0.05).all()
+    assert (both.probability[inner] < high[inner] + 0.05).all()
+    same = Segmenter("cpu", coarse, mode="two-scale", tile=coarse).segment(image)
+    np.testing.assert_array_equal(same.probability, alone.probability)  # nothing finer to see
 
 
 def test_no_memory_at_all_is_said_plainly(segmenter, round_angiogram, monkeypatch):
     def run(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")
 
-    monkeypatch.setattr(segmenter, "_run", run)
+    monkeypatch.setattr(segmenter._whole, "_run", run)
     with pytest.raises(DeviceError, match="too little free memory"):
         segmenter.segment(round_angiogram)
 
@@ -192,7 +235,7 @@ def test_other_failures_of_the_network_are_not_taken_for_lack_of_memory(
     def run(*_):
         raise RuntimeError("shape mismatch")
 
-    monkeypatch.setattr(segmenter, "_run", run)
+    monkeypatch.setattr(segmenter._whole, "_run", run)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         segmenter.segment(round_angiogram)
 

@@ -191,3 +191,18 @@ def test_many_are_written_with_consecutive_seeds_and_progress(tmp_path):
 
 def test_a_size_that_is_no_multiple_of_anything_is_drawn():
     assert simulate("55", 515, seed=3).npa.shape == (515, 515)
+
+
+@pytest.mark.parametrize("kind", ["uwfa", "55"])
+def test_a_given_non_perfusion_is_drawn_as_given(kind):
+    condition = np.zeros((256, 256), bool)
+    condition[60:110, 120:200] = True
+    eye = simulate(kind, 256, 4, condition=condition)
+    np.testing.assert_array_equal(eye.npa, condition & eye.retina)
+    assert eye.npa.any()
+    assert not simulate(kind, 256, 4, condition=np.zeros((256, 256), bool)).npa.any()
+
+
+def test_a_condition_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="condition"):
+        simulate("55", 256, 0, condition=np.zeros((128, 256), bool))

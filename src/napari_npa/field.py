@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
-from napari_npa.raster import Gray, Mask, enlarged, opened, reduced
+from napari_npa.raster import Gray, Mask, Window, enlarged, opened, reduced
 
 Field = Literal["55", "uwfa"]
 """Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
@@ -62,6 +62,14 @@ ROUND_LEAST = 18
 
 RECTANGLE = 0.95
 """Share of its bounding box above which a field is a rectangle (a circle fills 0.79)."""
+
+USUAL_SHARE = 0.9
+PADDED = 0.7
+"""Longest side of an ultra-widefield field as a share of the image's: usually (measured: 0.88
+and 0.92), and below which the export has margins of its own."""
+
+FULL = 0.97
+"""A camera's frame this large against its image is taken for the image's full width."""
 
 
 class Circle(NamedTuple):
@@ -119,6 +127,43 @@ def field_of_view(field: Mask) -> Field:
     """
     small = reduced(field.astype(np.float32), WORK_SIDE) > 0.5
     return "55" if round_frame(small) is not None or rectangular(small) else "uwfa"
+
+
+def scale_window(field: Mask, view: Field, shape: tuple[int, int]) -> Window:
+    """Part of an image whose longer side is that of the kind of field, whatever the margins.
+
+    Parameters
+    ----------
+    field : (rows, columns) bool
+        Not empty; the image's own, or a reduction of it.
+    view
+        Kind of field of view.
+    shape
+        Rows and columns of the image.
+
+    Returns
+    -------
+    window
+        In the image's own pixels. For a camera's frame its bounding box. An ultra-widefield
+        export is taken whole, since its field is irregular and its margins are usual, unless
+        they are far wider than that.
+    """
+    spans = []
+    for axis in (1, 0):
+        held = np.flatnonzero(field.any(axis=axis))
+        spans.append((int(held[0]), int(held[-1]) + 1))
+    extent = max(end - start for start, end in spans)
+    longer = max(field.shape)
+    if extent >= (PADDED if view == "uwfa" else FULL) * longer:
+        return slice(0, shape[0]), slice(0, shape[1])
+    if view == "uwfa":
+        margin = round((extent / USUAL_SHARE - extent) / 2)
+        spans = [(start - margin, end + margin) for start, end in spans]
+    rows, columns = (
+        slice(max(0, round(start * side / small)), min(side, round(end * side / small)))
+        for (start, end), side, small in zip(spans, shape, field.shape, strict=True)
+    )
+    return rows, columns
 
 
 def imaged(small: Gray, name: str) -> Mask:

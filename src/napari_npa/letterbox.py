@@ -1,4 +1,8 @@
-"""An image on the network's square canvas, and back to its own grid."""
+"""An image on the network's square canvas, and back to its own grid.
+
+A network has learned from retina of one scale. What is put on the canvas is therefore the
+instrument's field, whose true size is known by its kind, and not the file with its margins.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from napari_npa.raster import Window
+
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Scale an image's longer side to the canvas, centre it, fill the rest with black.
+    """Scale a window's longer side to the canvas, centre it, fill the rest with black.
 
     Attributes
     ----------
@@ -21,27 +27,36 @@ class Letterbox:
         Rows and columns of the image.
     canvas
         Side of the square canvas, pixels.
+    window
+        Rows and columns of the image that are taken; None: all.
     """
 
     shape: tuple[int, int]
     canvas: int
+    window: Window | None = None
+
+    @property
+    def taken(self) -> Window:
+        """Rows and columns of the image that are put on the canvas."""
+        return self.window or (slice(0, self.shape[0]), slice(0, self.shape[1]))
 
     @property
     def inner(self) -> tuple[int, int]:
-        """Rows and columns of the scaled image, at least one pixel each."""
-        scale = self.canvas / max(self.shape)
-        rows, columns = (max(1, round(side * scale)) for side in self.shape)
+        """Rows and columns of the scaled window, at least one pixel each."""
+        sides = [span.stop - span.start for span in self.taken]
+        scale = self.canvas / max(sides)
+        rows, columns = (max(1, round(side * scale)) for side in sides)
         return rows, columns
 
     @property
     def offset(self) -> tuple[int, int]:
-        """First row and column of the scaled image on the canvas."""
+        """First row and column of the scaled window on the canvas."""
         rows, columns = self.inner
         return (self.canvas - rows) // 2, (self.canvas - columns) // 2
 
     def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """(rows, columns) float32 to (canvas, canvas) float32; smoothed when made smaller."""
-        scaled = _resize(torch.from_numpy(np.ascontiguousarray(image)), self.inner)
+        scaled = _resize(torch.from_numpy(np.ascontiguousarray(image[self.taken])), self.inner)
         top, left = self.offset
         rows, columns = self.inner
         margins = (left, self.canvas - columns - left, top, self.canvas - rows - top)
@@ -52,10 +67,17 @@ class Letterbox:
         return self.apply(mask.astype(np.float32)) >= 0.5
 
     def invert(self, canvas: Tensor) -> Tensor:
-        """(canvas, canvas) float to the image's own (rows, columns)."""
+        """(canvas, canvas) float to the image's own (rows, columns); 0 outside the window."""
         top, left = self.offset
         rows, columns = self.inner
-        return _resize(canvas[top : top + rows, left : left + columns], self.shape)
+        down, right = self.taken
+        sides = (down.stop - down.start, right.stop - right.start)
+        found = _resize(canvas[top : top + rows, left : left + columns], sides)
+        if sides == self.shape:
+            return found
+        image = torch.zeros(self.shape, dtype=canvas.dtype)
+        image[self.taken] = found
+        return image
 
 
 def _resize(values: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -10,6 +10,8 @@ from scipy.sparse import coo_array, csr_array
 Mask = NDArray[np.bool_]
 Gray = NDArray[np.float32]
 
+Window = tuple[slice, slice]
+"""Rows and columns of a rectangle."""
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), np.bool_)
 

@@ -23,11 +23,13 @@ from napari_npa.field import (
     imaged,
     rectangular,
     round_frame,
+    scale_window,
 )
 from napari_npa.raster import (
     EIGHT_NEIGHBOURS,
     Gray,
     Mask,
+    Window,
     dilated,
     enlarged,
     eroded,
@@ -102,6 +104,8 @@ class Retina(NamedTuple):
 
     view: Field
     gradable: Mask
+    window: Window
+    """Part of the image by whose longer side the network scales it."""
 
 
 def find_retina(pixels: Gray, *, name: str = "image") -> Retina:
@@ -124,6 +128,8 @@ def find_retina(pixels: Gray, *, name: str = "image") -> Retina:
         ``"55"`` or ``"uwfa"``, see :func:`field_of_view`.
     gradable : (rows, columns) bool
         Within :func:`instrument_field`; in one piece if ultra-widefield.
+    window
+        See :func:`napari_npa.field.scale_window`.
 
     Raises
     ------
@@ -135,12 +141,16 @@ def find_retina(pixels: Gray, *, name: str = "image") -> Retina:
     circle = round_frame(field)
     if circle is not None:
         inner = circle._replace(radius=circle.radius * (1 - 2 * EDGE_MARGIN))
-        return Retina("55", disk(inner, field.shape, pixels.shape))
+        frame = scale_window(disk(circle, field.shape, field.shape), "55", pixels.shape)
+        return Retina("55", disk(inner, field.shape, pixels.shape), frame)
     diameter = 2 * float(np.sqrt(np.count_nonzero(field) / np.pi))
     inside = eroded(field, EDGE_MARGIN * diameter)
     if rectangular(field):
-        return Retina("55", enlarged(inside, pixels.shape))
-    return Retina("uwfa", enlarged(_seen(small, field, inside, diameter, name), pixels.shape))
+        window = scale_window(field, "55", pixels.shape)
+        return Retina("55", enlarged(inside, pixels.shape), window)
+    seen = _seen(small, field, inside, diameter, name)
+    window = scale_window(field, "uwfa", pixels.shape)
+    return Retina("uwfa", enlarged(seen, pixels.shape), window)
 
 
 def gradable_retina(pixels: Gray, *, name: str = "image") -> Mask:

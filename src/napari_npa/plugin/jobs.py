@@ -19,8 +19,9 @@ from napari_npa.plugin.shown_image import ShownImage, file_stem
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
+    from napari_npa.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
-    from napari_npa.segmentation import Progress, Segmentation, Segmenter
+    from napari_npa.segmentation import Segmentation, Segmenter
 
 
 class Job(QObject):

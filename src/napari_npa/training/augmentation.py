@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch.nn.functional import affine_grid, grid_sample
 
-
 DETAIL_SIGMA = 1.0
 """Pixels; detail finer than this is what sharpening adds and softening takes away."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_npa.angiogram import read_angiogram
 from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import TrainingError
-from napari_npa.field import field_of_view, instrument_field
+from napari_npa.field import field_of_view, instrument_field, scale_window
 from napari_npa.letterbox import Letterbox
 from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.retina import find_retina
@@ -170,11 +170,12 @@ def load_example(file: LabelledFile, canvases: dict[str, int]) -> Example:
     npa = _mask(file.mask, file.image, pixels.shape)
     outlined = _mask(file.retina, file.image, pixels.shape)
     if outlined is None:
-        view, gradable = find_retina(pixels, name=file.image.name)
+        view, gradable, window = find_retina(pixels, name=file.image.name)
     else:
         field = instrument_field(pixels, name=file.image.name)
         view, gradable = field_of_view(field), outlined
-    box = Letterbox(pixels.shape, canvases[view])
+        window = scale_window(field, view, pixels.shape)
+    box = Letterbox(pixels.shape, canvases[view], window)
     retina = box.apply_mask(gradable)
     stretched = normalise_contrast(box.apply(pixels), retina)
     return Example(

@@ -22,8 +22,14 @@ from napari_npa.simulate.fields import Image, blur, noise
 from napari_npa.simulate.scene import NARROW_SPAN_MM, Scene
 from napari_npa.training.examples import Example
 
+CANVAS = 512
+"""Canvas for which the lengths in pixels below are given; on others they are scaled."""
+
+FRAME_SHARE = 0.7
+"""Share of the canvas that a round frame fills (π/4); an ultra-widefield field fills less."""
+
 VESSEL_WIDTHS_PX = (1.0, 2.0, 3.0)
-"""Standard deviations of the ridges looked for, on a canvas of 512 pixels."""
+"""Standard deviations of the ridges looked for."""
 
 WIDE_VESSEL_PX = 2.5
 """Ridges this wide stay in many areas: larger vessels cross non-perfusion."""
@@ -81,8 +87,7 @@ def paint_examples(examples: Iterable[Example], count: int, seed: int) -> list[E
     Parameters
     ----------
     examples
-        Of any source; all but the perfused ones are passed over, and so are perfused ones whose
-        field is not a round frame that fills the canvas: their scale is not known.
+        Of any source; all but perfused 55° frames are passed over.
     count
         Variants of each.
     seed
@@ -94,7 +99,11 @@ def paint_examples(examples: Iterable[Example], count: int, seed: int) -> list[E
         Examples of source 'painted' and of the patient whose eye they show.
     """
     painted = []
-    perfused = [example for example in examples if example.source == "perfused"]
+    perfused = [
+        example
+        for example in examples
+        if example.source == "perfused" and np.mean(example.stretched > 0) > FRAME_SHARE
+    ]
     for place, example in enumerate(perfused):
         ground = analyse(example.image)
         for variant in range(count):
@@ -107,16 +116,19 @@ def paint_examples(examples: Iterable[Example], count: int, seed: int) -> list[E
 
 def analyse(image: Image) -> Ground:
     """Tell the ground of a contrast-normalised angiogram (0 outside its field) from its vessels."""
+    scale = len(image) / CANVAS
     field = ndimage.binary_erosion(ndimage.binary_opening(image > 0, iterations=2), iterations=4)
-    ridges = sato(image, sigmas=VESSEL_WIDTHS_PX, black_ridges=False)
-    broad = sato(image, sigmas=(WIDE_VESSEL_PX,), black_ridges=False)
+    ridges, broad = (
+        sato(image, sigmas=[max(1.0, width * scale) for width in widths], black_ridges=False)
+        for widths in (VESSEL_WIDTHS_PX, (WIDE_VESSEL_PX,))
+    )
     vessels, wide = (_share(ridge, field) for ridge in (ridges, broad))
     free = (1 - ndimage.grey_dilation(vessels, 3)) * field
-    level = _mean(image * free, free, GROUND_PX)
+    level = _mean(image * free, free, GROUND_PX * scale)
     rest = (image - level)[(free > 0.9)]
     middle = float(np.median(level[field])) if field.any() else 0.0
     paintable = field & (level < BRIGHT**GAMMA * middle)
-    paintable &= level > DARK**GAMMA * _mean(level * field, field, MACULA_PX)
+    paintable &= level > DARK**GAMMA * _mean(level * field, field, MACULA_PX * scale)
     return Ground(level, float(rest.std()) if len(rest) else 0.0, vessels, wide, paintable)
 
 

@@ -1,0 +1,256 @@
+"""Run a network over a canvas: on a device, in the pieces that its memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_npa.contrast import input_channels, normalise_contrast
+from napari_npa.devices import has_fast_bf16
+from napari_npa.errors import DeviceError
+from napari_npa.letterbox import Letterbox
+from napari_npa.networks import UNet, fold_batch_norm
+from napari_npa.raster import Gray, Mask, Window
+from napari_npa.weights import Model, Output
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""
+
+CUTS = (1, 2, 4)
+"""Into how many times more pieces a side the canvas is cut, tried in turn as memory runs out."""
+
+LARGEST_PIECE = 1280
+"""Side of the largest piece, pixels: whole canvases of 1024 go through in one."""
+
+CONTEXT = 64
+"""What the network sees around the gradable retina, pixels of the canvas."""
+
+PIECE_CONTEXT = 96
+"""What the network sees around a piece and its seam, pixels of the canvas."""
+
+SEAM = 32
+"""Half the width over which neighbouring pieces are blended, pixels of the canvas."""
+
+
+class Steps:
+    """Counts steps for a progress callback."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0.0
+
+    def one_more(self, part: float = 1.0) -> None:
+        """Report a step, or part of one."""
+        self.done += part
+        if self.progress is not None:
+            self.progress(min(round(self.done), self.total - 1), self.total)
+
+    def finish(self) -> None:
+        """Report that all is done."""
+        if self.progress is not None:
+            self.progress(self.total, self.total)
+
+
+class Inference:
+    """A model on a device.
+
+    Parameters
+    ----------
+    model
+        Network and what is needed to use it.
+    device
+        Where it runs; when its memory ends, smaller pieces are tried, then the processor.
+    """
+
+    def __init__(self, model: Model, device: torch.device) -> None:
+        self.model, self.device = model, device
+        self.network = fold_batch_norm(model.network)
+        self._busy = Lock()  # one image at a time in the network: its hooks report to one caller
+
+    @property
+    def steps(self) -> int:
+        """Number of steps that one run reports."""
+        return len(self.network.stages) + len(self.network.decoder)
+
+    def channels(self, box: Letterbox, pixels: Gray, gradable: Mask) -> tuple[Window, Tensor]:
+        """What the network is fed of an angiogram.
+
+        Parameters
+        ----------
+        box
+            Places the angiogram on the canvas.
+        pixels : (rows, columns) float32
+            Angiogram in [0, 1].
+        gradable : (rows, columns) bool
+            Gradable retina.
+
+        Returns
+        -------
+        window
+            Part of the canvas that holds the gradable retina and some context.
+        channels : (1, 3, canvas, canvas) float32
+        """
+        scaled, seen = box.apply(pixels), box.apply_mask(gradable)
+        if self.model.input == "rgb":
+            channels = np.repeat(scaled[None], 3, axis=0)
+        else:
+            channels = input_channels(normalise_contrast(scaled, seen))
+        return _around(seen, self.network.config.multiple), torch.from_numpy(channels)[None]
+
+    def probability(
+        self, channels: Tensor, steps: Steps
+    ) -> tuple[Tensor, torch.device, tuple[str, ...]]:
+        """Probability of non-perfusion.
+
+        Parameters
+        ----------
+        channels : (N, 3, rows, columns) float32
+            Rows and columns multiples of the network's.
+        steps
+            Told after each stage of the network.
+
+        Returns
+        -------
+        probability : (N, rows, columns) float32
+            On the CPU.
+        device
+            Where it was computed.
+        notes
+            What memory forced.
+
+        Raises
+        ------
+        DeviceError
+            Out of memory even in small pieces on the CPU.
+        """
+        devices = [self.device] + [torch.device("cpu")] * (self.device.type != "cpu")
+        least = -(-max(channels.shape[-2:]) // LARGEST_PIECE)
+        notes: list[str] = []
+        for device in devices:
+            for pieces in (least * cuts for cuts in CUTS):
+                try:
+                    return self._run(channels, device, pieces, steps), device, tuple(notes)
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                    notes.append(f"out of memory on {device} with {pieces * pieces} piece(s)")
+                    _free(device)
+        raise DeviceError(
+            str(self.device),
+            "has too little free memory for this image, even in small pieces",
+            "Close other programs and run again.",
+        )
+
+    def _run(self, channels: Tensor, device: torch.device, pieces: int, steps: Steps) -> Tensor:
+        """(N, rows, columns) float32 probability; overlapping pieces are blended."""
+        dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
+        shape = channels.shape[-2:]
+        total = torch.zeros(len(channels), *shape)
+        weights = torch.zeros(shape)
+        cut = list(_pieces(shape, pieces, self.network.config.multiple))
+        with (
+            self._busy,
+            torch.inference_mode(),
+            _reporting(self.network, steps, len(cut)),
+        ):
+            network = self.network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for piece in cut:
+                around = _with_margin(piece, shape)
+                images = channels[(..., *around)].to(
+                    device, dtype, memory_format=torch.channels_last
+                )
+                found = target_probability(network(images).float(), self.model.output).cpu()
+                weight = _weight(piece, around, shape)
+                total[(..., *around)] += weight * found
+                weights[around] += weight
+        return total / weights
+
+
+def target_probability(logits: Tensor, output: Output) -> Tensor:
+    """(N, 1 or 2, rows, columns) logits to (N, rows, columns) probability of non-perfusion."""
+    if output == "classes":
+        return torch.softmax(logits, dim=1)[:, 1]
+    return torch.sigmoid(logits[:, 0])
+
+
+@contextmanager
+def _reporting(network: UNet, steps: Steps, pieces: int) -> Iterator[None]:
+    """Report after each stage of the network: cancelling takes one stage, not one image."""
+
+    def after(module: nn.Module, inputs: object, output: object) -> None:
+        steps.one_more(1 / pieces)
+
+    hooks = [stage.register_forward_hook(after) for stage in (*network.stages, *network.decoder)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _around(gradable: Mask, multiple: int) -> Window:
+    """Rectangle about the gradable retina and some context, sides multiples of `multiple`."""
+    spans = []
+    for axis in (1, 0):
+        occupied = np.flatnonzero(gradable.any(axis))
+        low, high = (occupied[0], occupied[-1] + 1) if len(occupied) else (0, len(gradable))
+        start = max(0, low - CONTEXT) // multiple * multiple
+        end = min(len(gradable), -(-(high + CONTEXT) // multiple) * multiple)
+        spans.append(slice(int(start), int(end)))
+    return spans[0], spans[1]
+
+
+def _pieces(shape: tuple[int, ...], count: int, multiple: int) -> Iterator[Window]:
+    """Rectangles that make up `shape`, at most `count` a side, sides multiples of `multiple`."""
+    rows, columns = (
+        sorted({multiple * round(at * length / count / multiple) for at in range(count + 1)})
+        for length in shape
+    )
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            yield slice(top, bottom), slice(left, right)
+
+
+def _with_margin(piece: Window, shape: tuple[int, ...]) -> Window:
+    """A piece with its seams and the context of these, within `shape`."""
+    margin = SEAM + PIECE_CONTEXT
+    (top, bottom), (left, right) = (
+        (max(0, span.start - margin), min(length, span.stop + margin))
+        for span, length in zip(piece, shape, strict=True)
+    )
+    return slice(top, bottom), slice(left, right)
+
+
+def _weight(piece: Window, around: Window, shape: tuple[int, ...]) -> Tensor:
+    """Weight of a piece's result: 1 inside, falling to 0 across its seams with other pieces."""
+    rows, columns = (
+        _ramp(span, wide, length) for span, wide, length in zip(piece, around, shape, strict=True)
+    )
+    return rows[:, None] * columns[None]
+
+
+def _ramp(span: slice, wide: slice, length: int) -> Tensor:
+    at = torch.arange(wide.start, wide.stop) + 0.5
+    ramp = torch.ones(len(at))
+    if span.start > 0:
+        ramp *= ((at - span.start + SEAM) / (2 * SEAM)).clamp(0, 1)
+    if span.stop < length:
+        ramp *= ((span.stop + SEAM - at) / (2 * SEAM)).clamp(0, 1)
+    return ramp
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory; its CPU allocator has no exception type of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _free(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from drawing import draw_round_angiogram
+from napari_npa.simulate import simulate
+from napari_npa.training.examples import Example
+from napari_npa.training.painting import analyse, paint, paint_examples
+
+SIDE = 256
+
+
+def example(image, source="perfused"):
+    blank = np.zeros(image.shape, bool)
+    return Example("eye.tif", "eye", source, image, blank)
+
+
+@pytest.fixture(scope="module")
+def perfused():
+    """Perfused 55° frame with vessels and a capillary net."""
+    return example(simulate("55", SIDE, 3, condition=np.zeros((SIDE, SIDE), bool)).pixels)
+
+
+@pytest.fixture(scope="module")
+def painted(perfused):
+    return paint_examples([perfused], 8, seed=0)
+
+
+def test_each_variant_has_areas_and_they_differ(painted, perfused):
+    assert len(painted) == 8
+    assert sum(variant.npa.any() for variant in painted) >= 7
+    assert len({variant.npa.tobytes() for variant in painted}) >= 7
+    for variant in painted:
+        assert variant.source == "painted"
+        assert variant.patient == perfused.patient
+        assert not (variant.npa & (perfused.stretched == 0)).any()
+
+
+def test_the_areas_lose_their_fine_detail_and_are_no_brighter(painted, perfused):
+    def detail(image, where):
+        steps = np.abs(np.diff(image.astype(float), axis=1))
+        return steps[where[:, 1:]].mean()
+
+    for variant in painted:
+        if variant.npa.sum() > 200:
+            assert detail(variant.stretched, variant.npa) < detail(perfused.stretched, variant.npa)
+            inside = variant.stretched[variant.npa].mean()
+            assert inside < 1.15 * perfused.stretched[variant.npa].mean()
+
+
+def test_far_from_the_areas_the_picture_is_untouched(perfused):
+    for seed in range(4):
+        image, npa = paint(perfused.image, analyse(perfused.image), np.random.default_rng(seed))
+        rows, _ = np.nonzero(npa)
+        far = np.ones(npa.shape, bool)
+        reach = 100  # pixels: wider than the sick bed beside an area
+        far[max(0, rows.min() - reach) : rows.max() + reach] = False
+        np.testing.assert_allclose(image[far], perfused.image[far], atol=0.01)
+
+
+def test_the_same_seed_paints_the_same(painted, perfused):
+    again = paint_examples([perfused], 8, seed=0)
+    for one, other in zip(painted, again, strict=True):
+        np.testing.assert_array_equal(one.stretched, other.stretched)
+        np.testing.assert_array_equal(one.npa, other.npa)
+
+
+def test_only_perfused_frames_are_painted(perfused):
+    wide = np.zeros((SIDE, SIDE), np.uint8)
+    wide[60:200, 20:240] = draw_round_angiogram(SIDE)[60:200, 20:240]
+    others = [example(wide), example(perfused.stretched, "labelled")]
+    assert paint_examples(others, 2, seed=0) == []
+
+
+def test_a_picture_without_vessels_is_painted_too():
+    flat = example(draw_round_angiogram(SIDE) // 4 + np.uint8(20))
+    assert len(paint_examples([flat], 1, seed=0)) == 1
