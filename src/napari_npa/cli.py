@@ -65,6 +65,10 @@ def segment(
     output: Annotated[Path, typer.Option(help="Folder for masks, overlays and the table.")],
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     model: Annotated[str, typer.Option(help="Embedded weights, or a weights file.")] = "whole",
+    mode: Annotated[
+        Literal["whole", "two-scale"],
+        typer.Option(help="Whole-image network alone, or fused with the finer tile network."),
+    ] = "whole",
     threshold: Annotated[
         float | None,
         typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused."),
@@ -76,7 +80,7 @@ def segment(
     from napari_npa.segmentation import Segmenter
 
     make_folder(output)
-    segmenter = Segmenter(device, model)
+    segmenter = Segmenter(device, model, mode=mode)
     rows: list[Row] = []
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for path in progress.track(images, description="Segmenting"):

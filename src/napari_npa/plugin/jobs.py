@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
 
     from napari_npa.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
-    from napari_npa.segmentation import Segmentation, Segmenter
+    from napari_npa.segmentation import Mode, Segmentation, Segmenter
 
 
 class Job(QObject):
@@ -87,19 +87,19 @@ class Job(QObject):
 
 
 class KeptSegmenter:
-    """The segmenter of the last run: made again only for another model or device."""
+    """The segmenter of the last run: made again only when something else is wanted."""
 
     def __init__(self) -> None:
-        self._made_for: tuple[str, str | Path] | None = None
+        self._made_for: tuple[str, str | Path, Mode] | None = None
         self._segmenter: Segmenter | None = None
 
-    def get(self, device: str, model: str | Path) -> Segmenter:
-        """Segmenter for a device and a model; loads the weights if need be."""
+    def get(self, device: str, model: str | Path, mode: Mode = "whole") -> Segmenter:
+        """Segmenter for a device, a model and a mode; loads the weights if need be."""
         from napari_npa.segmentation import Segmenter
 
-        if self._segmenter is None or self._made_for != (device, model):
-            self._segmenter = Segmenter(device, model)
-            self._made_for = (device, model)
+        if self._segmenter is None or self._made_for != (device, model, mode):
+            self._segmenter = Segmenter(device, model, mode=mode)
+            self._made_for = (device, model, mode)
         return self._segmenter
 
 
@@ -129,7 +129,10 @@ def segment_shown(
     """
     segmenter = segmenter_of()
     started = perf_counter()
-    is_same_model = previous is not None and previous.model_sha256 == segmenter.model.sha256
+    # In two-scale mode the tile network's hash follows; the threshold is the first one's.
+    is_same_model = (
+        previous is not None and previous.model_sha256.split("+")[0] == segmenter.model.sha256
+    )
     segmentation = segmenter.segment(
         shown.angiogram(),
         threshold=previous.threshold if previous is not None and is_same_model else None,

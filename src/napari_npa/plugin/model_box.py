@@ -10,6 +10,9 @@ from qtpy.QtWidgets import QComboBox, QFileDialog
 CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
 
+TILE_MODEL = "tile"
+"""Embedded weights that are never used on their own."""
+
 FIRST_MODEL = "whole"
 """Embedded weights chosen to begin with."""
 
@@ -35,7 +38,7 @@ class ModelBox(QComboBox):
 
     def offer(self, names: list[str]) -> None:
         """List embedded models; the first choice is made if the user made none yet."""
-        for at, name in enumerate(names):
+        for at, name in enumerate(name for name in names if name != TILE_MODEL):
             self.insertItem(at, name, name)
         if self.choice is None:
             self._choose(self.findText(FIRST_MODEL))

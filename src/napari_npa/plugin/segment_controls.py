@@ -7,6 +7,7 @@ from typing import Any
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -42,6 +43,11 @@ class SegmentControls(QWidget):
             "Open an angiogram by its content: TIFF, PNG or JPEG, whatever its name ends in."
         )
         self.models = ModelBox()
+        self.two_scales = QCheckBox("tile network too (slower)")
+        self.two_scales.setToolTip(
+            "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
+            "network, and average both. 55° images are seen at full resolution anyway."
+        )
         self.devices = QComboBox()
         self.devices.addItem("auto")
         self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
@@ -78,6 +84,7 @@ class SegmentControls(QWidget):
         choice.addWidget(self.open, 1)
         form.addRow("Angiogram", choice)
         form.addRow("Model", self.models)
+        form.addRow("Two scales", self.two_scales)
         form.addRow("Device", self.devices)
         form.addRow(buttons)
         form.addRow(self.progress)

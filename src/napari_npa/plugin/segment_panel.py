@@ -30,7 +30,7 @@ from napari_npa.plugin.segment_controls import SegmentControls
 from napari_npa.plugin.shown_image import ShownImage
 
 if TYPE_CHECKING:
-    from napari_npa.segmentation import Segmentation
+    from napari_npa.segmentation import Mode, Segmentation
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
 
@@ -137,6 +137,7 @@ class SegmentPanel(SegmentControls):
         ready = self.image is not None and self.models.choice is not None
         self.run.setEnabled(ready and not running)
         self.models.setEnabled(not running)
+        self.two_scales.setEnabled(not running)
         self.devices.setEnabled(not running and self.devices.count() > 1)
         self.cancel.setEnabled(running)
         self.progress.setEnabled(running)
@@ -150,7 +151,8 @@ class SegmentPanel(SegmentControls):
         if self.image is None or self.models.choice is None:
             return
         shown = ShownImage.of(self.image, self.viewer)
-        load = partial(self.segmenter.get, self.devices.currentText(), self.models.choice)
+        mode: Mode = "two-scale" if self.two_scales.isChecked() else "whole"
+        load = partial(self.segmenter.get, self.devices.currentText(), self.models.choice, mode)
         previous = self.result.segmentation if self.result is not None else None
         self.run_job = Job(partial(segment_shown, shown, load, previous))
         self.run_job.progressed.connect(self._show_progress)
