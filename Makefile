@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 NPA := $(VENV)/bin/napari-npa
 READY := $(VENV)/.ready
 
-.PHONY: help demo test slow lint bench screenshots weights simulate crossval evidence clean
+.PHONY: help demo test slow lint bench screenshots weights simulate crossval scratch evidence clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -49,14 +49,15 @@ screenshots: $(READY)  ## Make the pictures of the docs
 simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
 	$(NPA) simulate --kind uwfa --count 250 --size 1024 --seed 1000 --output runs/sim_uwfa
 	$(NPA) simulate --kind 55 --count 900 --size 512 --seed 5000 --output runs/sim_55
+	$(NPA) simulate --kind uwfa --count 60 --size 2048 --seed 3000 --output runs/sim_tile
 
 # Real images are not part of the repository: see docs/training.md for where they come from.
 FFA55 ?= ../shared/data/ffa55
 SIMULATED := --simulated runs/sim_uwfa --simulated runs/sim_55
 REAL := --images $(FFA55)/labelled --masks $(FFA55)/labelled \
     --perfused $(FFA55)/normal --perfused $(FFA55)/diseased_perfused
-FINE := --start-from runs/simulated.safetensors --steps 250 --learning-rate 5e-4 \
-    --fine-tuned-share 0.75
+STEPS := --steps 300 --learning-rate 5e-4
+FINE := --start-from runs/simulated.safetensors $(STEPS) --fine-tuned-share 0.75
 NOT_SEEN := --held-out 'sim_500[0-9]' --held-out 'sim_100[0-9]'
 LICENCE := BSD-3-Clause. Real images: 10.5281/zenodo.11212583 (Apache-2.0).
 
@@ -71,7 +72,13 @@ weights: crossval  ## Train the embedded weights (two hours on two cores with bf
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --attribution "$(LICENCE)"
+	$(NPA) train --output src/napari_npa/weights/tile.safetensors --run runs/tile --resume \
+	    $(REAL) --simulated runs/sim_tile --simulated runs/sim_55 --canvas-uwfa 2048 $(FINE) \
+	    --held-out 'sim_500[0-9]' --held-out 'sim_300[0-9]' --attribution "$(LICENCE)"
 	$(PY) docs/make_model_card.py
+
+scratch: $(READY)  ## The same fine-tuning without pre-training, to see what that is worth
+	$(NPA) crossval --output runs/scratch $(REAL) $(SIMULATED) $(STEPS)
 
 # UWFA: a folder of ultra-widefield angiograms, if you have one.
 UWFA ?= ../shared/data/uwfa

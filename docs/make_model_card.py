@@ -1,4 +1,4 @@
-"""Write docs/models/whole.md from the card beside the embedded weights."""
+"""Write docs/models/*.md from the cards beside the embedded weights."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
-CARD = DOCS.parent / "src" / "napari_npa" / "weights" / "whole.json"
+WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"
 
 
 def main() -> None:
-    """Read the card, write the page."""
-    card = json.loads(CARD.read_text("utf-8"))
-    page = DOCS / "models" / "whole.md"
-    page.parent.mkdir(exist_ok=True)
-    page.write_text(markdown(card), "utf-8")
-    print(f"wrote {page}")
+    """Read the cards, write a page of each."""
+    for path in sorted(WEIGHTS.glob("*.json")):
+        page = DOCS / "models" / f"{path.stem}.md"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(markdown(json.loads(path.read_text("utf-8"))), "utf-8")
+        print(f"wrote {page}")
 
 
 def markdown(card: dict[str, Any]) -> str:
@@ -26,7 +26,7 @@ def markdown(card: dict[str, Any]) -> str:
     lines = [
         f"# Model card: `{card['name']}`",
         "",
-        f"Written by `docs/make_model_card.py` from `{CARD.name}`. **{card['limits']}**",
+        f"Written by `docs/make_model_card.py` from `{card['name']}.json`. **{card['limits']}**",
         "",
         f"- Architecture: {card['architecture']}; decoder "
         f"{'-'.join(map(str, settings['network']['decoder']))}, first convolution with stride "
