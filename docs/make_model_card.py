@@ -33,7 +33,8 @@ def markdown(card: dict[str, Any]) -> str:
         f"{settings['network']['input_stride']}; "
         f"{card['parameters'] / 1e6:.1f} million parameters, "
         "stored in half precision.",
-        f"- Canvas, pixels, by field of view: {pairs(settings['canvases'])}.",
+        f"- Canvas, pixels, by field of view: {pairs(card['canvases'])}; trained at "
+        f"{pairs(settings['canvases'])}.",
         f"- Threshold: {card['threshold']}.",
         f"- Trained on: {pairs(training['images'])} images; labelled ones of "
         f"{', '.join(training['patients'])}.",

@@ -364,7 +364,7 @@ def test_crossval_command_scores_every_labelled_image_and_goes_on_after_a_stop(l
 
 def test_threshold_is_the_best_that_leaves_perfused_eyes_alone(tmp_path):
     table = "threshold,mean_dice,pooled_dice,perfused_flagged_percent"
-    lines = [table, "0.3,0.6,0.7,1.2", "0.5,0.5,0.7,0.9", "0.7,0.45,0.6,0.1"]
+    lines = [table, "0.3,0.6,0.7,1.2", "0.5,0.5,0.7,0.4", "0.7,0.45,0.6,0.1"]
     (tmp_path / "thresholds.csv").write_text("\n".join(lines))
     assert calibration(tmp_path).threshold == 0.5
     with pytest.raises(TrainingError, match="no finished cross-validation"):

@@ -68,7 +68,7 @@ def train_and_score(
     if threshold is None:
         threshold = 0.5 if quoted is None else quoted.threshold
     network = fit(train, held_out, config, run, device=device, resume=resume, report=report)
-    sha256 = save_model(output, network, canvases=config.canvases, threshold=threshold)
+    sha256 = save_model(output, network, canvases=config.inference_canvases, threshold=threshold)
     scores = score(output, held_out, device=device)
     card: dict[str, Any] = {
         "name": output.stem,
@@ -85,6 +85,7 @@ def train_and_score(
             "settings": asdict(config),
         },
         "threshold": threshold,
+        "canvases": config.inference_canvases,
         "held_out": scores,
         "cross_validation": quoted and asdict(quoted),
         "limits": LIMITS,

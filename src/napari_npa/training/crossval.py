@@ -26,7 +26,7 @@ from napari_npa.writing import write_text
 THRESHOLD_TABLE = "thresholds.csv"
 """Name of the table of what each threshold would have given."""
 
-MOST_FLAGGED_PERCENT = 1.0
+MOST_FLAGGED_PERCENT = 0.5
 """Share of a perfused eye that may be flagged, on average: above it an index misleads."""
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
@@ -112,7 +112,7 @@ def cross_validate(
             network = fit(
                 train, held_out, config, run, device=device, resume=True, report=report, load=load
             )
-            save_model(weights, network, canvases=config.canvases, threshold=0.5)
+            save_model(weights, network, canvases=config.inference_canvases, threshold=0.5)
         scored.append((f"fold {fold}", Segmenter(device, weights), held_out))
     write_text(output / THRESHOLD_TABLE, _threshold_table(_counts_by_threshold(scored)))
     threshold = calibration(output).threshold
