@@ -68,7 +68,7 @@ runs/simulated.safetensors: | simulate
 crossval: runs/simulated.safetensors  ## Score the recipe on patients it never saw, in five folds
 	$(NPA) crossval --output runs/crossval $(REAL) $(SIMULATED) $(FINE)
 
-weights: crossval  ## Train the embedded weights (two hours on two cores with bfloat16)
+weights: crossval  ## Train the embedded weights (two and a half hours on two cores with bfloat16)
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --attribution "$(LICENCE)"

@@ -88,6 +88,12 @@ def test_probability_map_agrees_with_the_mask(run, eye, tmp_path):
     np.testing.assert_array_equal(tifffile.imread(out / "eye_npa.tif") == 1, expected)
 
 
+def test_two_scale_mode_names_both_networks_in_the_table(run, eye, tmp_path):
+    result = run(eye, "--output", tmp_path / "out", "--mode", "two-scale")
+    assert result.exit_code == 0, result.output
+    assert table(tmp_path / "out")[0]["model"].endswith("+tile")
+
+
 def hostile(folder):
     """One file for each way an image can be bad."""
     good = folder / "whole.tif"

@@ -42,3 +42,12 @@ def test_a_tall_image_is_centred_on_black():
 def test_one_pixel_wide_image_survives():
     box = Letterbox((500, 1), 64)
     assert box.invert(torch.from_numpy(box.apply(np.ones((500, 1), np.float32)))).shape == (500, 1)
+
+
+def test_only_the_window_is_put_on_the_canvas_and_comes_back_to_its_place():
+    image = np.zeros((100, 120), np.float32)
+    window = (slice(20, 84), slice(50, 114))
+    image[window] = np.random.default_rng(0).random((64, 64))
+    box = Letterbox(image.shape, 64, window)
+    np.testing.assert_array_equal(box.apply(image), image[window])
+    np.testing.assert_array_equal(box.invert(torch.from_numpy(box.apply(image))), image)

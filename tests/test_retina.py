@@ -9,7 +9,7 @@ import tifffile
 
 from napari_npa.errors import RetinaError
 from napari_npa.field import field_of_view, instrument_field
-from napari_npa.retina import gradable_retina
+from napari_npa.retina import find_retina, gradable_retina
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LABELLED = sorted((DATA / "ffa55" / "labelled").glob("*.jpg"))
@@ -223,3 +223,25 @@ def test_a_real_widefield_image_loses_lids_and_dark_wedges():
     }
     assert [place for place, at in retina.items() if not gradable[at]] == []
     assert [place for place, at in beyond.items() if gradable[at]] == []
+
+
+def test_the_scale_is_the_frames_and_not_the_files():
+    frame, _ = camera_frame(400, radius=1.0)
+    file = np.zeros((600, 900), np.float32)
+    file[100:500, 300:700] = frame
+    rows, columns = find_retina(file).window
+    assert abs(rows.start - 100) <= 2
+    assert abs(rows.stop - 500) <= 2
+    assert abs(columns.start - 300) <= 2
+    assert abs(columns.stop - 700) <= 2
+    assert find_retina(frame).window == (slice(0, 400), slice(0, 400))
+
+
+def test_usual_margins_of_a_widefield_export_are_kept_and_wider_ones_cut():
+    pixels, _ = widefield(500)
+    whole = (slice(0, 500), slice(0, 500))
+    assert find_retina(pixels).window == whole
+    padded = np.pad(pixels, 250)
+    rows, columns = find_retina(padded).window
+    sides = [span.stop - span.start for span in (rows, columns)]
+    assert 440 <= max(sides) <= 560  # pixels: those of the export without its margins

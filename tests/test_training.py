@@ -150,7 +150,7 @@ def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):
 
 
 def test_view_without_variation_is_the_image():
-    still = Augmentation(1, 1, 0, False, 1, (1, 1), 0)
+    still = Augmentation(1, 1, 0, False, 1, (1, 1), 0, (0, 0), 0)
     image = np.random.default_rng(0).random((64, 64)).astype(np.float32)
     target = (image > 0.5).astype(np.float32)
     rng = np.random.default_rng(1)
@@ -166,10 +166,34 @@ def test_view_moves_image_and_mask_together():
     image = np.zeros((96, 96), np.float32)
     image[30:60, 20:70] = 1
     rng = np.random.default_rng(3)
-    plain = Augmentation(gamma_ratio=1, gain_range=(1, 1), noise=0)
+    plain = Augmentation(gamma_ratio=1, gain_range=(1, 1), noise=0, sharpness=(0, 0), shading=0)
     for _ in range(20):
         view, mask = random_view(image, image[None], (48, 48), 96, plain, rng)
         np.testing.assert_array_equal(mask[0], np.round(view))
+
+
+@pytest.mark.parametrize(("sharpness", "ratio"), [(-0.7, 0.6), (1.0, 1.5)])
+def test_sharpness_takes_detail_away_or_adds_it(sharpness, ratio):
+    image = (0.5 + 0.05 * np.random.default_rng(0).standard_normal((64, 64))).astype(np.float32)
+    changed = Augmentation(1, 1, 0, False, 1, (1, 1), 0, (sharpness, sharpness), 0)
+    view, _ = random_view(image, image[None], (31.5, 31.5), 64, changed, np.random.default_rng(1))
+    assert view.mean() == pytest.approx(image.mean(), abs=0.01)
+    assert (view.std() / image.std() > ratio) == (sharpness > 0)
+
+
+def test_shading_brightens_one_side_and_dims_the_other():
+    image = np.full((64, 64), 0.5, np.float32)
+    shaded = Augmentation(1, 1, 0, False, 1, (1, 1), 0, (0, 0), 0.4)
+    view, _ = random_view(image, image[None], (31.5, 31.5), 64, shaded, np.random.default_rng(1))
+    assert 0.01 < np.ptp(view) < 0.4 * 0.5 * np.sqrt(2)
+    assert view.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_network_is_used_at_a_smaller_canvas_than_it_was_trained_at():
+    config = TrainingConfig()
+    assert config.canvases == {"55": 512, "uwfa": 1024}
+    assert config.inference_canvases == {"55": 384, "uwfa": 1024}
+    assert TINY.inference_canvases == TINY_CANVASES  # never less than the network can take
 
 
 def test_images_of_one_patient_stay_on_one_side(labelled):
