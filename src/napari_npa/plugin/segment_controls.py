@@ -89,8 +89,8 @@ class SegmentControls(QWidget):
         form.addRow(buttons)
         form.addRow(self.progress)
         form.addRow("Threshold", self.threshold)
-        # Long names shall not widen the dock, nor the button take room from them.
-        for box in (self.images.native, self.models, self.open):
+        # Long names shall not widen the dock.
+        for box in (self.images.native, self.models):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
