@@ -168,11 +168,15 @@ def draw(path: Path, spectra: dict[str, list[float]], wide: list) -> None:  # ty
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullLocator
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
     for kind, powers in spectra.items():
         left.plot([(low + high) / 2 for low, high in BANDS], powers, "o-", label=kind)
     left.set(xlabel="cycles in 64 pixels", ylabel="log power", title="55°: texture", xscale="log")
+    left.set_xticks([(low + high) / 2 for low, high in BANDS])
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_locator(NullLocator())
     for kind, images in zip(("real (2 images)", "simulated"), wide, strict=False):
         right.plot(
             [(low + high) / 2 for low, high in RINGS], ring_medians(images), "o-", label=kind
