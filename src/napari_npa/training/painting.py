@@ -159,12 +159,12 @@ def paint(
     grain = rng.standard_normal(image.shape, dtype=np.float32)
     grain = ndimage.gaussian_filter(grain, rng.uniform(0.4, 0.9), truncate=3.0)
     grain *= rng.uniform(*_GRAIN) * ground.grain / grain.std()
-    empty = ground.level * np.clip(npa.ratio, 0, None) ** GAMMA + grain
+    empty = np.clip(ground.level * np.clip(npa.ratio, 0, None) ** GAMMA + grain, 0, None)
     kept = ground.wide if rng.uniform() < _WIDE_STAY_SHARE else 0.3 * ground.wide
     # A vessel that bounds an area belongs to its border and stays.
     deep = blur(inside, 4.0) > 0.8
     kept = np.where(deep, kept, np.maximum(kept, ground.vessels))
-    emptied = np.maximum(kept * image, (1 - kept) * empty + kept * image)
+    emptied = (1 - kept) * empty + kept * image
     painted = image + inside * (emptied - image)
     painted += _sick_bed(scene, npa, ground, rng)
     painted = np.where(image > 0, np.clip(painted, 1 / 255, 1), 0).astype(np.float32)
