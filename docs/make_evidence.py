@@ -28,7 +28,12 @@ from napari_npa.masks import read_mask
 from napari_npa.results import overlay
 from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate
-from napari_npa.training.crossval import THRESHOLD_TABLE, calibration
+from napari_npa.training.crossval import (
+    THRESHOLD_TABLE,
+    Calibration,
+    calibration,
+    tried_thresholds,
+)
 from napari_npa.training.examples import angiograms
 
 DOCS = Path(__file__).parent
@@ -157,13 +162,7 @@ def without_pretraining(runs: Path) -> str:
     folders = {"simulated images first": "crossval", "random weights": "scratch"}
     if not (runs / folders["random weights"] / THRESHOLD_TABLE).exists():
         return ""
-    lines = []
-    for start, name in folders.items():
-        chosen = calibration(runs / name)
-        lines.append(
-            f"| {start} | {chosen.threshold} | {chosen.mean_dice:.3f} | {chosen.pooled_dice:.3f} "
-            f"| {chosen.perfused_flagged_percent:.2f} % |"
-        )
+    lines = [f"| {start} {cells(calibration(runs / name))}" for start, name in folders.items()]
     return """## What pre-training is worth
 
 The same cross-validation, steps, views and images, with and without training on simulated images
@@ -176,11 +175,14 @@ alone first; each at its own best threshold:
 
 def threshold_rows(folder: Path) -> str:
     """Every second threshold of the cross-validation."""
-    rows = table(folder / THRESHOLD_TABLE)[::2]
-    return "\n".join(
-        f"| {row['threshold']} | {float(row['mean_dice']):.3f} | {float(row['pooled_dice']):.3f} "
-        f"| {float(row['perfused_flagged_percent']):.2f} % |"
-        for row in rows
+    return "\n".join(cells(tried) for tried in tried_thresholds(folder)[::2])
+
+
+def cells(tried: Calibration) -> str:
+    """A threshold and what it gave, as cells of a table."""
+    return (
+        f"| {tried.threshold} | {tried.mean_dice:.3f} | {tried.pooled_dice:.3f} "
+        f"| {tried.perfused_flagged_percent:.2f} % |"
     )
 
 

@@ -152,19 +152,56 @@ def test_a_mirrored_frame_has_the_mirrored_result(segmenter, round_angiogram):
 @pytest.mark.parametrize("pieces", [1, 2, 4])
 @pytest.mark.parametrize("shape", [(96, 256), (32, 32), (224, 160)])
 def test_every_pixel_is_in_one_piece_and_every_piece_fits_the_network(shape, pieces):
-    weights = np.zeros(shape)
+    covered, weights = np.zeros(shape, int), np.zeros(shape)
     for piece in _pieces(shape, pieces, 32):
         around = _with_margin(piece, shape)
         weight = _weight(piece, around, shape).numpy()
         assert (weight >= 0).all()
         weights[around] += weight
+        covered[piece] += 1
         inner = np.zeros(shape, bool)
         inner[piece] = True
         assert inner[around].sum() == inner.sum()  # a piece lies within its margin
         assert all(length % 32 == 0 for length in weight.shape)
+    assert (covered == 1).all()
     assert (weights > 0).all()
     if min(shape) / pieces >= 2 * 32:  # pieces as wide as their two seams
         np.testing.assert_allclose(weights, 1, atol=1e-6)
+
+
+def test_only_the_part_of_the_canvas_with_retina_goes_through_the_network(tiny_model, monkeypatch):
+    # A network from elsewhere gets the image as it is: ours would first cut the wide margins off.
+    model = replace(load_model(tiny_model), input="rgb", canvases={"55": 512, "uwfa": 512})
+    segmenter = Segmenter("cpu", model)
+    seen = []
+    run = segmenter._whole._run
+
+    def watched(channels, *rest):
+        seen.append(channels.shape)
+        return run(channels, *rest)
+
+    monkeypatch.setattr(segmenter._whole, "_run", watched)
+    image = np.zeros((512, 512), np.uint8)
+    image[200:328, 40:168] = draw_round_angiogram(128)
+    result = segmenter.segment(image)
+    # Rows 200 to 328, columns 40 to 168, 64 of context, outwards to multiples of 32.
+    assert seen == [(1, 3, 288, 256)]
+    assert result.probability.shape == (512, 512)
+    rows, columns = np.nonzero(result.probability)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (128, 415, 0, 255)
+
+
+def test_a_camera_frame_goes_through_the_network_mirrored_four_ways(tiny_model, monkeypatch):
+    segmenter = Segmenter("cpu", tiny_model)
+    seen = []
+    run = segmenter._whole._run
+    monkeypatch.setattr(
+        segmenter._whole,
+        "_run",
+        lambda channels, *rest: (seen.append(channels.shape), run(channels, *rest))[1],
+    )
+    segmenter.segment(draw_round_angiogram(128))
+    assert seen == [(4, 3, 64, 64)]
 
 
 @pytest.mark.parametrize("place", [(200, 40), (0, 0), (384, 300)])

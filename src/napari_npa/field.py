@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
-from napari_npa.raster import Gray, Mask, Window, enlarged, opened, reduced
+from napari_npa.raster import Gray, Mask, Window, bounding_box, enlarged, opened, reduced
 
 Field = Literal["55", "uwfa"]
 """Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
@@ -148,20 +148,17 @@ def scale_window(field: Mask, view: Field, shape: tuple[int, int]) -> Window:
         export is taken whole, since its field is irregular and its margins are usual, unless
         they are far wider than that.
     """
-    spans = []
-    for axis in (1, 0):
-        held = np.flatnonzero(field.any(axis=axis))
-        spans.append((int(held[0]), int(held[-1]) + 1))
-    extent = max(end - start for start, end in spans)
-    longer = max(field.shape)
-    if extent >= (PADDED if view == "uwfa" else FULL) * longer:
+    box = bounding_box(field)
+    extent = max(span.stop - span.start for span in box)
+    if extent >= (PADDED if view == "uwfa" else FULL) * max(field.shape):
         return slice(0, shape[0]), slice(0, shape[1])
-    if view == "uwfa":
-        margin = round((extent / USUAL_SHARE - extent) / 2)
-        spans = [(start - margin, end + margin) for start, end in spans]
+    margin = round((extent / USUAL_SHARE - extent) / 2) if view == "uwfa" else 0
     rows, columns = (
-        slice(max(0, round(start * side / small)), min(side, round(end * side / small)))
-        for (start, end), side, small in zip(spans, shape, field.shape, strict=True)
+        slice(
+            max(0, round((span.start - margin) * side / small)),
+            min(side, round((span.stop + margin) * side / small)),
+        )
+        for span, side, small in zip(box, shape, field.shape, strict=True)
     )
     return rows, columns
 
@@ -265,6 +262,4 @@ def disk(circle: Circle, small: tuple[int, int], shape: tuple[int, int]) -> Mask
 
 def rectangular(field: Mask) -> bool:
     """Whether a field fills its bounding box, as that of a narrow camera does."""
-    rows, columns = (np.flatnonzero(field.any(axis=axis)) for axis in (1, 0))
-    box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-    return bool(np.count_nonzero(field) >= RECTANGLE * box)
+    return bool(np.count_nonzero(field) >= RECTANGLE * field[bounding_box(field)].size)

@@ -16,7 +16,7 @@ from napari_npa.devices import has_fast_bf16
 from napari_npa.errors import DeviceError
 from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNet, fold_batch_norm
-from napari_npa.raster import Gray, Mask, Window
+from napari_npa.raster import Gray, Mask, Window, bounding_box
 from napari_npa.weights import Model, Output
 
 Progress = Callable[[int, int], None]
@@ -195,14 +195,16 @@ def _reporting(network: UNet, steps: Steps, pieces: int) -> Iterator[None]:
 
 def _around(gradable: Mask, multiple: int) -> Window:
     """Rectangle about the gradable retina and some context, sides multiples of `multiple`."""
-    spans = []
-    for axis in (1, 0):
-        occupied = np.flatnonzero(gradable.any(axis))
-        low, high = (occupied[0], occupied[-1] + 1) if len(occupied) else (0, len(gradable))
-        start = max(0, low - CONTEXT) // multiple * multiple
-        end = min(len(gradable), -(-(high + CONTEXT) // multiple) * multiple)
-        spans.append(slice(int(start), int(end)))
-    return spans[0], spans[1]
+    if not gradable.any():  # thinner than a pixel of the canvas
+        gradable = ~gradable
+    rows, columns = (
+        slice(
+            max(0, span.start - CONTEXT) // multiple * multiple,
+            min(side, -(-(span.stop + CONTEXT) // multiple) * multiple),
+        )
+        for span, side in zip(bounding_box(gradable), gradable.shape, strict=True)
+    )
+    return rows, columns
 
 
 def _pieces(shape: tuple[int, ...], count: int, multiple: int) -> Iterator[Window]:

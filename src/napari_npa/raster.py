@@ -36,6 +36,12 @@ def opened(mask: Mask, radius: float) -> Mask:
     return dilated(eroded(mask, radius), radius)
 
 
+def bounding_box(mask: Mask) -> Window:
+    """Smallest rectangle that holds a mask, which is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
 def largest_part(mask: Mask) -> Mask:
     """Largest part of a mask."""
     parts, _ = ndi.label(mask)

@@ -120,7 +120,6 @@ class Segmenter:
     ) -> None:
         self.device = choose_device(device)
         self.model = _loaded(model)
-        self.mode = mode
         self._whole = Inference(self.model, self.device)
         self._tile = Inference(_loaded(tile), self.device) if mode == "two-scale" else None
 

@@ -46,7 +46,7 @@ class SegmentControls(QWidget):
         self.two_scales = QCheckBox("tile network too (slower)")
         self.two_scales.setToolTip(
             "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
-            "network, and average both. 55° images are seen at full resolution anyway."
+            "network, and average both. 55° images are left to the whole-image network."
         )
         self.devices = QComboBox()
         self.devices.addItem("auto")

@@ -170,7 +170,15 @@ def calibration(folder: Path) -> Calibration:
     """Threshold of a finished cross-validation with the highest mean plus pooled Dice.
 
     Thresholds at which more than :data:`MOST_FLAGGED_PERCENT` of perfused eyes is flagged are
-    passed over while another is left.
+    passed over while another is left. Raises as :func:`tried_thresholds`.
+    """
+    tried = tried_thresholds(folder)
+    clean = [c for c in tried if (c.perfused_flagged_percent or 0) <= MOST_FLAGGED_PERCENT]
+    return max(clean or tried, key=lambda c: c.mean_dice + c.pooled_dice)
+
+
+def tried_thresholds(folder: Path) -> list[Calibration]:
+    """What each threshold gave in a finished cross-validation.
 
     Raises
     ------
@@ -186,7 +194,7 @@ def calibration(folder: Path) -> Calibration:
             f"holds no finished cross-validation ({error.strerror})",
             "Run 'napari-npa crossval' first.",
         ) from error
-    tried = [
+    return [
         Calibration(
             float(row["threshold"]),
             float(row["mean_dice"]),
@@ -195,8 +203,6 @@ def calibration(folder: Path) -> Calibration:
         )
         for row in rows
     ]
-    clean = [c for c in tried if (c.perfused_flagged_percent or 0) <= MOST_FLAGGED_PERCENT]
-    return max(clean or tried, key=lambda c: c.mean_dice + c.pooled_dice)
 
 
 def _patients(files: Sequence[LabelledFile]) -> list[str]:

@@ -71,7 +71,7 @@ class Ground:
     vessels, wide : (rows, columns) float32
         Vessels of any width, and wide ones, 0 to 1.
     paintable : (rows, columns) bool
-        Retina, without what is too bright to be ground.
+        Retina, without what is too bright or too dark to be ground.
     """
 
     level: Image
@@ -125,7 +125,7 @@ def analyse(image: Image) -> Ground:
     vessels, wide = (_share(ridge, field) for ridge in (ridges, broad))
     free = (1 - ndimage.grey_dilation(vessels, 3)) * field
     level = _mean(image * free, free, GROUND_PX * scale)
-    rest = (image - level)[(free > 0.9)]
+    rest = (image - level)[free > 0.9]
     middle = float(np.median(level[field])) if field.any() else 0.0
     paintable = field & (level < BRIGHT**GAMMA * middle)
     paintable &= level > DARK**GAMMA * _mean(level * field, field, MACULA_PX * scale)
@@ -159,7 +159,7 @@ def paint(
     grain = rng.standard_normal(image.shape, dtype=np.float32)
     grain = ndimage.gaussian_filter(grain, rng.uniform(0.4, 0.9), truncate=3.0)
     grain *= rng.uniform(*_GRAIN) * ground.grain / grain.std()
-    empty = np.clip(ground.level * np.clip(npa.ratio, 0, None) ** GAMMA + grain, 0, None)
+    empty = np.clip(ground.level * npa.ratio**GAMMA + grain, 0, None)
     kept = ground.wide if rng.uniform() < _WIDE_STAY_SHARE else 0.3 * ground.wide
     # A vessel that bounds an area belongs to its border and stays.
     deep = blur(inside, 4.0) > 0.8

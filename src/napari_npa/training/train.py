@@ -149,7 +149,8 @@ def fit(
     load = load or partial(load_example, canvases=config.canvases)
     report(f"reading {len(train)} images to train on and {len(held_out)} held out")
     examples = [load(file) for file in train]
-    examples += paint_examples(examples, config.painted, config.seed)
+    if config.painted:
+        examples += paint_examples(examples, config.painted, config.seed)
     if config.tile is not None:
         examples = cut(examples, config.tile)
         report(f"{len(examples)} tiles")
