@@ -6,6 +6,8 @@ from pathlib import Path
 
 # Before anything of napari is imported: tests must not read or change the user's settings.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+# Nor the annotations kept for recovery.
+os.environ["NAPARI_NPA_DATA"] = tempfile.mkdtemp()
 
 import numpy as np
 import pytest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import SaveError
 from napari_npa.measure import ischemic_index
 from napari_npa.segmentation import Segmentation
+from napari_npa.session import require_image
 from napari_npa.writing import write_json, write_mask, write_png, write_probability, write_text
 
 TABLE = "ischemia.csv"
@@ -67,6 +68,7 @@ def write_result(
     npa: NDArray[np.bool_] | None = None,
     retina: NDArray[np.bool_] | None = None,
     probability: bool = False,
+    session: Mapping[str, Any] | None = None,
 ) -> WrittenResult:
     """Write ``<stem>_npa.tif``, ``_retina.tif``, ``_overlay.png`` and ``_npa.json``.
 
@@ -84,15 +86,21 @@ def write_result(
         Corrected masks, in place of the automatic ones.
     probability
         Write ``<stem>_probability.tif`` as well.
+    session
+        Record of the annotation, from :meth:`Session.as_record`; stands in the JSON file.
 
     Raises
     ------
+    AnnotationError
+        The session is of another image; nothing is written.
     SaveError
         A file could not be written; the files before it are whole.
     RetinaError
         The gradable retina is empty.
     """
     angiogram = segmentation.angiogram
+    if session is not None:
+        require_image(session["image_sha256"], angiogram.sha256, name=angiogram.name)
     gradable = segmentation.retina if retina is None else retina
     area = (segmentation.npa if npa is None else npa) & gradable
     row = Row(
@@ -119,7 +127,10 @@ def write_result(
         write_probability(files["probability"], segmentation.probability)
     files["record"] = record_path(base)
     edited = npa is not None or retina is not None
-    write_json(files["record"], _record(segmentation, row, edited=edited))
+    record = _record(segmentation, row, edited=edited)
+    if session is not None:
+        record["session"] = dict(session)
+    write_json(files["record"], record)
     return WrittenResult(tuple(files.values()), row)
 
 

@@ -1,0 +1,225 @@
+"""An annotation as it is kept on disk between two edits: session, masks, threshold.
+
+A file is, one after the other: :data:`MAGIC`; the SHA-256 of all that follows; the length of
+the summary (4 bytes, little endian); the summary (JSON); the session record (JSON), the
+non-perfusion and the gradable retina (one bit a pixel), each deflated. The summary gives the
+lengths of the last three. Nothing in it can run, and half a file is never taken for whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from napari_npa import __version__
+from napari_npa.packed_mask import PackedMask
+from napari_npa.session import AnnotationError, Session
+
+MAGIC = b"napari-npa annotation\n"
+
+FORMAT = 1
+"""Raised when an older program could not read the file any more."""
+
+DIGEST_BYTES = hashlib.sha256().digest_size
+
+LENGTH_BYTES = 4
+
+# What reading raises where the digest fits, but another program wrote the file.
+_NOT_OURS = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    zlib.error,
+)
+
+SUMMARY_BYTES = 2**16
+"""Most that a summary may have; a longer one is damage."""
+
+DEFLATE_LEVEL = 1
+"""Masks are large even areas: a higher level takes longer and saves little."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What can be told of a file without unpacking it.
+
+    Attributes
+    ----------
+    image_sha256
+        Hash of the image.
+    session_id
+        Session that wrote it.
+    edits
+        Number of the last edit.
+    saved
+        Whether the user has saved since that edit.
+    """
+
+    image_sha256: str
+    session_id: str
+    edits: int
+    saved: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """A session at one moment, with what the panel needs to go on from there.
+
+    Attributes
+    ----------
+    session
+        A snapshot that no one changes any more.
+    threshold
+        Probability from which a pixel was non-perfused, in (0, 1].
+    saved
+        Whether the user has saved since the last edit.
+    folder
+        Where to; None if never.
+    software
+        Version of this program.
+    notes
+        What the user should know about how it was found; not kept on disk.
+    """
+
+    session: Session
+    threshold: float
+    saved: bool = False
+    folder: Path | None = None
+    software: str = __version__
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def summary(self) -> Summary:
+        """What its file can be told by."""
+        session = self.session
+        return Summary(session.image_sha256, session.id, session.number, self.saved)
+
+
+def encode(annotation: Annotation) -> bytes:
+    """Return the content of the annotation's file."""
+    session = annotation.session
+    parts = {
+        "session": zlib.compress(_json(session.as_record()), DEFLATE_LEVEL),
+        "npa": zlib.compress(session.npa.bits.data, DEFLATE_LEVEL),
+        "retina": zlib.compress(session.retina.bits.data, DEFLATE_LEVEL),
+    }
+    summary = _json(
+        {
+            "format": FORMAT,
+            "image_sha256": session.image_sha256,
+            "session_id": session.id,
+            "edits": session.number,
+            "saved": annotation.saved,
+            "folder": None if annotation.folder is None else str(annotation.folder),
+            "threshold": annotation.threshold,
+            "software": annotation.software,
+            "written": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "bytes": {name: len(part) for name, part in parts.items()},
+        }
+    )
+    length = len(summary).to_bytes(LENGTH_BYTES, "little")
+    content = b"".join((length, summary, *parts.values()))
+    return MAGIC + hashlib.sha256(content).digest() + content
+
+
+def decode(content: bytes, name: str | Path) -> Annotation:
+    """Read the content of an annotation's file.
+
+    Parameters
+    ----------
+    content
+        All of the file.
+    name
+        What to call it in an error.
+
+    Raises
+    ------
+    AnnotationError
+        Cut short, damaged, or not an annotation; or of a format newer than this program,
+        which is a :class:`NewerFormatError`.
+    """
+    start = len(MAGIC) + DIGEST_BYTES
+    digest = hashlib.sha256(memoryview(content)[start:]).digest()
+    if not content.startswith(MAGIC) or content[len(MAGIC) : start] != digest:
+        raise _damaged(name)
+    try:
+        length = int.from_bytes(content[start : start + LENGTH_BYTES], "little")
+        start += LENGTH_BYTES
+        about = json.loads(content[start : start + length])
+        if about["format"] > FORMAT:
+            raise NewerFormatError(
+                name, "was written by a newer version of this program", "Update the program."
+            )
+        start += length
+        parts = {}
+        for part, length in about["bytes"].items():
+            parts[part] = zlib.decompress(content[start : start + length])
+            start += length
+        record = json.loads(parts["session"])
+        rows, columns = record["shape"]
+        session = Session.from_record(
+            record,
+            PackedMask(np.frombuffer(parts["npa"], np.uint8), (rows, columns)),
+            PackedMask(np.frombuffer(parts["retina"], np.uint8), (rows, columns)),
+        )
+        session.id = uuid.UUID(about["session_id"]).hex  # it becomes part of a file name
+        if session.image_sha256 != about["image_sha256"] or session.number != about["edits"]:
+            raise _damaged(name)
+        folder = about["folder"]
+        return Annotation(
+            session=session,
+            threshold=float(about["threshold"]),
+            saved=bool(about["saved"]),
+            folder=None if folder is None else Path(folder),
+            software=str(about["software"]),
+        )
+    except _NOT_OURS as error:
+        raise _damaged(name) from error
+
+
+def read_summary(path: Path) -> Summary | None:
+    """Read what a file is about, without unpacking it; None if that cannot be told."""
+    try:
+        with path.open("rb") as file:
+            about = _summary_of(file)
+        return Summary(
+            str(about["image_sha256"]),
+            str(about["session_id"]),
+            int(about["edits"]),
+            about["saved"] is True,
+        )
+    except (OSError, *_NOT_OURS):
+        return None
+
+
+class NewerFormatError(AnnotationError):
+    """A whole annotation, but for a newer version of this program."""
+
+
+def _summary_of(file: BinaryIO) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    head = file.read(len(MAGIC) + DIGEST_BYTES + LENGTH_BYTES)
+    length = int.from_bytes(head[-LENGTH_BYTES:], "little")
+    if not head.startswith(MAGIC) or length > SUMMARY_BYTES:
+        raise ValueError("no summary")
+    return json.loads(file.read(length))
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _damaged(name: str | Path) -> AnnotationError:
+    return AnnotationError(
+        name, "is damaged or not an annotation", "Go on from the automatic result or a saved one."
+    )

@@ -1,0 +1,90 @@
+"""One change of a mask, and the time that annotating takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+Target = Literal["npa", "retina"]
+"""The mask that an edit changed: non-perfusion, or gradable retina."""
+
+IDLE_SECONDS = 60.0
+"""A longer pause between two signs of activity is no annotation time: the phone rang."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of one mask.
+
+    Attributes
+    ----------
+    tool
+        What made it, as ``brush``, ``grow``, ``undo``.
+    target
+        Which mask.
+    seconds
+        Active seconds since the edit before; 0 for the second mask changed by one action.
+    added, removed
+        Pixels of that mask that became part of it, or ceased to be.
+    isi
+        Ischemic index after the action, in [0, 1]; None without gradable retina.
+    at
+        When, ISO 8601, UTC.
+    """
+
+    tool: str
+    target: Target
+    seconds: float
+    added: int
+    removed: int
+    isi: float | None
+    at: str
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Make an edit of its JSON object.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Not an edit.
+        """
+        if record["target"] not in get_args(Target):
+            raise ValueError(f"no mask is called {record['target']!r}")
+        return cls(
+            tool=str(record["tool"]),
+            target=record["target"],
+            seconds=float(record["seconds"]),
+            added=int(record["added"]),
+            removed=int(record["removed"]),
+            isi=None if record["isi"] is None else float(record["isi"]),
+            at=str(record["at"]),
+        )
+
+
+class ActiveTime:
+    """Time spent annotating, without the pauses.
+
+    Parameters
+    ----------
+    seconds
+        Counted already, before the program was closed.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self._latest: float | None = None
+
+    def touch(self, now: float) -> None:
+        """Note a sign of activity.
+
+        Parameters
+        ----------
+        now
+            Seconds of a monotonic clock. The time since the sign before counts if it is at
+            most :data:`IDLE_SECONDS`, otherwise not at all.
+        """
+        if self._latest is not None and 0 <= now - self._latest <= IDLE_SECONDS:
+            self.seconds += now - self._latest
+        self._latest = now

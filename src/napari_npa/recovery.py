@@ -1,0 +1,202 @@
+"""Annotations kept by the hash of their image, so that a crash costs no work.
+
+There is one file for each session: two windows with the same image each write their own, and
+a session that was resumed replaces the file it went on from.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+
+from napari_npa.annotation import Annotation, NewerFormatError, decode, encode, read_summary
+from napari_npa.errors import SaveError
+from napari_npa.pruning import ASIDE, SUFFIX, last_written, prune
+from napari_npa.session import AnnotationError, Session
+from napari_npa.writing import atomic
+
+DATA_VARIABLE = "NAPARI_NPA_DATA"
+"""Environment variable that names another folder for the user's data."""
+
+
+def annotations_folder() -> Path:
+    """Where annotations are kept for this user; not made yet."""
+    named = os.environ.get(DATA_VARIABLE)
+    # No author: on Windows it would repeat the name.
+    data = Path(named) if named else platformdirs.user_data_path("napari-npa", appauthor=False)
+    return data / "annotations"
+
+
+class AnnotationStore:
+    """The annotations of this user.
+
+    Parameters
+    ----------
+    folder
+        Made at the first write; :func:`annotations_folder` if None.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = annotations_folder() if folder is None else folder
+
+    def path_of(self, session: Session) -> Path:
+        """Where the annotation of a session is kept.
+
+        Raises
+        ------
+        ValueError
+            The hash of its image is none.
+        """
+        return self.folder / f"{_hash(session.image_sha256)}.{session.id}{SUFFIX}"
+
+    def write(self, annotation: Annotation) -> None:
+        """Write an annotation, whole or not at all, in place of the one it goes on from.
+
+        Raises
+        ------
+        SaveError
+            The system refused; the file before is still there.
+        """
+        session = annotation.session
+        path = self.path_of(session)
+        content = encode(annotation)
+        try:
+            with atomic(path) as partial:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                is_new = not path.exists()
+                partial.write_bytes(content)
+        except SaveError as error:
+            raise SaveError(
+                "automatic copy of the annotation",
+                error.reason,
+                "Save the result now; the copy is tried again at the next edit.",
+            ) from error
+        if is_new:
+            # Once the new file is on disk, what cannot be removed may stay.
+            with suppress(OSError):
+                self._remove_continued(session)
+                prune(self.folder)
+
+    def load(self, sha256: str, shape: tuple[int, int] | None = None) -> Annotation | None:
+        """Find the annotation of an image: one not saved before one saved, then the newest.
+
+        Parameters
+        ----------
+        sha256
+            Hash of the image.
+        shape
+            Its rows and columns; not checked if None.
+
+        Returns
+        -------
+        annotation
+            None if there is none. Its notes tell of damaged files, which were put aside, and
+            of further annotations, which are kept.
+
+        Raises
+        ------
+        AnnotationError
+            There are files for this image, and none can be used.
+        """
+        problems: list[AnnotationError] = []
+        paths = self._of_image(sha256)
+        for number, path in enumerate(paths, start=1):
+            try:
+                annotation = self._read(path, sha256, shape)
+            except FileNotFoundError:  # another window has just gone on from it
+                continue
+            except AnnotationError as error:
+                problems.append(error)
+                continue
+            notes = [str(problem) for problem in problems]
+            if more := len(paths) - number:
+                notes.append(f"{more} more of this image, from other sessions, kept")
+            return replace(annotation, notes=tuple(notes))
+        if problems:
+            raise problems[0]
+        return None
+
+    def discard(self, sha256: str) -> None:
+        """Remove every annotation of an image.
+
+        Raises
+        ------
+        SaveError
+            One could not be removed.
+        """
+        for path in self._of_image(sha256):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise SaveError(
+                    path,
+                    f"could not be removed ({error.strerror})",
+                    "Close other programs that use it.",
+                ) from error
+
+    def _of_image(self, sha256: str) -> list[Path]:
+        """Return the files of an image, in the order in which they are offered."""
+
+        def order(path: Path) -> tuple[bool, float]:
+            summary = read_summary(path)
+            return summary is not None and summary.saved, -last_written(path)
+
+        return sorted(self.folder.glob(f"{_hash(sha256)}.*{SUFFIX}"), key=order)
+
+    def _read(self, path: Path, sha256: str, shape: tuple[int, int] | None) -> Annotation:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise AnnotationError(
+                path, f"cannot be read ({error.strerror})", "Check the disk."
+            ) from error
+        try:
+            annotation = decode(content, path)
+            if annotation.session.image_sha256 != sha256:
+                raise AnnotationError(
+                    path, "is of another image", "Go on from the automatic result."
+                )
+        except NewerFormatError:
+            raise
+        except AnnotationError as error:
+            self._put_aside(path)
+            raise AnnotationError(
+                path, f"{error.reason}; it was put aside", error.remedy
+            ) from error
+        if shape is not None and shape != annotation.session.shape:
+            raise AnnotationError(
+                path,
+                "is of an image of {} x {} pixels, not {} x {}".format(
+                    *annotation.session.shape, *shape
+                ),
+                "Open the image as it was opened then.",
+            )
+        return annotation
+
+    def _put_aside(self, path: Path) -> None:
+        # A name of its own: an earlier damaged file must not be lost either.
+        with suppress(OSError):
+            path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{ASIDE}"))
+
+    def _remove_continued(self, session: Session) -> None:
+        """Remove the file that a session went on from, unless its window went on as well."""
+        if session.continued is None:
+            return
+        path = self.folder / f"{session.image_sha256}.{session.continued.session_id}{SUFFIX}"
+        summary = read_summary(path)
+        if summary is not None and summary.edits <= session.continued.edits:
+            path.unlink(missing_ok=True)
+
+
+def _hash(sha256: str) -> str:
+    """Refuse what cannot be the beginning of a file name."""
+    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+        raise ValueError("64 hexadecimal digits are needed")
+    return sha256
