@@ -1,0 +1,112 @@
+"""Where a correction reaches, and what it does there to a mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from skimage.draw import polygon
+
+from napari_npa.raster import Mask, Window
+
+Action = Literal["add", "replace", "remove", "certain"]
+"""What a correction does inside its region: add what was found, replace the mask by it, clear
+the mask, or keep of the mask only what was found too."""
+
+ELLIPSE_CORNERS = 128
+"""Corners of the polygon that stands for an ellipse: off by less than 0.1 % of its radius."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Part of an image; nothing outside of it is changed.
+
+    Attributes
+    ----------
+    window
+        Rows and columns of the image that hold the region, within the image.
+    inside : (rows of the window, columns of the window) bool
+    """
+
+    window: Window
+    inside: Mask
+
+
+def polygon_region(corners: ArrayLike, shape: tuple[int, int]) -> Region | None:
+    """Region inside a polygon.
+
+    Parameters
+    ----------
+    corners : (n, 2) array
+        Rows and columns, pixels; pixel centres are at whole numbers. The polygon closes itself.
+    shape
+        Rows and columns of the image.
+
+    Returns
+    -------
+    region
+        None if the polygon covers no pixel of the image.
+    """
+    points = np.asarray(corners, np.float64)
+    first = np.maximum(np.floor(points.min(axis=0)).astype(int), 0)
+    last = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 1, shape)
+    if (last <= first).any():
+        return None
+    inside = np.zeros(last - first, np.bool_)
+    rows, columns = polygon(points[:, 0] - first[0], points[:, 1] - first[1], inside.shape)
+    inside[rows, columns] = True
+    if not inside.any():
+        return None
+    return Region((slice(*_span(first, last, 0)), slice(*_span(first, last, 1))), inside)
+
+
+def ellipse_corners(box: ArrayLike) -> np.ndarray:
+    """Polygon that stands for an ellipse.
+
+    Parameters
+    ----------
+    box : (4, 2) array
+        Corners of the rectangle around it, in order; the rectangle may be turned.
+
+    Returns
+    -------
+    corners : (128, 2) float64
+    """
+    corners = np.asarray(box, np.float64)
+    centre = corners.mean(axis=0)
+    half_side, half_height = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    turn = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
+    return np.asarray(centre + np.cos(turn) * half_side + np.sin(turn) * half_height)
+
+
+def whole_region(shape: tuple[int, int]) -> Region:
+    """Region that is the whole image."""
+    return Region((slice(0, shape[0]), slice(0, shape[1])), np.ones(shape, np.bool_))
+
+
+def corrected(mask: Mask, found: Mask, inside: Mask, action: Action) -> Mask:
+    """Mask after a correction.
+
+    Parameters
+    ----------
+    mask, found, inside : (rows, columns) bool
+        The mask so far, what a tool found, and where the correction reaches.
+
+    Returns
+    -------
+    mask : (rows, columns) bool
+        Equal to `mask` outside of `inside`.
+    """
+    after = {
+        "add": mask | found,
+        "replace": found,
+        "remove": np.zeros_like(mask),
+        "certain": mask & found,
+    }[action]
+    return np.where(inside, after, mask)
+
+
+def _span(first: np.ndarray, last: np.ndarray, axis: int) -> tuple[int, int]:
+    return int(first[axis]), int(last[axis])
