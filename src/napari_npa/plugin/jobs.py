@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,36 @@ class Job(QObject):
         else:
             self.failed.emit(error)
         self.ended.emit()
+
+
+class Jobs:
+    """The jobs of a panel that are not done yet."""
+
+    def __init__(self) -> None:
+        self._running: set[Job] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(
+        self,
+        job: Job,
+        then: Callable[[Any], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        """Start a job; what it returns goes to `then`, an error to `failed`."""
+        self._running.add(job)
+        job.ended.connect(partial(self._running.discard, job))
+        if then is not None:
+            job.returned.connect(then)
+        if failed is not None:
+            job.failed.connect(failed)
+        job.start()
+
+    def abandon(self) -> None:
+        """Stop what still runs: whoever wanted the results is gone."""
+        for job in self._running:
+            job.abandon()
 
 
 class KeptSegmenter:

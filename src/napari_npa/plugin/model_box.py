@@ -11,9 +11,9 @@ CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
 
 TILE_MODEL = "tile"
-"""Embedded weights that are never used on their own."""
+"""Embedded weights that look at parts of an image; the others look at whole ones."""
 
-FIRST_MODEL = "whole"
+WHOLE_MODEL = "whole"
 """Embedded weights chosen to begin with."""
 
 
@@ -36,12 +36,12 @@ class ModelBox(QComboBox):
         data: str | Path | None = self.currentData()
         return data
 
-    def offer(self, names: list[str]) -> None:
-        """List embedded models; the first choice is made if the user made none yet."""
-        for at, name in enumerate(name for name in names if name != TILE_MODEL):
+    def offer(self, names: list[str], first: str) -> None:
+        """List embedded models; `first` is chosen if the user has not chosen yet."""
+        for at, name in enumerate(names):
             self.insertItem(at, name, name)
         if self.choice is None:
-            self._choose(self.findText(FIRST_MODEL))
+            self._choose(self.findText(first))
 
     def choose_file(self, path: Path) -> None:
         """List a weights file and choose it."""

@@ -17,7 +17,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_npa.plugin.shown_image import ShownImage
+from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
@@ -121,6 +121,11 @@ class ImageResult:
         _write(self.npa, segmentation.npa)
         _write(self.retina, segmentation.retina)
 
+    def put(self, npa: NDArray[np.bool_], retina: NDArray[np.bool_]) -> None:
+        """Put corrected masks, (rows, columns) bool, into the layers; undoable in each."""
+        _write(self.npa, npa)
+        _write(self.retina, retina)
+
     def move_threshold(self, threshold: float) -> int:
         """Give the pixels between the old and the new threshold their new label.
 
@@ -185,11 +190,21 @@ class ImageResult:
 
 
 class Results:
-    """Results of the images of one viewer."""
+    """Results of the images of one viewer, and which of them the user works on."""
+
+    chosen = Signal()
+    """Another result is worked on, or none."""
 
     def __init__(self, layers: LayerList) -> None:
         self._by_image: dict[Image, ImageResult] = {}
+        self.current: ImageResult | None = None
         layers.events.removed.connect(self._forget)
+
+    def choose(self, result: ImageResult | None) -> None:
+        """Work on a result, or on none."""
+        if result is not self.current:
+            self.current = result
+            self.chosen.emit()
 
     def of(self, image: Image | None, viewer: ViewerModel) -> ImageResult | None:
         """Find the result of an image, if its layers are there and the image is still the same."""
@@ -205,6 +220,7 @@ class Results:
         result = self.of(shown.image, viewer)
         if result is not None:
             result.run_again(segmentation, seconds)
+            self.choose(result)
             return result
         retina = _retina_layer(shown, segmentation.retina, viewer)
         npa = _npa_layer(shown, segmentation.npa, viewer)
@@ -213,10 +229,14 @@ class Results:
         viewer.layers.selection.active = npa
         result = ImageResult(shown, npa, retina, segmentation, seconds)
         self._by_image[shown.image] = result
+        self.choose(result)
         return result
 
     def _forget(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
         self._by_image.pop(event.value, None)
+        current = self.current
+        if current and event.value in (current.shown.image, current.npa, current.retina):
+            self.choose(None)
 
 
 _RESULTS: WeakKeyDictionary[ViewerModel, Results] = WeakKeyDictionary()
@@ -262,17 +282,16 @@ def _labels(
         name=_layer_name(kind, image, viewer),
         colormap=_one_colour(colour),
         opacity=opacity,
-        **_placement(image),
+        **placement(image),
     )
 
 
 def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
     """Name a layer after its kind, and after its image where there are several."""
-    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
-    return kind if len(images) == 1 else f"{kind} {image.name}"
+    return kind if len(angiogram_layers(viewer)) == 1 else f"{kind} {image.name}"
 
 
-def _placement(image: Image) -> dict[str, Any]:
+def placement(image: Image) -> dict[str, Any]:
     """Where an image lies in the world, for a layer of its last two axes."""
     return {
         "scale": image.scale[-2:],

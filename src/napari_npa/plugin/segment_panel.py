@@ -15,8 +15,10 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import QSignalThrottler, signals_blocked
 
+from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.jobs import (
     Job,
+    Jobs,
     KeptSegmenter,
     models_and_devices,
     open_file,
@@ -24,10 +26,11 @@ from napari_npa.plugin.jobs import (
     segment_shown,
 )
 from napari_npa.plugin.messages import tell
+from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.opening import FILES
 from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.plugin.segment_controls import SegmentControls
-from napari_npa.plugin.shown_image import ShownImage
+from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
 
 if TYPE_CHECKING:
     from napari_npa.segmentation import Mode, Segmentation
@@ -52,8 +55,9 @@ class SegmentPanel(SegmentControls):
         # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.results = results_of(self.viewer)
+        self.annotations = annotations_of(self.viewer)
         self.segmenter = KeptSegmenter()
-        self.jobs: set[Job] = set()
+        self.jobs = Jobs()
         self.run_job: Job | None = None
         self.image: Image | None = None
         self.result: ImageResult | None = None
@@ -62,6 +66,7 @@ class SegmentPanel(SegmentControls):
         self._start(Job(models_and_devices), self._offer)
 
     def _connect(self) -> None:
+        self.images.choices = lambda _: angiogram_layers(self.viewer)
         self.images.changed.connect(self._choose_image)
         self.open.clicked.connect(self.ask_and_open)
         self.models.chosen.connect(self._enable)
@@ -76,7 +81,7 @@ class SegmentPanel(SegmentControls):
         self.threshold.sliderReleased.connect(self._end_drag)
         self.viewer.layers.events.inserted.connect(self._layer_inserted)
         self.viewer.layers.events.removed.connect(self._refresh)
-        self.destroyed.connect(partial(_abandon, self.jobs))
+        self.destroyed.connect(self.jobs.abandon)
 
     # Choices
 
@@ -97,7 +102,7 @@ class SegmentPanel(SegmentControls):
 
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
         models, devices = found
-        self.models.offer(models)
+        self.models.offer([name for name in models if name != TILE_MODEL], WHOLE_MODEL)
         self.devices.clear()
         self.devices.addItems(devices)
         self.status.setText("" if self.image is not None else NO_IMAGE)
@@ -105,7 +110,7 @@ class SegmentPanel(SegmentControls):
 
     def _layer_inserted(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
         """Choose the image that was just opened: the eyes are on it."""
-        if isinstance(event.value, Image):
+        if event.value in angiogram_layers(self.viewer):
             self.reset_choices()
             self.images.value = event.value
 
@@ -122,6 +127,7 @@ class SegmentPanel(SegmentControls):
     def _refresh(self) -> None:
         """Show the result of the chosen image, if there is one, and enable what works."""
         result = self.results.of(self.image, self.viewer)
+        self.results.choose(result)
         if result is not self.result:
             if self.result is not None:
                 self.result.undone.disconnect(self._show_threshold)
@@ -183,6 +189,7 @@ class SegmentPanel(SegmentControls):
         hand_made = earlier.hand_made_pixels() if earlier is not None else 0
         segmentation, seconds = found
         self.results.show(shown, segmentation, seconds, self.viewer)
+        self.annotations.record("whole image")
         lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
         if hand_made:
             lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
@@ -235,23 +242,11 @@ class SegmentPanel(SegmentControls):
         names = ", ".join(file.name for file in files)
         self.status.setText(f"Saved in {files[0].parent}: {names}")
 
-    # Jobs
-
     def _start(self, job: Job, then: Callable[[Any], None]) -> None:
-        self.jobs.add(job)
-        job.ended.connect(partial(self.jobs.discard, job))
-        job.returned.connect(then)
-        job.failed.connect(partial(self._fail, job))
-        job.start()
+        self.jobs.start(job, then, partial(self._fail, job))
 
     def _fail(self, job: Job, error: Exception) -> None:
         line = tell(error)
         if job is self.run_job:
             self._end_run(line)
         self.status.setText(line)
-
-
-def _abandon(jobs: set[Job]) -> None:
-    """Stop what still runs for a panel that is gone."""
-    for job in jobs:
-        job.abandon()

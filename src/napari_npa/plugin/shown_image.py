@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 
+DERIVED = "napari_npa_derived"
+"""Key in the metadata of image layers that the panels made of an angiogram."""
+
+
+def angiogram_layers(viewer: ViewerModel) -> list[Image]:
+    """Image layers that may be angiograms: all but those that the panels made of one."""
+    from napari.layers import Image
+
+    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    return [image for image in images if DERIVED not in image.metadata]
+
+
 def full_resolution(image: Image) -> Any:  # noqa: ANN401 - numpy, dask, zarr, …
     """Pixels of an image layer; of a pyramid, its first level."""
     return image.data[0] if image.multiscale else image.data

@@ -1,0 +1,179 @@
+"""Records every edit of the results of a viewer, and keeps them on disk."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_npa.annotation import Annotation
+from napari_npa.autosave import Autosaver
+from napari_npa.errors import SaveError
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.result_layers import ImageResult, results_of
+from napari_npa.recovery import AnnotationStore
+from napari_npa.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.components import ViewerModel
+
+SETTLE_MS = 120
+"""A change that nobody has named, as an undo, is recorded when the layers have been still this
+long."""
+
+STROKES = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
+"""What a stroke is called in the log, by napari's mode."""
+
+UNNAMED = "undo or redo"
+
+
+class Annotations(QObject):
+    """Sessions of the results of one viewer.
+
+    Parameters
+    ----------
+    viewer
+        Whose results are followed, and whose camera and cursor are signs of activity.
+    """
+
+    changed = Signal()
+    """An edit was recorded, or has reached the disk."""
+
+    _reported = Signal(str, object)
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.store = AnnotationStore()
+        self.results = results_of(viewer)
+        self.result: ImageResult | None = None
+        self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
+        self._on_disk: dict[str, int] = {}
+        self._autosaver = Autosaver(self.store, self._reported.emit)
+        self._reported.connect(self._note_on_disk)
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(SETTLE_MS)
+        self._settled.timeout.connect(lambda: self.record(UNNAMED))
+        self.results.chosen.connect(self._follow)
+        viewer.scene.camera.events.connect(self._touch)
+        viewer.cursor.events.connect(self._touch)
+        self._follow()
+
+    @property
+    def session(self) -> Session | None:
+        """Session of the result that is worked on."""
+        return self._sessions.get(self.result) if self.result is not None else None
+
+    def record(self, tool: str) -> None:
+        """Record what has changed since the last edit, and have it written to disk."""
+        session, result = self.session, self.result
+        if session is None or result is None:
+            return
+        self._settled.stop()
+        if session.record(tool, *result.masks(), monotonic()):
+            self._autosaver.submit(Annotation(session, result.segmentation.threshold))
+            self.changed.emit()
+
+    def resume(self, annotation: Annotation) -> None:
+        """Put an earlier annotation into the layers of the result that is worked on; undoable.
+
+        Raises
+        ------
+        AnnotationError
+            It belongs to another image.
+        """
+        assert self.result is not None
+        angiogram = self.result.segmentation.angiogram
+        shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
+        session = annotation.session.resumed(angiogram.name, angiogram.sha256, shape)
+        self._sessions[self.result] = session
+        self.result.put(session.npa.unpack(), session.retina.unpack())
+        self._settled.stop()
+        self.changed.emit()
+
+    def saved(self, result: ImageResult, folder: Path) -> None:
+        """Note that the user has saved a result."""
+        session = self._sessions.get(result)
+        if session is not None and session.number:
+            self._autosaver.submit(
+                Annotation(session, result.segmentation.threshold, saved=True, folder=folder)
+            )
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all edits are on disk; whether they are."""
+        if self._settled.isActive():
+            self.record(UNNAMED)
+        return self._autosaver.flush(seconds)
+
+    def in_words(self) -> str:
+        """Edits and time of the session, for the panel."""
+        session = self.session
+        if session is None:
+            return ""
+        minutes, seconds = divmod(round(session.active.seconds), 60)
+        edits = f"{session.number} edit{'s' * (session.number != 1)}, {minutes}:{seconds:02} min"
+        if session.number == 0:
+            return edits
+        is_kept = self._on_disk.get(session.id, 0) >= session.number
+        return f"{edits}; {'kept for recovery' if is_kept else 'being kept…'}"
+
+    def _follow(self) -> None:
+        if self._settled.isActive():
+            self.record(UNNAMED)
+        self._watch(False)
+        self.result = self.results.current
+        self._watch(True)
+        if self.result is not None and self.result not in self._sessions:
+            segmentation = self.result.segmentation
+            self._sessions[self.result] = Session(
+                segmentation.angiogram.name,
+                segmentation.angiogram.sha256,
+                segmentation.model,
+                segmentation.model_sha256,
+                *self.result.masks(),
+            )
+        self._touch()
+        self.changed.emit()
+
+    def _watch(self, on: bool) -> None:
+        if self.result is None:
+            return
+        for layer in (self.result.npa, self.result.retina):
+            for event, callback in (
+                (layer.events.paint, self._stroke_ended),
+                (layer.events.set_data, self._settle),
+            ):
+                (event.connect if on else event.disconnect)(callback)
+
+    def _stroke_ended(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
+        layer: Labels = event.source
+        self.record(STROKES.get(str(layer.mode), str(layer.mode)))
+
+    def _settle(self) -> None:
+        self._settled.start()
+
+    def _touch(self) -> None:
+        if self.session is not None:
+            self.session.active.touch(monotonic())
+
+    def _note_on_disk(self, sha256: str, outcome: int | SaveError) -> None:
+        if isinstance(outcome, SaveError):
+            tell(outcome)
+        elif self.session is not None and self.session.image_sha256 == sha256:
+            self._on_disk[self.session.id] = outcome
+        self.changed.emit()
+
+
+_ANNOTATIONS: WeakKeyDictionary[ViewerModel, Annotations] = WeakKeyDictionary()
+
+
+def annotations_of(viewer: ViewerModel) -> Annotations:
+    """Annotations of a viewer: one object, whichever panels are open."""
+    if viewer not in _ANNOTATIONS:
+        _ANNOTATIONS[viewer] = Annotations(viewer)
+    return _ANNOTATIONS[viewer]

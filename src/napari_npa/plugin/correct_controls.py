@@ -1,0 +1,161 @@
+"""Controls of the panel that corrects, in the order of use."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_npa.plugin.close_look import TOOLS
+from napari_npa.plugin.keys import CORRECT_KEYS, in_words
+from napari_npa.plugin.live_index import LiveIndex
+from napari_npa.plugin.region_layer import DRAWING_MODES
+from napari_npa.refine import NEUTRAL, Action
+
+TARGETS = {"Non-perfusion": "npa", "Gradable retina": "retina"}
+
+ACTIONS: dict[Action, tuple[str, str]] = {
+    "add": ("Add", "Add what the tool finds inside the shape."),
+    "replace": ("Replace", "Inside the shape, put what the tool finds in place of the mask."),
+    "remove": ("Remove", "Clear the mask inside the shape; no tool is needed."),
+    "certain": ("Keep certain", "Inside the shape, keep of the mask only what the tool finds too."),
+}
+assert tuple(ACTIONS) == get_args(Action)
+
+GROW = "Grow by click"
+
+
+class CorrectControls(QWidget):
+    """The controls, named, explained and laid out; what they do is the panel's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._build_choices()
+        self._build_mouse()
+        self._build_rest()
+        self._lay_out()
+
+    def _build_choices(self) -> None:
+        self.targets = QComboBox()
+        self.targets.addItems(list(TARGETS))
+        self.targets.setToolTip(
+            "Which of the two masks is corrected. napari's brush, eraser and fill correct\n"
+            "whichever layer is selected."
+        )
+        self.tools = QComboBox()
+        self.tools.setToolTip("How it is found inside a shape; each entry explains itself.")
+        for at, (name, explained) in enumerate(TOOLS.items()):
+            self.tools.addItem(name)
+            self.tools.setItemData(at, explained, Qt.ItemDataRole.ToolTipRole)
+        self.action_group = QButtonGroup(self)
+        self.action_buttons: dict[Action, QPushButton] = {}
+        for action, (name, explained) in ACTIONS.items():
+            button = _switch(name, explained)
+            self.action_group.addButton(button)
+            self.action_buttons[action] = button
+        self.action_buttons["replace"].setChecked(True)
+
+    def _build_mouse(self) -> None:
+        self.drawing = {
+            name: _switch(name, f"Draw a {name.lower()} with the mouse over a doubtful place.")
+            for name in DRAWING_MODES
+        }
+        self.drawing["Polygon"].setToolTip(
+            "Click the corners of a shape around a doubtful place; a double click ends it."
+        )
+        self.drawing["Lasso"].setToolTip("Draw freely around a doubtful place.")
+        self.grow = _switch(
+            GROW,
+            "Click on a dark place: the non-perfused region around it is filled, up to vessels\n"
+            "and never outside the gradable retina. Shift-click takes the region away.",
+        )
+        self.instant = QCheckBox("at once")
+        self.instant.setChecked(True)
+        self.instant.setToolTip(
+            "Correct as soon as a shape is finished, and remove the shape.\n"
+            "Otherwise draw several shapes, then press Apply."
+        )
+        self.apply = QPushButton("Apply")
+        self.apply.setToolTip("Correct inside all shapes drawn; one step to undo.")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop the correction that is being computed; nothing is changed.")
+
+    def _build_rest(self) -> None:
+        self.sensitivity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.sensitivity.setRange(0.01, 0.99)
+        self.sensitivity.setSingleStep(0.01)  # type: ignore[arg-type]  # stub of int slider
+        self.sensitivity.setDecimals(2)
+        self.sensitivity.setValue(NEUTRAL)
+        self.sensitivity.setToolTip(
+            "How much the last correction finds; drag to see it change. 0.5 is the tool's own\n"
+            "decision. Off once something else was changed there."
+        )
+        self.uncertainty = QCheckBox("show uncertainty")
+        self.uncertainty.setToolTip("A layer that is bright where the network was unsure.")
+        self.next_doubtful = QPushButton("Next doubtful place")
+        self.next_doubtful.setToolTip(
+            "Show the next place where the network was unsure, that with the largest expected\n"
+            "effect on the ischemic index first."
+        )
+        self.index = LiveIndex()
+        self.log = QLabel()
+        self.log.setWordWrap(True)
+        self.log.setToolTip(
+            "Your corrections of this image, and the time you worked on it: pauses of more than a\n"
+            "minute do not count. After each one, the masks are kept in a recovery file."
+        )
+        self.keys = QLabel(in_words(CORRECT_KEYS) + "\nCtrl+Z: undo; Ctrl+Shift+Z: redo")
+        self.keys.setToolTip("Keys that work while the image has the focus.")
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setToolTip("What happened last, or what to do next.")
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def _lay_out(self) -> None:
+        actions = QGridLayout()
+        for at, button in enumerate(self.action_buttons.values()):
+            actions.addWidget(button, at // 2, at % 2)
+        drawing = QGridLayout()
+        for at, button in enumerate(self.drawing.values()):
+            drawing.addWidget(button, at // 2, at % 2)
+        when = QHBoxLayout()
+        for widget in (self.instant, self.apply, self.cancel):
+            when.addWidget(widget)
+        doubt = QHBoxLayout()
+        doubt.addWidget(self.uncertainty)
+        doubt.addWidget(self.next_doubtful)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Correct", self.targets)
+        form.addRow("Find with", self.tools)
+        form.addRow("Then", actions)
+        form.addRow("Inside a", drawing)
+        form.addRow("Apply", when)
+        form.addRow("Or", self.grow)
+        form.addRow("Sensitivity", self.sensitivity)
+        form.addRow("Doubt", doubt)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        for shown in (self.index, self.log, self.status, self.keys):
+            layout.addWidget(shown)
+        layout.addStretch()
+
+
+def _switch(name: str, explained: str) -> QPushButton:
+    button = QPushButton(name)
+    button.setCheckable(True)
+    button.setToolTip(explained)
+    return button

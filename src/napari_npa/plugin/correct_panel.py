@@ -1,0 +1,306 @@
+"""Panel that corrects a result: shapes, clicks, sensitivity, doubtful places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels
+from napari.viewer import Viewer
+from superqt.utils import QSignalThrottler, signals_blocked
+
+from napari_npa.plugin.annotations import annotations_of
+from napari_npa.plugin.close_look import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
+from napari_npa.plugin.correct_controls import TARGETS, CorrectControls
+from napari_npa.plugin.correction import Correction
+from napari_npa.plugin.doubtful import Doubtful
+from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.keys import CORRECT_KEYS, bind, unbind
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.mouse_tools import MouseTools
+from napari_npa.plugin.result_layers import ImageResult, results_of
+from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_npa.inference import Target
+
+NO_RESULT = "Segment an angiogram first (panel 'Segment non-perfusion')."
+WHAT_TO_DO = "Draw a shape over a doubtful place, or grow by click."
+NO_PIXEL = "The shape covers no pixel of the image: draw it over the retina."
+
+ADJUST_MS = 60
+"""Least time between two changes of the mask while the slider is dragged."""
+
+
+class CorrectPanel(CorrectControls):
+    """Draw a shape or click; the mask changes inside; drag the sensitivity; undo.
+
+    Parameters
+    ----------
+    napari_viewer
+        Where the image and its result are.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.results = results_of(self.viewer)
+        self.annotations = annotations_of(self.viewer)
+        self.device = "auto"
+        self.model: str | Path = "tile"
+        self.look = CloseLook()
+        self.jobs = Jobs()
+        self.looking: set[Job] = set()
+        self.result: ImageResult | None = None
+        self.correction: Correction | None = None
+        self.mouse = MouseTools(self.viewer, self.drawing, self.grow)
+        self.doubtful = Doubtful(self.viewer)
+        self._connect()
+        self._follow()
+
+    def _connect(self) -> None:
+        self.results.chosen.connect(self._follow)
+        self.annotations.changed.connect(self._show_log)
+        self.targets.currentTextChanged.connect(self._choose_target)
+        self.tools.currentTextChanged.connect(self._enable)
+        self.action_group.buttonToggled.connect(self._enable)
+        self.mouse.drawn.connect(self._shape_finished)
+        self.mouse.clicked.connect(self._grow_clicked)
+        self.instant.toggled.connect(self._enable)
+        self.apply.clicked.connect(self.apply_shapes)
+        self.cancel.clicked.connect(self.cancel_corrections)
+        self._moves = QSignalThrottler(parent=self)
+        self._moves.setTimeout(ADJUST_MS)
+        self._moves.triggered.connect(self._adjust)
+        self.sensitivity.valueChanged.connect(self._moves.throttle)
+        self.sensitivity.sliderPressed.connect(self._begin_drag)
+        self.sensitivity.sliderReleased.connect(self._end_drag)
+        self.uncertainty.toggled.connect(self.doubtful.show)
+        self.next_doubtful.clicked.connect(self.go_to_next_doubtful)
+        actions = [
+            self.mouse.toggle_drawing,
+            self.mouse.toggle_growing,
+            self.go_to_next_doubtful,
+            self.toggle_npa,
+        ]
+        bind(self.viewer, CORRECT_KEYS, actions)
+        self.destroyed.connect(partial(_end, self.jobs, self.viewer))
+
+    # What is corrected
+
+    def _follow(self) -> None:
+        """Correct the result that is worked on now."""
+        self._watch(False)
+        self.result = self.results.current
+        self._watch(True)
+        self.correction = None
+        self.doubtful.follow(self.result)
+        self.index.follow(self.result)
+        self.status.setText(WHAT_TO_DO if self.result is not None else NO_RESULT)
+        if self.result is not None:
+            self._prepare(self.result)
+        self._choose_target()
+        self._show_log()
+
+    def _watch(self, on: bool) -> None:
+        if self.result is None:
+            return
+        for layer in (self.result.npa, self.result.retina):
+            for event in (layer.events.paint, layer.events.set_data):
+                (event.connect if on else event.disconnect)(self._enable)
+
+    def _choose_target(self) -> None:
+        self.mouse.follow(self.result, self._layer())
+        self._enable()
+
+    def _prepare(self, result: ImageResult) -> None:
+        """Look at the image closely before the first correction asks for it."""
+        angiogram = result.segmentation.angiogram
+        job = Job(partial(self.look.prepare, angiogram, self.device, self.model))
+        self.jobs.start(job, failed=self._fail)
+
+    def _layer(self) -> Labels | None:
+        """Layer that is corrected."""
+        if self.result is None:
+            return None
+        return self.result.npa if self.target == "npa" else self.result.retina
+
+    @property
+    def target(self) -> Target:
+        """What is corrected."""
+        target: Target = "npa" if TARGETS[self.targets.currentText()] == "npa" else "retina"
+        return target
+
+    @property
+    def action(self) -> Action:
+        """What is done inside a shape."""
+        return next(a for a, button in self.action_buttons.items() if button.isChecked())
+
+    def _enable(self) -> None:
+        ready = self.result is not None
+        for widget in (self.targets, self.instant, *self.drawing.values()):
+            widget.setEnabled(ready)
+        for button in self.action_buttons.values():
+            button.setEnabled(ready)
+        self.tools.setEnabled(ready and self.action != "remove")
+        self.grow.setEnabled(ready and self.target == "npa")
+        shapes = self.mouse.count
+        self.apply.setText(f"Apply to {shapes} shape{'s' * (shapes != 1)}" if shapes else "Apply")
+        self.apply.setEnabled(ready and shapes > 0 and not self.instant.isChecked())
+        self.cancel.setEnabled(bool(self.looking))
+        self.sensitivity.setEnabled(self.correction is not None and self.correction.is_shown())
+        self._show_sensitivity()
+        self.uncertainty.setEnabled(ready)
+        self.next_doubtful.setEnabled(ready)
+
+    def toggle_npa(self) -> None:
+        """Hide the non-perfusion to see the image below it, or show it again."""
+        if self.result is not None:
+            self.result.npa.visible = not self.result.npa.visible
+
+    # Corrections
+
+    def grow_at(self, row: int, column: int, action: Action = "add") -> None:
+        """Fill the non-perfused region around a pixel of the image, or take it away."""
+        if self.result is None:
+            return
+        shape = self.result.npa.data.shape
+        if not (0 <= row < shape[0] and 0 <= column < shape[1]):
+            self.status.setText("That is outside the image.")
+        elif not self.result.retina.data[row, column]:
+            self.status.setText("That is outside the gradable retina.")
+        else:
+            self._wish([], (row, column), GROW_TOOL, action)
+
+    def _grow_clicked(self, row: int, column: int, takes_away: bool) -> None:
+        self.grow_at(row, column, "remove" if takes_away else "add")
+
+    def _shape_finished(self) -> None:
+        if self.instant.isChecked():
+            self.apply_shapes()
+        self._enable()
+
+    def apply_shapes(self) -> None:
+        """Correct inside all shapes, and remove them."""
+        if self.result is None:
+            return
+        regions = self.mouse.take_regions()
+        if regions:
+            self._wish(regions, None, self.tools.currentText(), self.action)
+        else:
+            self.status.setText(NO_PIXEL)
+        self._enable()
+
+    def _wish(
+        self, regions: list[Region], seed: tuple[int, int] | None, tool: str, action: Action
+    ) -> None:
+        assert self.result is not None
+        _, retina = self.result.masks()
+        wish = Wish(
+            self.result.segmentation.angiogram,
+            tool,
+            self.target,
+            retina,
+            regions,
+            seed,
+            self.result.segmentation.probability,
+        )
+        name = f"{tool}: {action}"
+        if seed is None and (action == "remove" or tool == SHAPE_TOOL):
+            proposals = [shape_itself(region) for region in regions]
+            if self.target == "npa":
+                proposals = [proposal.within(retina) for proposal in proposals]
+            self._apply(self.result, self.target, action, name, proposals)
+            return
+        job = Job(partial(self.look.propose, wish, self.device, self.model))
+        self.looking.add(job)
+        job.ended.connect(partial(self._looked, job))
+        self.status.setText(f"{tool} is looking…")
+        then = partial(self._apply, self.result, self.target, action, name)
+        self.jobs.start(job, then, self._fail)
+        self._enable()
+
+    def _looked(self, job: Job) -> None:
+        self.looking.discard(job)
+        self._enable()
+
+    def cancel_corrections(self) -> None:
+        """Stop what is being computed."""
+        for job in self.looking:
+            job.cancel()
+        self.status.setText("Cancelled; nothing was changed.")
+
+    def _apply(
+        self,
+        result: ImageResult,
+        target: Target,
+        action: Action,
+        name: str,
+        proposals: Sequence[Proposal],
+    ) -> None:
+        if result is not self.result or not result.shown.is_current(self.viewer):
+            self.status.setText("The image was changed meanwhile: correction dropped.")
+            return
+        layer = result.npa if target == "npa" else result.retina
+        before = np.count_nonzero(layer.data)
+        self.correction = Correction(layer, proposals, action)
+        gained = int(np.count_nonzero(layer.data)) - int(before)
+        self.annotations.record(name)
+        unchanged = " Nothing changed: try another sensitivity." * (gained == 0)
+        self.status.setText(f"{name}, {gained:+,} px.{unchanged}")
+        self._enable()
+
+    # Sensitivity
+
+    def _begin_drag(self) -> None:
+        if self.correction is not None:
+            self.correction.begin_drag()
+
+    def _end_drag(self) -> None:
+        self._moves.flush()
+        if self.correction is not None:
+            self.correction.end_drag()
+            self.annotations.record("sensitivity")
+
+    def _adjust(self) -> None:
+        correction = self.correction
+        if correction is None or self.sensitivity.value() == correction.sensitivity:
+            return
+        if correction.is_shown():
+            correction.adjust(self.sensitivity.value())
+            if not self.sensitivity.isSliderDown():
+                self.annotations.record("sensitivity")
+        self._enable()
+
+    def _show_sensitivity(self) -> None:
+        if self.sensitivity.isSliderDown():
+            return
+        value = self.correction.sensitivity if self.correction is not None else NEUTRAL
+        with signals_blocked(self.sensitivity):
+            self.sensitivity.setValue(value)
+
+    # Doubt
+
+    def go_to_next_doubtful(self) -> None:
+        """Centre the view on the next place where the network was unsure."""
+        if self.result is not None:
+            self.status.setText(self.doubtful.go_to_next())
+
+    # Rest
+
+    def _show_log(self) -> None:
+        self.log.setText(self.annotations.in_words())
+
+    def _fail(self, error: Exception) -> None:
+        self.status.setText(tell(error))
+
+
+def _end(jobs: Jobs, viewer: Viewer) -> None:
+    """Stop what still runs for a panel that is gone."""
+    jobs.abandon()
+    unbind(viewer, CORRECT_KEYS)

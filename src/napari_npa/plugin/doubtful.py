@@ -1,0 +1,119 @@
+"""Where the network was unsure: a layer, and a walk from place to place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+
+from napari_npa.plugin.result_layers import placement
+from napari_npa.plugin.shown_image import DERIVED
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+    from napari_npa.doubt import DoubtfulRegion
+    from napari_npa.plugin.result_layers import ImageResult
+    from napari_npa.segmentation import Segmentation
+
+NAME = "Uncertainty"
+
+SHARE_OF_VIEW = 0.33
+"""Part of the canvas that a doubtful place fills when it is gone to."""
+
+LEAST_SIDE = 0.05
+"""Smallest part of the image's side that is zoomed to: surroundings are needed to judge."""
+
+
+class Doubtful:
+    """Doubtful places of the result that is worked on.
+
+    Parameters
+    ----------
+    viewer
+        Whose camera goes to them.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.result: ImageResult | None = None
+        self.layer: Image | None = None
+        self._found_in: Segmentation | None = None
+        self._places: list[DoubtfulRegion] = []
+        self._at = -1
+
+    def follow(self, result: ImageResult | None) -> None:
+        """Work on another result; its uncertainty is shown if that of the last one was."""
+        shown = self._is_shown()
+        if result is not self.result:
+            self.show(False)
+            self.result = result
+            self.show(shown)
+
+    def show(self, shown: bool) -> None:
+        """Show the layer of uncertainty, or remove it."""
+        if self.layer is not None and self.layer in self.viewer.layers:
+            self.viewer.layers.remove(self.layer)
+        self.layer = None
+        if not shown or self.result is None:
+            return
+        from napari_npa.doubt import uncertainty
+
+        segmentation = self.result.segmentation
+        doubt = uncertainty(segmentation.probability, segmentation.threshold)
+        doubt *= segmentation.retina
+        self.layer = Image(
+            doubt,
+            name=NAME,
+            colormap="magma",
+            blending="additive",
+            contrast_limits=(0, 1),
+            metadata={DERIVED: True},
+            **placement(self.result.shown.image),
+        )
+        active = self.viewer.layers.selection.active
+        self.viewer.add_layer(self.layer)
+        self.viewer.layers.move(
+            self.viewer.layers.index(self.layer), self.viewer.layers.index(self.result.npa)
+        )
+        self.viewer.layers.selection.active = active
+
+    def go_to_next(self) -> str:
+        """Centre the view on the next place; the first again after the last.
+
+        Returns
+        -------
+        line
+            Which place it is, for the user.
+        """
+        assert self.result is not None
+        segmentation = self.result.segmentation
+        if segmentation is not self._found_in:
+            from napari_npa.doubt import doubtful_regions
+
+            self._places = doubtful_regions(
+                segmentation.probability, segmentation.retina, segmentation.threshold
+            )
+            self._found_in, self._at = segmentation, -1
+        if not self._places:
+            return "The network was sure everywhere."
+        self._at = (self._at + 1) % len(self._places)
+        place = self._places[self._at]
+        self._centre_on(place)
+        return (
+            f"Doubtful place {self._at + 1} of {len(self._places)}: "
+            f"about {100 * place.expected_isi_error:.1f} points of the index."
+        )
+
+    def _centre_on(self, place: DoubtfulRegion) -> None:
+        assert self.result is not None
+        layer = self.result.npa
+        whole = max(layer.data.shape)
+        side = max(LEAST_SIDE * whole, *(span.stop - span.start for span in place.window))
+        self.viewer.reset_view()  # the zoom at which the whole image fits the canvas
+        camera = self.viewer.scene.camera
+        camera.center = (0.0, *layer.data_to_world(place.centre)[-2:])
+        camera.zoom *= max(1.0, SHARE_OF_VIEW * whole / side)
+
+    def _is_shown(self) -> bool:
+        return self.layer is not None and self.layer in self.viewer.layers

@@ -1,0 +1,46 @@
+"""The keys of the panels; none is one of napari's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+CORRECT_KEYS = {
+    "Shift+D": "draw a shape, or stop drawing",
+    "Shift+G": "grow by click, or stop",
+    "Shift+U": "go to the next doubtful place",
+    "Shift+H": "hide or show the non-perfusion",
+}
+
+REVIEW_KEYS = {
+    "Shift+N": "next image",
+    "Shift+B": "previous image",
+    "Shift+Y": "approve, and go to the next to do",
+}
+
+
+def bind(viewer: ViewerModel, keys: dict[str, str], actions: list[Callable[[], None]]) -> None:
+    """Let keys do things, in the order of the table, wherever in the viewer the focus is."""
+    for key, action in zip(keys, actions, strict=True):
+        viewer.bind_key(key, _ignoring_viewer(action), overwrite=True)
+
+
+def unbind(viewer: ViewerModel, keys: dict[str, str]) -> None:
+    """Take the keys back: their panel is gone."""
+    for key in keys:
+        viewer.bind_key(key, None, overwrite=True)
+
+
+def in_words(keys: dict[str, str]) -> str:
+    """Keys and what they do, a line each."""
+    return "\n".join(f"{key}: {does}" for key, does in keys.items())
+
+
+def _ignoring_viewer(action: Callable[[], None]) -> Callable[[object], None]:
+    def pressed(viewer: object) -> None:
+        action()
+
+    return pressed

@@ -1,0 +1,116 @@
+"""The layer in which the user draws the regions to correct."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Shapes
+from napari.layers.base import ActionType
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_npa.plugin.result_layers import placement
+from napari_npa.refine import Region, ellipse_corners, polygon_region
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+NAME = "Regions"
+
+COLOUR = "#ffd60a"
+
+LINE_SCREEN_PIXELS = 2.0
+
+LEAST_SCREEN_PIXELS = 5.0
+"""A shape smaller than this on screen is a click whose hand did not move: napari gives even
+that a rectangle of 2.5 pixels."""
+
+DRAWING_MODES = {
+    "Rectangle": "add_rectangle",
+    "Ellipse": "add_ellipse",
+    "Polygon": "add_polygon",
+    "Lasso": "add_polygon_lasso",
+}
+"""napari's modes of drawing, by what the user calls them."""
+
+
+class RegionLayer:
+    """A Shapes layer over an image.
+
+    Parameters
+    ----------
+    image
+        Where the shapes are drawn.
+    viewer
+        The layer is added to it, above all others.
+    """
+
+    drawn = Signal()
+    """A shape was finished."""
+
+    def __init__(self, image: Image, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self.layer = Shapes(
+            ndim=2,
+            name=NAME,
+            edge_color=COLOUR,
+            face_color="transparent",
+            edge_width=LINE_SCREEN_PIXELS / self._screen_pixels(image),
+            **placement(image),
+        )
+        viewer.add_layer(self.layer)
+        self.layer.events.data.connect(self._data_changed)
+
+    def draw(self, mode: str) -> None:
+        """Let the mouse draw shapes: one of :data:`DRAWING_MODES`' values."""
+        self.viewer.layers.selection.active = self.layer
+        self.layer.mode = mode
+
+    def rest(self) -> None:
+        """Give the mouse back to moving and zooming."""
+        self.layer.mode = "pan_zoom"
+
+    def regions(self, target: Labels) -> list[Region]:
+        """Regions inside the shapes, on the grid of a layer; those outside of it are left out."""
+        shape = (target.data.shape[0], target.data.shape[1])
+        found = [polygon_region(corners, shape) for corners in self._corners(target)]
+        return [region for region in found if region is not None]
+
+    def clear(self) -> None:
+        """Remove all shapes."""
+        self.layer.selected_data = set(range(self.layer.nshapes))
+        self.layer.remove_selected()
+
+    def _data_changed(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
+        if event.action == ActionType.ADDED and self.layer.nshapes:
+            self.drawn.emit()
+
+    def _corners(self, target: Labels) -> list[NDArray[np.float64]]:
+        """Corners of the shapes that were drawn rather than clicked, in a layer's pixels."""
+        least = LEAST_SCREEN_PIXELS / self._screen_pixels(self.layer)
+        matrix, shift = _between(self.layer, target)
+        corners = []
+        for drawn, kind in zip(self.layer.data, self.layer.shape_type, strict=True):
+            points = np.asarray(drawn, np.float64)[:, -2:]
+            if np.ptp(points, axis=0).max() < least:
+                continue
+            if kind == "ellipse":
+                points = ellipse_corners(points)
+            corners.append(points @ matrix.T + shift)
+        return corners
+
+    def _screen_pixels(self, layer: Image | Shapes) -> float:
+        """Screen pixels that a pixel of a layer takes."""
+        return float(self.viewer.scene.camera.zoom * np.abs(layer.scale[-2:]).mean())
+
+
+def _between(drawn: Shapes, target: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Matrix and shift from one layer's coordinates to another's, through the world."""
+    # One point at a time: on several, data_to_world silently gives wrong ones.
+    origin, down, right = (
+        np.asarray(target.world_to_data(drawn.data_to_world(point)))[-2:]
+        for point in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
+    )
+    return np.column_stack([down - origin, right - origin]), origin

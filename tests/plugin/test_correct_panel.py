@@ -1,0 +1,333 @@
+"""What a doctor does in the panel that corrects, with the mouse, in a napari on screen."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from vispy.util import keys
+
+from napari_npa.plugin.correct_controls import ACTIONS
+from napari_npa.plugin.keys import CORRECT_KEYS
+
+PANEL = "Correct non-perfusion"
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def press_key(viewer, key, *modifiers):
+    scene = viewer.window._qt_viewer.canvas._scene_canvas
+    scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
+
+
+def on_canvas(viewer, layer, row, column):
+    """Where a pixel of a layer is on the canvas, Qt pixels."""
+    canvas = viewer.window._qt_viewer.canvas
+    transform = canvas.view.scene.transform
+    world = layer.data_to_world((row, column))
+    place = transform.map([world[1], world[0], 0, 1])
+    return QPoint(round(float(place[0] / place[3])), round(float(place[1] / place[3])))
+
+
+def drag(qtbot, viewer, layer, *places, modifier=Qt.KeyboardModifier.NoModifier):
+    """Press at the first pixel, move over the others, release at the last."""
+    native = viewer.window._qt_viewer.canvas.native
+    points = [on_canvas(viewer, layer, *place) for place in places]
+    button = Qt.MouseButton.LeftButton
+    qtbot.mouseMove(native, points[0])
+    qtbot.mousePress(native, button, modifier, points[0])
+    for point in points[1:]:
+        qtbot.mouseMove(native, point)
+        qtbot.wait(20)
+    qtbot.mouseRelease(native, button, modifier, points[-1])
+    qtbot.wait(20)
+
+
+@pytest.fixture
+def corrector(shown, viewer, panel, image, qtbot, tiny_model):
+    """The panel that corrects, after the image was segmented."""
+    panel.start_run()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    corrector.model = tiny_model
+    viewer.window._qt_window.resize(1400, 1000)
+    qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
+    viewer.reset_view()
+    qtbot.wait(50)
+    yield corrector
+    qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
+
+
+def looked(qtbot, corrector):
+    """Wait until the shapes were taken and nothing is looked at any more."""
+    qtbot.wait(10)
+    qtbot.waitUntil(lambda: not corrector.mouse.count and not corrector.looking, timeout=20_000)
+
+
+def test_a_rectangle_drawn_with_the_mouse_changes_the_mask_inside_only(viewer, corrector, qtbot):
+    npa = corrector.result.npa
+    npa.data_setitem(np.nonzero(np.ones_like(npa.data)), 1)
+    before = npa.data.copy()
+    corrector.tools.setCurrentText("The shape itself")
+    click(qtbot, corrector.action_buttons["remove"])
+    click(qtbot, corrector.drawing["Rectangle"])
+    drag(qtbot, viewer, npa, (60, 50), (80, 70), (100, 110))
+    looked(qtbot, corrector)
+    changed = np.argwhere(npa.data != before)
+    assert len(changed) > 0, corrector.status.text()
+    np.testing.assert_allclose(changed.min(axis=0), (60, 50), atol=2)
+    np.testing.assert_allclose(changed.max(axis=0), (100, 110), atol=2)
+    assert len(changed) == np.prod(np.ptp(changed, axis=0) + 1)
+    assert corrector.mouse.count == 0
+    assert corrector.drawing["Rectangle"].isChecked()
+
+
+def draw_shape(corrector, corners, kind="rectangle"):
+    """Put a shape where the mouse would have drawn it."""
+    button = corrector.drawing["Rectangle"]
+    if not button.isChecked():
+        button.click()
+    corrector.mouse.shapes.layer.add(np.array(corners, float), shape_type=kind)
+
+
+def correct(qtbot, corrector, corners, *, tool, action, kind="rectangle"):
+    corrector.tools.setCurrentText(tool)
+    corrector.action_buttons[action].click()
+    draw_shape(corrector, corners, kind)
+    looked(qtbot, corrector)
+
+
+SQUARE = [(59.5, 49.5), (59.5, 110.5), (100.5, 110.5), (100.5, 49.5)]
+"""Rows 60 to 100, columns 50 to 110: corners between pixels, as the mouse has them."""
+
+
+def inside_square(shape, corners=SQUARE):
+    mask = np.zeros(shape, bool)
+    (top, left), (bottom, right) = np.min(corners, axis=0), np.max(corners, axis=0)
+    mask[int(top) + 1 : int(bottom) + 1, int(left) + 1 : int(right) + 1] = True
+    return mask
+
+
+def set_all(layer, value):
+    layer.data_setitem(np.nonzero(np.ones_like(layer.data)), value)
+
+
+@pytest.mark.parametrize("action", list(ACTIONS))
+def test_each_action_does_inside_the_shape_what_it_says(viewer, corrector, qtbot, action):
+    npa, retina = corrector.result.npa, corrector.result.retina
+    npa.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 80), 1)
+    before = npa.data != 0
+    correct(qtbot, corrector, SQUARE, tool="Tile network", action=action)
+    inside = inside_square(before.shape)
+    after = npa.data != 0
+    np.testing.assert_array_equal(after[~inside], before[~inside])
+    [proposal] = corrector.correction.proposals
+    found = np.zeros_like(before)
+    found[proposal.region.window] = proposal.found(0.5)
+    assert not (found & (retina.data == 0)).any()
+    expected = {
+        "add": before | found,
+        "replace": found,
+        "remove": np.zeros_like(before),
+        "certain": before & found,
+    }[action]
+    np.testing.assert_array_equal(after[inside], expected[inside])
+
+
+def test_the_sensitivity_moves_the_last_correction_without_the_network(
+    viewer, corrector, qtbot, monkeypatch
+):
+    npa = corrector.result.npa
+    set_all(npa, 1)
+    before = npa.data.copy()
+    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    corrected = npa.data.copy()
+    [proposal] = corrector.correction.proposals
+    monkeypatch.setattr(corrector.look, "propose", None)
+    corrector.sensitivity.sliderPressed.emit()
+    corrector.sensitivity.setSliderDown(True)
+    for value in np.quantile(1 - proposal.evidence, (0.2, 0.8, 0.5)).clip(0.01, 0.99):
+        corrector.sensitivity.setValue(round(float(value), 2))
+        corrector._moves.flush()
+        shown = npa.data[proposal.region.window] != 0
+        found = proposal.found(corrector.sensitivity.value())
+        np.testing.assert_array_equal(shown[proposal.region.inside], found[proposal.region.inside])
+    corrector.sensitivity.setSliderDown(False)
+    corrector.sensitivity.sliderReleased.emit()
+    assert (npa.data != corrected).any()
+    npa.undo()  # the drag
+    np.testing.assert_array_equal(npa.data, corrected)
+    qtbot.waitUntil(lambda: corrector.sensitivity.value() == 0.5, timeout=1000)
+    npa.undo()  # the correction
+    np.testing.assert_array_equal(npa.data, before)
+    assert not corrector.sensitivity.isEnabled()
+
+
+def test_the_slider_is_off_once_the_brush_was_there(viewer, corrector, qtbot):
+    npa = corrector.result.npa
+    correct(qtbot, corrector, SQUARE, tool="The shape itself", action="add")
+    assert corrector.sensitivity.isEnabled()
+    stroke(npa, 80, 80)
+    qtbot.waitUntil(lambda: not corrector.sensitivity.isEnabled(), timeout=1000)
+
+
+def stroke(layer, row, column):
+    """A stroke of the brush that changes the pixel it is at."""
+    layer.mode = "paint"
+    with layer.block_history():
+        layer.paint((row, column), 1 - int(layer.data[row, column]))
+    layer.mode = "pan_zoom"
+
+
+def test_sixty_actions_and_strokes_are_undone_byte_for_byte_and_redone(viewer, corrector, qtbot):
+    npa = corrector.result.npa
+    npa.brush_size = 9
+    states = [npa.data.copy()]
+    rng = np.random.default_rng(0)
+    actions = list(ACTIONS)
+    while len(states) < 61:
+        row, column = rng.integers(30, 120, 2)
+        if len(states) % 3 == 0:
+            stroke(npa, row, column)
+        else:
+            corners = [(row, column), (row + 20, column), (row + 20, column + 9), (row, column + 9)]
+            action = actions[int(rng.integers(0, 4))]
+            correct(qtbot, corrector, corners, tool="The shape itself", action=action)
+        if (npa.data != states[-1]).any():
+            states.append(npa.data.copy())
+    for state in reversed(states[:-1]):
+        press_key(viewer, "Z", keys.CONTROL)
+        np.testing.assert_array_equal(npa.data, state)
+    for state in states[1:]:
+        press_key(viewer, "Z", keys.CONTROL, keys.SHIFT)
+        np.testing.assert_array_equal(npa.data, state)
+
+
+def test_several_shapes_are_one_correction_when_applied_by_hand(viewer, corrector, qtbot):
+    npa = corrector.result.npa
+    set_all(npa, 0)
+    before = npa.data.copy()
+    corrector.instant.setChecked(False)
+    corrector.tools.setCurrentText("The shape itself")
+    corrector.action_buttons["add"].click()
+    draw_shape(corrector, SQUARE)
+    draw_shape(corrector, [(110, 60), (110, 90), (130, 90), (130, 60)], "ellipse")
+    qtbot.wait(30)
+    np.testing.assert_array_equal(npa.data, before)
+    assert corrector.apply.text() == "Apply to 2 shapes"
+    click(qtbot, corrector.apply)
+    assert npa.data[80, 80] == 1
+    assert npa.data[120, 75] == 1
+    assert npa.data[110, 60] == 0  # the corner of the ellipse's box
+    assert corrector.mouse.count == 0
+    npa.undo()
+    np.testing.assert_array_equal(npa.data, before)
+
+
+def test_the_gradable_retina_is_corrected_by_the_same_tools(viewer, corrector, qtbot):
+    npa, retina = corrector.result.npa, corrector.result.retina
+    before = npa.data.copy(), retina.data.copy()
+    corrector.targets.setCurrentText("Gradable retina")
+    assert not corrector.grow.isEnabled()
+    correct(qtbot, corrector, SQUARE, tool="The shape itself", action="remove")
+    np.testing.assert_array_equal(npa.data, before[0])
+    np.testing.assert_array_equal(retina.data != before[1], inside_square(npa.data.shape))
+    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    assert "Tile network: replace" in corrector.status.text(), corrector.status.text()
+    retina.undo()
+    retina.undo()
+    np.testing.assert_array_equal(retina.data, before[1])
+
+
+def test_a_shape_outside_the_image_says_so_and_changes_nothing(viewer, corrector, qtbot):
+    before = corrector.result.npa.data.copy()
+    outside = np.array(SQUARE) + 500
+    correct(qtbot, corrector, outside, tool="Tile network", action="replace")
+    assert "covers no pixel" in corrector.status.text()
+    np.testing.assert_array_equal(corrector.result.npa.data, before)
+    assert corrector.mouse.count == 0
+
+
+def test_a_click_without_a_drag_draws_nothing(viewer, corrector, qtbot):
+    before = corrector.result.npa.data.copy()
+    click(qtbot, corrector.drawing["Rectangle"])
+    drag(qtbot, viewer, corrector.result.npa, (80, 80))
+    looked(qtbot, corrector)
+    np.testing.assert_array_equal(corrector.result.npa.data, before)
+    assert corrector.mouse.count == 0
+
+
+def test_a_correction_is_dropped_when_the_image_has_changed(viewer, corrector, qtbot, image):
+    npa = corrector.result.npa
+    before = npa.data.copy()
+    corrector.tools.setCurrentText("Tile network")
+    with corrector.look._lock:  # the network is busy
+        draw_shape(corrector, SQUARE)
+        qtbot.waitUntil(lambda: bool(corrector.looking), timeout=2000)
+        image.data = image.data[::-1].copy()
+    looked(qtbot, corrector)
+    np.testing.assert_array_equal(npa.data, before)
+    assert "dropped" in corrector.status.text() or corrector.result is None
+
+
+def test_cancel_stops_what_is_computed(viewer, corrector, qtbot):
+    before = corrector.result.npa.data.copy()
+    with corrector.look._lock:
+        draw_shape(corrector, SQUARE)
+        qtbot.waitUntil(lambda: bool(corrector.looking), timeout=2000)
+        assert corrector.cancel.isEnabled()
+        click(qtbot, corrector.cancel)
+    looked(qtbot, corrector)
+    np.testing.assert_array_equal(corrector.result.npa.data, before)
+    assert "Cancelled" in corrector.status.text()
+
+
+def test_without_a_result_nothing_can_be_pressed(viewer, qtbot, shown):
+    _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    assert "Segment an angiogram first" in corrector.status.text()
+    buttons = (*corrector.action_buttons.values(), *corrector.drawing.values(), corrector.grow)
+    others = (corrector.apply, corrector.cancel, corrector.sensitivity, corrector.next_doubtful)
+    assert not any(control.isEnabled() for control in (*buttons, *others))
+    for control in (*buttons, *others, corrector.tools, corrector.targets, corrector.log):
+        assert control.toolTip()
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(50, 50))
+    corrector.mouse.toggle_drawing()
+    corrector.mouse.toggle_growing()
+    corrector.go_to_next_doubtful()
+    assert list(viewer.layers) == []
+
+
+def test_napari_s_own_tools_turn_ours_off(viewer, corrector, qtbot):
+    click(qtbot, corrector.drawing["Lasso"])
+    assert corrector.mouse.shapes.layer.mode == "add_polygon_lasso"
+    viewer.layers.selection.active = corrector.result.npa
+    assert not corrector.drawing["Lasso"].isChecked()
+    click(qtbot, corrector.grow)
+    assert corrector.grow.isChecked()
+    corrector.result.npa.mode = "paint"
+    assert not corrector.grow.isChecked()
+
+
+def test_doubtful_places_are_shown_and_gone_to_in_order(viewer, corrector, qtbot):
+    corrector.uncertainty.setChecked(True)
+    assert "Uncertainty" in viewer.layers
+    assert viewer.layers[-1] is corrector.result.npa
+    click(qtbot, corrector.next_doubtful)
+    assert corrector.status.text().startswith(("Doubtful place 1 of", "The network was sure"))
+    corrector.uncertainty.setChecked(False)
+    assert "Uncertainty" not in viewer.layers
+
+
+def test_keys_do_what_the_panel_says(viewer, corrector, qtbot):
+    press_key(viewer, "H", keys.SHIFT)
+    assert not corrector.result.npa.visible
+    press_key(viewer, "H", keys.SHIFT)
+    press_key(viewer, "D", keys.SHIFT)
+    assert corrector.drawing["Rectangle"].isChecked()
+    press_key(viewer, "G", keys.SHIFT)
+    assert corrector.grow.isChecked()
+    press_key(viewer, "U", keys.SHIFT)
+    assert corrector.status.text().startswith(("Doubtful place", "The network was sure"))
+    for key in CORRECT_KEYS:
+        assert key in corrector.keys.text()
