@@ -9,6 +9,7 @@ import tifffile
 
 from napari_npa.errors import RetinaError
 from napari_npa.field import field_of_view, instrument_field
+from napari_npa.raster import reduced
 from napari_npa.retina import find_retina, gradable_retina
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -245,3 +246,11 @@ def test_usual_margins_of_a_widefield_export_are_kept_and_wider_ones_cut():
     rows, columns = find_retina(padded).window
     sides = [span.stop - span.start for span in (rows, columns)]
     assert 440 <= max(sides) <= 560  # pixels: those of the export without its margins
+
+
+@pytest.mark.parametrize("shape", [(300, 209), (209, 300), (257, 256), (1023, 1025), (3001, 2999)])
+@pytest.mark.parametrize("side", [192, 256, 650])
+def test_a_reduction_keeps_the_mean_for_any_shape(shape, side):
+    small = reduced(np.full(shape, 0.25, np.float32), side)
+    assert max(small.shape) == min(side, max(shape))
+    np.testing.assert_allclose(small, 0.25, rtol=1e-5)

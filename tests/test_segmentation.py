@@ -130,10 +130,10 @@ def test_out_of_memory_falls_back_to_smaller_pieces_and_says_so(
     scarce = Segmenter("cpu", tiny_model)
     run = scarce._whole._run
 
-    def run_in_little_memory(channels, device, pieces, steps):
+    def run_in_little_memory(channels, device, pieces, *rest):
         if pieces == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return run(channels, device, pieces, steps)
+        return run(channels, device, pieces, *rest)
 
     monkeypatch.setattr(scarce._whole, "_run", run_in_little_memory)
     result = scarce.segment(round_angiogram)
@@ -236,7 +236,7 @@ def test_pieces_are_blended_without_a_seam():
     inference = Inference(replace(model, output="npa"), torch.device("cpu"))
     inference.network = Constant(inference.network)
     steps = Steps(None, 1)
-    found = inference._run(torch.zeros(1, 3, 256, 512), torch.device("cpu"), 2, steps)
+    found = inference._run(torch.zeros(1, 3, 256, 512), torch.device("cpu"), 2, steps, "npa")
     jumps = np.abs(np.diff(found[0].numpy(), axis=1)).max()
     assert 0 < jumps < 1.5 * 0.91 / 64  # of 0.05 to 0.95 over a seam of 64 pixels
 

@@ -64,12 +64,15 @@ class Summary:
         Number of the last edit.
     saved
         Whether the user has saved since that edit.
+    source
+        File of the image when it was annotated, if it was a file.
     """
 
     image_sha256: str
     session_id: str
     edits: int
     saved: bool
+    source: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,9 @@ class Annotation:
         Whether the user has saved since the last edit.
     folder
         Where to; None if never.
+    source
+        File of the image, so that it can be opened again; kept in the user's own data folder
+        only, never written to a log or an export.
     software
         Version of this program.
     notes
@@ -96,6 +102,7 @@ class Annotation:
     threshold: float
     saved: bool = False
     folder: Path | None = None
+    source: Path | None = None
     software: str = __version__
     notes: tuple[str, ...] = field(default=())
 
@@ -103,7 +110,7 @@ class Annotation:
     def summary(self) -> Summary:
         """What its file can be told by."""
         session = self.session
-        return Summary(session.image_sha256, session.id, session.number, self.saved)
+        return Summary(session.image_sha256, session.id, session.number, self.saved, self.source)
 
 
 def encode(annotation: Annotation) -> bytes:
@@ -121,7 +128,8 @@ def encode(annotation: Annotation) -> bytes:
             "session_id": session.id,
             "edits": session.number,
             "saved": annotation.saved,
-            "folder": None if annotation.folder is None else str(annotation.folder),
+            "folder": _text(annotation.folder),
+            "source": _text(annotation.source),
             "threshold": annotation.threshold,
             "software": annotation.software,
             "written": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -176,12 +184,12 @@ def decode(content: bytes, name: str | Path) -> Annotation:
         session.id = uuid.UUID(about["session_id"]).hex  # it becomes part of a file name
         if session.image_sha256 != about["image_sha256"] or session.number != about["edits"]:
             raise _damaged(name)
-        folder = about["folder"]
         return Annotation(
             session=session,
             threshold=float(about["threshold"]),
             saved=bool(about["saved"]),
-            folder=None if folder is None else Path(folder),
+            folder=_path(about["folder"]),
+            source=_path(about["source"]),
             software=str(about["software"]),
         )
     except _NOT_OURS as error:
@@ -198,6 +206,7 @@ def read_summary(path: Path) -> Summary | None:
             str(about["session_id"]),
             int(about["edits"]),
             about["saved"] is True,
+            _path(about["source"]),
         )
     except (OSError, *_NOT_OURS):
         return None
@@ -213,6 +222,14 @@ def _summary_of(file: BinaryIO) -> Any:  # noqa: ANN401 - whatever the JSON hold
     if not head.startswith(MAGIC) or length > SUMMARY_BYTES:
         raise ValueError("no summary")
     return json.loads(file.read(length))
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _json(content: dict[str, Any]) -> bytes:

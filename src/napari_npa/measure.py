@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import RetinaError
 
+BLOCK_ROWS = 128
+"""Rows counted at a time: the product of two masks of that size stays in the cache."""
+
+
+class PixelCounts(NamedTuple):
+    """Non-perfused and gradable pixels of an image."""
+
+    npa: int
+    retina: int
+
+
+def count_pixels(npa: NDArray[np.generic], retina: NDArray[np.generic]) -> PixelCounts:
+    """Count non-perfused pixels within the gradable retina, and gradable ones.
+
+    Parameters
+    ----------
+    npa, retina : (rows, columns) bool or integers
+        What is not 0 is inside.
+    """
+    non_perfused = sum(
+        int(np.count_nonzero(np.logical_and(npa[rows], retina[rows])))
+        for rows in (slice(at, at + BLOCK_ROWS) for at in range(0, len(npa), BLOCK_ROWS))
+    )
+    return PixelCounts(non_perfused, int(np.count_nonzero(retina)))
+
 
 def ischemic_index(
-    npa: NDArray[np.bool_], retina: NDArray[np.bool_], *, name: str = "image"
+    npa: NDArray[np.generic], retina: NDArray[np.generic], *, name: str = "image"
 ) -> float:
     """Non-perfused share of the gradable retina (ISI).
 
@@ -18,9 +45,9 @@ def ischemic_index(
 
     Parameters
     ----------
-    npa, retina : (rows, columns) bool
-        Non-perfusion and gradable retina; non-perfusion outside the gradable
-        retina does not count.
+    npa, retina : (rows, columns) bool or integers
+        Non-perfusion and gradable retina, where not 0; non-perfusion outside the
+        gradable retina does not count.
     name
         What to call the image in an error.
 
@@ -34,11 +61,15 @@ def ischemic_index(
     RetinaError
         No pixel is gradable: there is no index, rather than an index of 0.
     """
-    gradable = int(np.count_nonzero(retina))
-    if gradable == 0:
+    return index_of_counts(count_pixels(npa, retina), name=name)
+
+
+def index_of_counts(counts: PixelCounts, *, name: str = "image") -> float:
+    """:func:`ischemic_index` of pixels already counted."""
+    if counts.retina == 0:
         raise RetinaError(
             name,
             "has no gradable retina, so it has no ischemic index",
             "Outline the gradable retina, or choose another image.",
         )
-    return int(np.count_nonzero(npa & retina)) / gradable
+    return counts.npa / counts.retina

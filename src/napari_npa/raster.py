@@ -72,6 +72,7 @@ def reduced(pixels: Gray, side: int) -> Gray:
 def _averaging(small: int, large: int) -> csr_array:
     """Matrix that averages ``large`` samples into ``small`` by overlap."""
     edges = np.arange(small + 1) * (large / small)
+    edges[-1] = large  # not by a rounding error more
     cuts = np.union1d(edges, np.arange(large + 1))
     middles = (cuts[:-1] + cuts[1:]) / 2
     widths = np.diff(cuts).astype(np.float32) * np.float32(small / large)

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import platformdirs
 
-from napari_npa.annotation import Annotation, NewerFormatError, decode, encode, read_summary
+from napari_npa.annotation import (
+    Annotation,
+    NewerFormatError,
+    Summary,
+    decode,
+    encode,
+    read_summary,
+)
 from napari_npa.errors import SaveError
 from napari_npa.pruning import ASIDE, SUFFIX, last_written, prune
 from napari_npa.session import AnnotationError, Session
@@ -120,6 +127,12 @@ class AnnotationStore:
         if problems:
             raise problems[0]
         return None
+
+    def unsaved(self) -> list[Summary]:
+        """Annotations with edits that were never saved, the newest first."""
+        paths = sorted(self.folder.glob(f"*{SUFFIX}"), key=last_written, reverse=True)
+        found = [read_summary(path) for path in paths]
+        return [summary for summary in found if summary and not summary.saved and summary.edits]
 
     def discard(self, sha256: str) -> None:
         """Remove every annotation of an image.

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from app_model.types import KeyBinding
+from napari._app_model import get_app_model
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Shapes
+from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QPoint, Qt
 from vispy.util import keys
 
+from napari_npa.plugin.close_look import ASSISTANT_OF, TOOLS
 from napari_npa.plugin.correct_controls import ACTIONS
-from napari_npa.plugin.keys import CORRECT_KEYS
+from napari_npa.plugin.keys import CORRECT_KEYS, REVIEW_KEYS
+from napari_npa.refine import ASSISTANTS
 
 PANEL = "Correct non-perfusion"
 
@@ -331,3 +338,68 @@ def test_keys_do_what_the_panel_says(viewer, corrector, qtbot):
     assert corrector.status.text().startswith(("Doubtful place", "The network was sure"))
     for key in CORRECT_KEYS:
         assert key in corrector.keys.text()
+
+
+def test_a_click_grows_a_region_and_shift_click_takes_it_away(viewer, corrector, qtbot):
+    npa, retina = corrector.result.npa, corrector.result.retina
+    set_all(npa, 0)
+    set_all(retina, 1)
+    dark = np.hypot(*(np.indices(npa.data.shape) - 80)) < 70
+    retina.data_setitem(np.nonzero(~dark), 0)
+    click(qtbot, corrector.grow)
+    assert corrector.grow.isChecked()
+    drag(qtbot, viewer, npa, (92, 84))
+    qtbot.waitUntil(lambda: not corrector.looking, timeout=20_000)
+    assert npa.data[92, 84] == 1, corrector.status.text()
+    assert not npa.data[~dark].any()
+    grown = npa.data.copy()
+    drag(qtbot, viewer, npa, (92, 84), (60, 60))  # a drag moves the image instead
+    viewer.reset_view()
+    np.testing.assert_array_equal(npa.data, grown)
+    drag(qtbot, viewer, npa, (92, 84), modifier=Qt.KeyboardModifier.ShiftModifier)
+    qtbot.waitUntil(lambda: not corrector.looking, timeout=20_000)
+    assert npa.data[92, 84] == 0
+    assert npa.data.sum() < grown.sum()
+    press_key(viewer, "Z", keys.CONTROL)
+    np.testing.assert_array_equal(npa.data, grown)
+
+
+def test_a_click_beside_the_retina_or_the_image_grows_nothing(viewer, corrector, qtbot):
+    before = corrector.result.npa.data.copy()
+    corrector.grow_at(1, 1)
+    assert "outside the gradable retina" in corrector.status.text()
+    corrector.grow_at(-5, 400)
+    assert "outside the image" in corrector.status.text()
+    np.testing.assert_array_equal(corrector.result.npa.data, before)
+
+
+@pytest.mark.parametrize("tool", list(ASSISTANT_OF))
+def test_each_assistant_works_inside_the_shape(viewer, corrector, qtbot, tool):
+    npa = corrector.result.npa
+    set_all(npa, 0)
+    before = npa.data.copy()
+    for target in ("Non-perfusion", "Gradable retina"):
+        corrector.targets.setCurrentText(target)
+        correct(qtbot, corrector, SQUARE, tool=tool, action="replace")
+        assert f"{tool}: replace" in corrector.status.text()
+    assert not npa.data[~inside_square(npa.data.shape)].any()
+    corrector.targets.setCurrentText("Non-perfusion")
+    npa.undo()
+    np.testing.assert_array_equal(npa.data, before)
+
+
+def test_the_panel_offers_every_assistant_and_explains_it():
+    assert set(ASSISTANT_OF.values()) == set(ASSISTANTS)
+    assert set(ASSISTANT_OF) < set(TOOLS)
+
+
+def test_no_key_of_ours_is_one_of_napari_s(viewer):
+    taken = {KeyBinding.from_str(str(key)) for keys_ in default_shortcuts.values() for key in keys_}
+    for kind in (Image, Labels, Shapes, ViewerModel):
+        taken |= set(kind.class_keymap)
+    for binding in get_app_model().keybindings:
+        taken.add(KeyBinding.from_str(str(binding.keybinding)))
+    assert len(taken) > 40
+    ours = {KeyBinding.from_str(key) for key in (*CORRECT_KEYS, *REVIEW_KEYS)}
+    assert len(ours) == len(CORRECT_KEYS) + len(REVIEW_KEYS)
+    assert not ours & taken

@@ -52,6 +52,7 @@ class Annotations(QObject):
         self.results = results_of(viewer)
         self.result: ImageResult | None = None
         self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
+        self._saving: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, self._reported.emit)
         self._reported.connect(self._note_on_disk)
@@ -76,7 +77,7 @@ class Annotations(QObject):
             return
         self._settled.stop()
         if session.record(tool, *result.masks(), monotonic()):
-            self._autosaver.submit(Annotation(session, result.segmentation.threshold))
+            self._keep(session, result)
             self.changed.emit()
 
     def resume(self, annotation: Annotation) -> None:
@@ -96,13 +97,38 @@ class Annotations(QObject):
         self._settled.stop()
         self.changed.emit()
 
-    def saved(self, result: ImageResult, folder: Path) -> None:
-        """Note that the user has saved a result."""
+    def as_record(self, result: ImageResult, who: str = "") -> dict[str, Any] | None:
+        """Session of a result, for the record that is saved with its masks."""
+        if self._settled.isActive():
+            self.record(UNNAMED)
         session = self._sessions.get(result)
-        if session is not None and session.number:
-            self._autosaver.submit(
-                Annotation(session, result.segmentation.threshold, saved=True, folder=folder)
+        if session is None:
+            return None
+        session.who = who or session.who
+        self._saving[result] = session.number
+        return session.as_record()
+
+    def saved(self, result: ImageResult, folder: Path) -> None:
+        """Note that a result was saved as it was when :meth:`as_record` was called."""
+        session = self._sessions.get(result)
+        if session is not None and session.number == self._saving.get(result) != 0:
+            self._keep(session, result, folder)
+
+    def discard(self, sha256: str) -> None:
+        """Forget what was kept of an image."""
+        self._autosaver.discard(sha256)
+
+    def _keep(self, session: Session, result: ImageResult, folder: Path | None = None) -> None:
+        segmentation = result.segmentation
+        self._autosaver.submit(
+            Annotation(
+                session,
+                segmentation.threshold,
+                saved=folder is not None,
+                folder=folder,
+                source=segmentation.angiogram.path,
             )
+        )
 
     def flush(self, seconds: float) -> bool:
         """Wait until all edits are on disk; whether they are."""
@@ -152,7 +178,10 @@ class Annotations(QObject):
 
     def _stroke_ended(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
         layer: Labels = event.source
-        self.record(STROKES.get(str(layer.mode), str(layer.mode)))
+        if stroke := STROKES.get(str(layer.mode)):
+            self.record(stroke)
+        else:  # one of ours, which names itself
+            self._settle()
 
     def _settle(self) -> None:
         self._settled.start()

@@ -23,11 +23,21 @@ TOOLS = {
     TILE_TOOL: "The tile network looks again inside the shape, at higher resolution.",
     SHAPE_TOOL: "All of the shape, whatever the image shows there.",
     "Threshold": "Darker than the level that best divides the shape's gray levels (Otsu).",
+    "Local threshold": "Darker than its surroundings, where the shape is shaded.",
     "Active contour": "A line that shrinks from the shape onto the edges in it.",
-    "Clustering": "Groups of neighbouring pixels of like brightness and texture; the darker ones.",
+    "Clustering": "Pixels in groups of like brightness and texture; the darker groups.",
     "Random walker": "Spreads from the darkest and the brightest places until both meet at edges.",
 }
 """Ways to find non-perfusion inside a shape, as the panel names and explains them."""
+
+ASSISTANT_OF = {
+    "Threshold": "threshold",
+    "Local threshold": "local threshold",
+    "Active contour": "contour",
+    "Clustering": "clusters",
+    "Random walker": "walker",
+}
+"""Keys of :data:`napari_npa.refine.ASSISTANTS`, by what the panel calls them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +122,7 @@ class CloseLook:
         else:
             from napari_npa.refine import ASSISTANTS
 
-            assistant = ASSISTANTS[wish.tool]
+            assistant = ASSISTANTS[ASSISTANT_OF[wish.tool]]
             bright = wish.target == "retina"
             found = [assistant.find(seen, region, bright=bright) for region in wish.regions]
         if wish.target == "npa":

@@ -20,8 +20,10 @@ from napari_npa.plugin.shown_image import ShownImage, file_stem
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
+    from napari_npa.annotation import Annotation, Summary
     from napari_npa.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
+    from napari_npa.recovery import AnnotationStore
     from napari_npa.segmentation import Mode, Segmentation, Segmenter
 
 
@@ -115,6 +117,7 @@ class Jobs:
         """Stop what still runs: whoever wanted the results is gone."""
         for job in self._running:
             job.abandon()
+        self._running.clear()
 
 
 class KeptSegmenter:
@@ -172,8 +175,15 @@ def segment_shown(
     return segmentation, perf_counter() - started
 
 
-def save(folder: Path, snapshot: Snapshot, progress: Progress) -> tuple[Path, ...]:
+def save(
+    folder: Path, snapshot: Snapshot, session: dict[str, Any] | None, progress: Progress
+) -> tuple[Path, ...]:
     """Write a result as it was when the user pressed Save; runs in a worker.
+
+    Parameters
+    ----------
+    session
+        Record of the annotation, see :meth:`napari_npa.session.Session.as_record`.
 
     Raises
     ------
@@ -183,15 +193,40 @@ def save(folder: Path, snapshot: Snapshot, progress: Progress) -> tuple[Path, ..
     from napari_npa.results import write_result
 
     segmentation = snapshot.segmentation
+    masks = (snapshot.npa, snapshot.retina) if snapshot.is_edited() else (None, None)
     written = write_result(
         folder,
         file_stem(segmentation.angiogram),
         segmentation,
-        npa=snapshot.npa,
-        retina=snapshot.retina,
+        npa=masks[0],
+        retina=masks[1],
         seconds=snapshot.seconds,
+        session=session,
     )
     return written.files
+
+
+def kept_annotation(
+    shown: ShownImage, store: AnnotationStore, progress: Progress
+) -> Annotation | None:
+    """Annotation kept of the image that a layer shows; runs in a worker.
+
+    Raises
+    ------
+    AngiogramError
+        What is shown is not an angiogram.
+    AnnotationError
+        There is one, but it cannot be used.
+    """
+    angiogram = shown.angiogram()
+    shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
+    annotation = store.load(angiogram.sha256, shape)
+    return annotation if annotation is not None and annotation.session.number else None
+
+
+def unsaved_file(store: AnnotationStore, progress: Progress) -> Summary | None:
+    """Newest annotation that was not saved and whose image is still where it was."""
+    return next((kept for kept in store.unsaved() if kept.source and kept.source.exists()), None)
 
 
 def open_file(path: Path, progress: Progress) -> LayerData:

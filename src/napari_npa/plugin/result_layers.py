@@ -59,6 +59,14 @@ class Snapshot:
     retina: NDArray[np.bool_]
     seconds: float
 
+    def is_edited(self) -> bool:
+        """Whether a mask differs from the automatic one."""
+        automatic = self.segmentation
+        return not (
+            np.array_equal(self.npa, automatic.npa)
+            and np.array_equal(self.retina, automatic.retina)
+        )
+
 
 class ImageResult:
     """Result of one image: its layers and the automatic result behind them.

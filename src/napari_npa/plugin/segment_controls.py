@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -22,6 +23,7 @@ from superqt import QLabeledDoubleSlider
 
 from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.model_box import ModelBox
+from napari_npa.plugin.recovery_bar import RecoveryBar
 
 THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01
@@ -66,6 +68,10 @@ class SegmentControls(QWidget):
             "Only pixels between the old and the new threshold change: strokes elsewhere stay."
         )
         self.index = LiveIndex()
+        self.recovery = RecoveryBar()
+        self.who = QLineEdit()
+        self.who.setPlaceholderText("optional")
+        self.who.setToolTip("Who corrects, for the record that is saved; never the patient.")
         self.save = QPushButton("Save…")
         self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
         self.status = QLabel("Looking for models and devices…")
@@ -93,8 +99,12 @@ class SegmentControls(QWidget):
         for box in (self.images.native, self.models):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout(self)
+        layout.addWidget(self.recovery)
         layout.addLayout(form)
         layout.addWidget(self.index)
+        annotator = QFormLayout()
+        annotator.addRow("Annotator", self.who)
+        layout.addLayout(annotator)
         layout.addWidget(self.save)
         layout.addWidget(self.status)
         layout.addStretch()

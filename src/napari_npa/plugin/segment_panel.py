@@ -15,15 +15,18 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import QSignalThrottler, signals_blocked
 
+from napari_npa.annotation import Annotation, Summary
 from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.jobs import (
     Job,
     Jobs,
     KeptSegmenter,
+    kept_annotation,
     models_and_devices,
     open_file,
     save,
     segment_shown,
+    unsaved_file,
 )
 from napari_npa.plugin.messages import tell
 from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
@@ -60,10 +63,12 @@ class SegmentPanel(SegmentControls):
         self.jobs = Jobs()
         self.run_job: Job | None = None
         self.image: Image | None = None
+        self.restoring: str | None = None
         self.result: ImageResult | None = None
         self._connect()
         self._refresh()
         self._start(Job(models_and_devices), self._offer)
+        self._start(Job(partial(unsaved_file, self.annotations.store)), self._offer_file)
 
     def _connect(self) -> None:
         self.images.choices = lambda _: angiogram_layers(self.viewer)
@@ -73,6 +78,9 @@ class SegmentPanel(SegmentControls):
         self.run.clicked.connect(self.start_run)
         self.cancel.clicked.connect(self.cancel_run)
         self.save.clicked.connect(self.ask_and_save)
+        self.recovery.restore_wanted.connect(self.restore)
+        self.recovery.discard_wanted.connect(self.discard)
+        self.results.chosen.connect(self._refresh)
         self._moves = QSignalThrottler(parent=self)
         self._moves.setTimeout(THRESHOLD_MS)
         self._moves.triggered.connect(self._move_threshold)
@@ -123,6 +131,7 @@ class SegmentPanel(SegmentControls):
         if not self.jobs:
             self.status.setText("" if self.image is not None else NO_IMAGE)
         self._refresh()
+        self._look_for_annotation()
 
     def _refresh(self) -> None:
         """Show the result of the chosen image, if there is one, and enable what works."""
@@ -149,6 +158,58 @@ class SegmentPanel(SegmentControls):
         self.progress.setEnabled(running)
         self.threshold.setEnabled(self.result is not None and not running)
         self.save.setEnabled(self.result is not None and not running)
+
+    # Annotations kept of an image
+
+    def _look_for_annotation(self) -> None:
+        """Offer what was kept of an image that has no result yet."""
+        self.recovery.withdraw()
+        if self.image is None or self.result is not None:
+            return
+        shown = ShownImage.of(self.image, self.viewer)
+        job = Job(partial(kept_annotation, shown, self.annotations.store))
+        # What is no angiogram is told when it is segmented.
+        self.jobs.start(job, partial(self._offer_annotation, shown))
+
+    def _offer_annotation(self, shown: ShownImage, annotation: Annotation | None) -> None:
+        is_wanted = shown.image is self.image and self.result is None
+        if annotation is None or not is_wanted:
+            return
+        self.recovery.offer(annotation, shown.image.name)
+        if self.restoring == annotation.session.image_sha256:
+            self.restore()
+
+    def _offer_file(self, summary: Summary | None) -> None:
+        if summary is not None and self.image is None:
+            self.recovery.offer_file(summary)
+
+    def restore(self) -> None:
+        """Go on with the annotation that is offered; its image is opened if need be."""
+        offered = self.recovery.offered
+        if isinstance(offered, Summary) and offered.source is not None:
+            self.restoring = offered.image_sha256
+            self._start(Job(partial(open_file, offered.source)), self._show_opened)
+        elif isinstance(offered, Annotation):
+            self.restoring = offered.session.image_sha256
+            self.start_run()
+
+    def discard(self) -> None:
+        """Delete the annotation that is offered."""
+        offered = self.recovery.offered
+        if offered is not None:
+            summary = offered.summary if isinstance(offered, Annotation) else offered
+            self.annotations.discard(summary.image_sha256)
+        self.recovery.withdraw()
+
+    def _put_back(self, segmentation: Segmentation) -> str:
+        """Put the offered annotation over a new result; what to say about it."""
+        offered = self.recovery.offered
+        if not isinstance(offered, Annotation) or self.restoring != segmentation.angiogram.sha256:
+            return ""
+        self.annotations.resume(offered)
+        self.restoring = None
+        self.recovery.withdraw()
+        return " ".join(["Your corrections are back.", *offered.notes])
 
     # Run
 
@@ -191,6 +252,10 @@ class SegmentPanel(SegmentControls):
         self.results.show(shown, segmentation, seconds, self.viewer)
         self.annotations.record("whole image")
         lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
+        if restored := self._put_back(segmentation):
+            lines.append(restored)
+        else:
+            self.recovery.withdraw()
         if hand_made:
             lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
         self._end_run("\n".join(lines))
@@ -212,11 +277,14 @@ class SegmentPanel(SegmentControls):
         self._moves.flush()
         if self.result is not None:
             self.result.end_drag()
+            self.annotations.record("threshold")
 
     def _move_threshold(self) -> None:
         if self.result is None or self.threshold.value() == self.result.segmentation.threshold:
             return
         hand_made = self.result.move_threshold(self.threshold.value())
+        if not self.threshold.isSliderDown():
+            self.annotations.record("threshold")
         self.status.setText(
             f"{hand_made:,} pixels corrected by hand now follow the threshold." if hand_made else ""
         )
@@ -235,10 +303,12 @@ class SegmentPanel(SegmentControls):
         folder = QFileDialog.getExistingDirectory(self, "Folder for the result")
         if folder:
             self.status.setText("Saving…")
-            job = Job(partial(save, Path(folder), self.result.snapshot()))
-            self._start(job, self._show_saved)
+            session = self.annotations.as_record(self.result, self.who.text().strip())
+            job = Job(partial(save, Path(folder), self.result.snapshot(), session))
+            self._start(job, partial(self._show_saved, self.result))
 
-    def _show_saved(self, files: tuple[Path, ...]) -> None:
+    def _show_saved(self, result: ImageResult, files: tuple[Path, ...]) -> None:
+        self.annotations.saved(result, files[0].parent)
         names = ", ".join(file.name for file in files)
         self.status.setText(f"Saved in {files[0].parent}: {names}")
 

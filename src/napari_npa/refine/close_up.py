@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,28 @@ class CloseUp:
     gradable: Mask
     box: Letterbox
     view: Field
+
+    @classmethod
+    def of(cls, angiogram: Angiogram, canvases: dict[str, int]) -> Self:
+        """Scale an angiogram to the canvas of a network.
+
+        Parameters
+        ----------
+        angiogram
+            What is corrected.
+        canvases
+            Side of the canvas by field of view, pixels.
+
+        Raises
+        ------
+        RetinaError
+            No gradable retina in it.
+        """
+        pixels = angiogram.pixels
+        retina = find_retina(pixels, name=angiogram.name)
+        box = Letterbox((pixels.shape[0], pixels.shape[1]), canvases[retina.view], retina.window)
+        gradable = box.apply_mask(retina.gradable)
+        return cls(normalise_contrast(box.apply(pixels), gradable), gradable, box, retina.view)
 
     @cached_property
     def channels(self) -> Gray:
@@ -110,28 +133,6 @@ class CloseUp:
         )
         # Pixel centres are at whole numbers on both grids.
         return (down[0], down[1] + (down[0] - 1) / 2), (right[0], right[1] + (right[0] - 1) / 2)
-
-
-def close_up(angiogram: Angiogram, canvases: dict[str, int]) -> CloseUp:
-    """Scale an angiogram to the canvas of a network.
-
-    Parameters
-    ----------
-    angiogram
-        What is corrected.
-    canvases
-        Side of the canvas by field of view, pixels.
-
-    Raises
-    ------
-    RetinaError
-        No gradable retina in it.
-    """
-    pixels = angiogram.pixels
-    retina = find_retina(pixels, name=angiogram.name)
-    box = Letterbox((pixels.shape[0], pixels.shape[1]), canvases[retina.view], retina.window)
-    gradable = box.apply_mask(retina.gradable)
-    return CloseUp(normalise_contrast(box.apply(pixels), gradable), gradable, box, retina.view)
 
 
 def _centres(span: slice) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from napari_npa.devices import choose_device
 from napari_npa.errors import WeightsError
 from napari_npa.inference import PIECE_CONTEXT, Inference, Progress, Steps, Target, with_context
 from napari_npa.raster import Gray
-from napari_npa.refine.close_up import CloseUp, close_up
+from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region
 from napari_npa.weights import Model, load_model
@@ -66,7 +66,7 @@ class TileNetwork:
         RetinaError
             No gradable retina in it.
         """
-        seen = close_up(angiogram, self.model.canvases)
+        seen = CloseUp.of(angiogram, self.model.canvases)
         assert seen.channels.shape[1:] == seen.stretched.shape  # computed here, not at a click
         return seen
 

@@ -1,0 +1,223 @@
+"""What a review does in workers: images on their way to the viewer, and the queue's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_npa.angiogram import Angiogram, read_angiogram
+from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.masks import read_mask
+from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.opening import layer_of
+
+if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
+    from pathlib import Path
+
+    from napari.types import LayerData
+
+    from napari_npa.inference import Progress
+    from napari_npa.review import ReviewQueue, SavedResult
+    from napari_npa.segmentation import Segmentation, Segmenter
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An angiogram that was read, and its image layer; both have the same pixels."""
+
+    angiogram: Angiogram
+    layer: LayerData
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Result of an angiogram.
+
+    Attributes
+    ----------
+    segmentation, seconds
+        Automatic result, and how long it took.
+    masks : (npa, retina), each (rows, columns) bool, or None
+        As they were saved earlier.
+    warning
+        Why the saved masks cannot be shown.
+    """
+
+    segmentation: Segmentation
+    seconds: float
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
+    warning: NpaError | None = None
+
+
+class Prepared:
+    """An image of a queue: as much of it as is there already."""
+
+    def __init__(self, queue: ReviewQueue, at: int) -> None:
+        self.queue = queue
+        self.at = at
+        self.opened: Opened | None = None
+        self.found: Found | None = None
+        self.error: Exception | None = None
+        self.job: Job | None = None
+
+    def take(self, part: Opened | Found | Exception) -> None:
+        """Keep what a job has given."""
+        if isinstance(part, Opened):
+            self.opened = part
+        elif isinstance(part, Found):
+            self.found = part
+        else:
+            self.error = part
+
+
+class Preparer(QObject):
+    """Reads and segments the images wanted, the first of them first.
+
+    Reading starts at once; a network runs for one image at a time. What is not wanted any
+    more is cancelled and forgotten, so no more is in memory than was last asked for.
+
+    Parameters
+    ----------
+    segmenter_of
+        Called in a worker, because loading weights takes time.
+    """
+
+    advanced = Signal(object)
+    """A :class:`Prepared` that is wanted has been read or segmented, or has failed."""
+
+    def __init__(self, segmenter_of: Callable[[], Segmenter]) -> None:
+        super().__init__()
+        self.jobs = Jobs()
+        self._segmenter_of = segmenter_of
+        self._wanted: list[Prepared] = []
+        self._segmenting: Job | None = None
+
+    def want(self, queue: ReviewQueue, *places: int) -> Prepared:
+        """Prepare these images of a queue, and only these; those that failed again.
+
+        Returns
+        -------
+        first
+            The first of them, as far as it is there.
+        """
+        there = {(p.queue, p.at): p for p in self._wanted if p.error is None}
+        self._wanted = [there.get((queue, at)) or Prepared(queue, at) for at in places]
+        for prepared in there.values():
+            if prepared not in self._wanted and prepared.job is not None:
+                prepared.job.cancel()
+        self._go_on()
+        return self._wanted[0]
+
+    def abandon(self) -> None:
+        """Stop: whoever wanted the images is gone."""
+        self._wanted = []
+        self.jobs.abandon()
+
+    def _go_on(self) -> None:
+        """Start the next step of the first image that is not ready, unless it runs."""
+        for prepared in self._wanted:
+            if prepared.found is not None or prepared.error is not None:
+                continue
+            if prepared.job is None and prepared.opened is None:
+                self._start(prepared, Job(partial(_read, prepared.queue.images[prepared.at])))
+            elif prepared.job is None and self._segmenting is None:
+                self._segmenting = Job(partial(_segment, prepared, self._segmenter_of))
+                self._start(prepared, self._segmenting)
+            return
+
+    def _start(self, prepared: Prepared, job: Job) -> None:
+        prepared.job = job
+        job.ended.connect(partial(self._end, prepared, job))
+        self.jobs.start(job, prepared.take, prepared.take)
+
+    def _end(self, prepared: Prepared, job: Job) -> None:
+        prepared.job = None
+        if job is self._segmenting:
+            self._segmenting = None
+        if prepared in self._wanted:
+            self.advanced.emit(prepared)
+        self._go_on()
+
+
+def _read(path: Path, progress: Progress) -> Opened:
+    """Read an angiogram.
+
+    Raises
+    ------
+    AngiogramError
+        Not an angiogram.
+    """
+    _, settings, kind = layer_of(path, path.stem)
+    angiogram = read_angiogram(path)
+    return Opened(angiogram, (angiogram.pixels, settings, kind))
+
+
+def _segment(
+    prepared: Prepared, segmenter_of: Callable[[], Segmenter], progress: Progress
+) -> Found:
+    """Segment an angiogram, and read the masks that were saved of it."""
+    assert prepared.opened is not None
+    angiogram = prepared.opened.angiogram
+    segmenter = segmenter_of()
+    started = perf_counter()
+    segmentation = segmenter.segment(angiogram, progress=progress)
+    seconds = perf_counter() - started
+    saved = prepared.queue.saved_result(prepared.at, angiogram.sha256)
+    if saved is None:
+        return Found(segmentation, seconds)
+    if saved.model_sha256 == segmentation.model_sha256:
+        segmentation = segmentation.at_threshold(saved.threshold)
+    try:
+        return Found(segmentation, seconds, _saved_masks(saved, angiogram))
+    except AngiogramError as error:
+        return Found(segmentation, seconds, warning=error)
+
+
+def _saved_masks(
+    saved: SavedResult, angiogram: Angiogram
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    npa, retina = read_mask(saved.npa), read_mask(saved.retina)
+    for path, mask in ((saved.npa, npa), (saved.retina, retina)):
+        if mask.shape != angiogram.pixels.shape:
+            raise AngiogramError(
+                path,
+                f"has shape {mask.shape}, its image {angiogram.pixels.shape}",
+                "The automatic result is shown; keep a copy of the mask before you save.",
+            )
+    return npa, retina
+
+
+def read_queue(images: Path, output: Path, progress: Progress) -> ReviewQueue:
+    """List a folder and read what is done of it; imports torch.
+
+    Raises
+    ------
+    NpaError
+        As :class:`napari_npa.review.ReviewQueue`.
+    """
+    from napari_npa.review import ReviewQueue
+
+    return ReviewQueue(images, output)
+
+
+def read_records(queue: ReviewQueue, progress: Progress) -> None:
+    """Read the records of all images, so that their states come at once later."""
+    queue.read_records()
+
+
+def store(queue: ReviewQueue, progress: Progress) -> None:
+    """Write approvals and position.
+
+    Raises
+    ------
+    SaveError
+        The system refused.
+    """
+    queue.store()

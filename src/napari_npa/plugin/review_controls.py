@@ -1,0 +1,153 @@
+"""Controls of the panel that goes through a folder, in the order of use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtGui import QFont
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+if TYPE_CHECKING:  # imports torch
+    from napari_npa.review import ReviewQueue, State
+
+MARKS: dict[State, str] = {"to do": "○", "edited": "✎", "approved": "✓"}
+"""What stands before an image's name."""
+
+CHOOSE_IMAGES = "Choose a folder of angiograms."
+
+
+class ImageList(QAbstractListModel):
+    """The images of a queue, with a mark each; asks the queue for those on screen only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue: ReviewQueue | None = None
+
+    def list_images_of(self, queue: ReviewQueue) -> None:
+        """List another queue."""
+        self.beginResetModel()
+        self._queue = queue
+        self.endResetModel()
+
+    def rowCount(self, parent: Any = None) -> int:  # noqa: ANN401, N802, D102 - Qt's
+        return len(self._queue) if self._queue is not None else 0
+
+    def data(  # noqa: D102 - Qt's
+        self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:  # noqa: ANN401
+        if self._queue is None or not index.isValid():
+            return None
+        at = index.row()
+        name, is_present = self._queue.images[at].name, at == self._queue.position
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{MARKS[self._queue.state(at)]}  {name}"
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{name}: {self._queue.state(at)}{', present image' * is_present}"
+        if role == Qt.ItemDataRole.FontRole and is_present:
+            font = QFont()
+            font.setBold(True)
+            return font
+        return None
+
+
+class ReviewControls(QWidget):
+    """The controls, named, explained and laid out; what they do is the panel's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._build()
+        self._lay_out()
+
+    def show_place(self, queue: ReviewQueue | None, busy: bool, has_result: bool) -> None:
+        """Show where a queue stands, and enable what works.
+
+        Parameters
+        ----------
+        queue
+            None: no folder is open.
+        busy
+            Nothing can be opened now.
+        has_result
+            The present image has masks that can be approved.
+        """
+        ready = queue is not None and not busy
+        self.previous.setEnabled(ready and queue is not None and queue.previous is not None)
+        self.next.setEnabled(ready and queue is not None and queue.next is not None)
+        self.next_to_do.setEnabled(ready)
+        self.approve_button.setEnabled(ready and has_result)
+        self.choose_images.setEnabled(not busy)
+        self.choose_output.setEnabled(ready)
+        if queue is not None:
+            self.count.setText(f"{queue.position + 1} of {len(queue)}, {queue.approved} approved")
+            self.list.viewport().update()  # asks again for the states on screen
+            self.list.setCurrentIndex(self.list_model.index(queue.position))
+
+    def _build(self) -> None:
+        self.choose_images = QPushButton("Images…")
+        self.choose_images.setToolTip("Choose the folder of angiograms to go through.")
+        self.choose_output = QPushButton("Results…")
+        self.choose_output.setToolTip(
+            "Choose the folder that masks are saved in, and where approvals are kept.\n"
+            "Until then it is the folder npa_results in that of the images."
+        )
+        self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
+        self.images_folder.setToolTip("Folder of angiograms.")
+        self.output_folder.setToolTip("Folder of results.")
+        self.count = QLabel()
+        self.count.setToolTip("Place of the present image, and how many are approved.")
+        self.list_model = ImageList()
+        self.list = QListView()
+        self.list.setModel(self.list_model)
+        self.list.setUniformItemSizes(True)
+        self.list.setToolTip("Click an image to open it.")
+        self.legend = QLabel("   ".join(f"{mark} {state}" for state, mark in MARKS.items()))
+        self.legend.setToolTip("Marks of the list.")
+        self.previous = QPushButton("Previous")
+        self.previous.setToolTip("Save corrections, and open the image before this one.")
+        self.next = QPushButton("Next")
+        self.next.setToolTip("Save corrections, and open the image after this one.")
+        self.next_to_do = QPushButton("Next to do")
+        self.next_to_do.setToolTip(
+            "Save corrections, and open the next image that is to do; when none is left, the\n"
+            "next that is edited but not approved."
+        )
+        self.approve_button = QPushButton("Approve")
+        self.approve_button.setToolTip(
+            "Save the masks as they are, mark the image as approved, and go to the next to do.\n"
+            "Correcting an approved image withdraws the approval."
+        )
+        self.status = QLabel(CHOOSE_IMAGES)
+        self.status.setWordWrap(True)
+        self.status.setToolTip("What happened last, or what to do next.")
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def _lay_out(self) -> None:
+        folders = QFormLayout()
+        folders.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        folders.addRow(self.choose_images, self.images_folder)
+        folders.addRow(self.choose_output, self.output_folder)
+        # Long paths shall not widen the dock.
+        for label in (self.images_folder, self.output_folder):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        moves = QHBoxLayout()
+        for button in (self.previous, self.next, self.next_to_do):
+            moves.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addLayout(folders)
+        layout.addWidget(self.count)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self.legend)
+        layout.addLayout(moves)
+        layout.addWidget(self.approve_button)
+        layout.addWidget(self.status)

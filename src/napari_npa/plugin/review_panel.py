@@ -1,0 +1,294 @@
+"""Panel that goes through a folder of angiograms, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QModelIndex
+from qtpy.QtWidgets import QFileDialog
+
+from napari_npa.plugin.annotations import annotations_of
+from napari_npa.plugin.jobs import Job, Jobs, KeptSegmenter, save
+from napari_npa.plugin.keys import REVIEW_KEYS, bind, unbind
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.model_box import WHOLE_MODEL
+from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
+from napari_npa.plugin.result_layers import results_of
+from napari_npa.plugin.review_controls import ReviewControls
+from napari_npa.plugin.reviewed_image import ReviewedImage
+
+if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
+    from napari_npa.plugin.result_layers import Snapshot
+    from napari_npa.review import ReviewQueue
+    from napari_npa.segmentation import Segmenter
+
+RESULTS = "npa_results"
+"""Folder, in that of the images, for the results until another is chosen."""
+
+
+class ReviewPanel(ReviewControls):
+    """Open a folder, correct its images one by one, approve them.
+
+    Parameters
+    ----------
+    napari_viewer
+        Where the images are shown.
+
+    Attributes
+    ----------
+    model
+        Weights to segment with: the name of embedded ones, or a file.
+    queue
+        The folder that is gone through, and where in it.
+    shown
+        The image of the queue that is in the viewer.
+    busy
+        Whether a folder is being read or masks are being saved; moving waits for that.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.model: str | Path = WHOLE_MODEL
+        self.segmenter = KeptSegmenter()
+        self.jobs = Jobs()
+        self.preparer = Preparer(self._load)
+        self.queue: ReviewQueue | None = None
+        self.shown: ReviewedImage | None = None
+        self.busy = False
+        self.annotations = annotations_of(self.viewer)
+        self._connect()
+        self._refresh()
+
+    def _connect(self) -> None:
+        self.choose_images.clicked.connect(self.ask_for_images)
+        self.choose_output.clicked.connect(self.ask_for_output)
+        self.previous.clicked.connect(self.go_previous)
+        self.next.clicked.connect(self.go_next)
+        self.next_to_do.clicked.connect(self.go_to_next_to_do)
+        self.approve_button.clicked.connect(self.approve)
+        self.list.clicked.connect(self._go_to_row)
+        self.list.activated.connect(self._go_to_row)
+        self.preparer.advanced.connect(self._show_prepared)
+        chosen = results_of(self.viewer).chosen
+        chosen.connect(self._refresh)
+        self.destroyed.connect(partial(chosen.disconnect, self._refresh))
+        bind(
+            self.viewer,
+            REVIEW_KEYS,
+            [self.go_next, self.go_previous, self.approve],
+        )
+        self.destroyed.connect(partial(unbind, self.viewer, REVIEW_KEYS))
+        self.destroyed.connect(self.jobs.abandon)
+        self.destroyed.connect(self.preparer.abandon)
+
+    # Folder
+
+    def ask_for_images(self) -> None:
+        """Ask for a folder of angiograms and open it."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of angiograms")
+        if folder:
+            self.open_folder(Path(folder), Path(folder) / RESULTS)
+
+    def ask_for_output(self) -> None:
+        """Ask for a folder for the results of the images that are open."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
+        if folder and self.queue is not None:
+            self.open_folder(self.queue.images[0].parent, Path(folder))
+
+    def open_folder(self, images: Path, output: Path) -> None:
+        """Go through a folder, from where an earlier review stopped.
+
+        Parameters
+        ----------
+        images
+            Folder of angiograms.
+        output
+            Folder of results; made when absent.
+        """
+        if not self.busy:
+            self._begin(f"Reading '{images.name}'…")
+            job = Job(partial(read_queue, images, output))
+            self.jobs.start(job, self._take_queue, self._fail)
+
+    def _take_queue(self, queue: ReviewQueue) -> None:
+        self.busy = False
+        self._leave(partial(self._start_queue, queue))
+
+    def _start_queue(self, queue: ReviewQueue) -> None:
+        self._close_image()
+        self.queue = queue
+        self.images_folder.setText(str(queue.images[0].parent))
+        self.output_folder.setText(str(queue.output))
+        self.list_model.list_images_of(queue)
+        self.jobs.start(Job(partial(read_records, queue)), self._refresh)
+        self._open(queue.position)
+        if queue.warning is not None:
+            self.status.setText(tell(queue.warning))
+
+    # Moving
+
+    def go_next(self) -> None:
+        """Open the image after the present one."""
+        if self.queue is not None:
+            self.go_to(self.queue.next)
+
+    def go_previous(self) -> None:
+        """Open the image before the present one."""
+        if self.queue is not None:
+            self.go_to(self.queue.previous)
+
+    def go_to_next_to_do(self) -> None:
+        """Open the next image that is not done."""
+        if self.queue is not None:
+            self.go_to(self.queue.next_to_do)
+
+    def go_to(self, at: int | None) -> None:
+        """Save what has changed, then open an image of the queue, if there is one."""
+        if self.queue is None or self.busy:
+            return
+        if at is None:
+            self.status.setText("There is no other image that way.")
+        elif at != self.queue.position or self.shown is None or not self.shown.is_open:
+            self._leave(partial(self._open, at))
+
+    def approve(self) -> None:
+        """Save the masks, approve them, and go to the next image to do."""
+        result = self.shown.result if self.shown is not None else None
+        if self.queue is None or result is None or self.busy:
+            return
+        approve = partial(self._approve, result.segmentation.angiogram.sha256)
+        if self.shown is None or self.shown.is_on_disk:
+            self._leave(approve)
+        else:
+            self._save(result.snapshot(), partial(self._leave, approve))
+
+    def _go_to_row(self, row: QModelIndex) -> None:
+        self.go_to(row.row())
+        self._refresh()
+
+    def _approve(self, sha256: str) -> None:
+        assert self.queue is not None
+        self.queue.approve(self.queue.position, sha256)
+        to_do = self.queue.next_to_do
+        if to_do is not None:
+            self._open(to_do)
+            return
+        self._store()
+        self.status.setText("Approved. Every other image of the folder is approved too.")
+        self._refresh()
+
+    def _open(self, at: int) -> None:
+        assert self.queue is not None
+        self._close_image()
+        self.queue.go_to(at)
+        self._store()
+        self.status.setText(f"Reading '{self.queue.present.name}'…")
+        ahead = [] if self.queue.next is None else [self.queue.next]
+        self._show_prepared(self.preparer.want(self.queue, at, *ahead))
+
+    def _close_image(self) -> None:
+        if self.shown is not None:
+            self.shown.remove()
+        self.shown = None
+
+    # Showing
+
+    def _show_prepared(self, prepared: Prepared) -> None:
+        """Show what is there of the present image; of one ahead, nothing."""
+        if prepared.queue is not self.queue or prepared.at != self.queue.position:
+            return
+        if prepared.opened is not None and self.shown is None:
+            self.shown = ReviewedImage(prepared.opened.layer, self.viewer)
+            self.queue.opened(prepared.at, prepared.opened.angiogram.sha256)
+            self.status.setText(f"Segmenting '{self.queue.present.name}'…")
+        if prepared.found is not None:
+            self._show_found(prepared)
+        if prepared.error is not None:
+            self.status.setText(tell(prepared.error))
+        self._refresh()
+
+    def _show_found(self, prepared: Prepared) -> None:
+        assert self.shown is not None
+        assert prepared.found is not None
+        found, name = prepared.found, prepared.queue.images[prepared.at].name
+        shown = self.shown.show(found)
+        self.annotations.record("masks saved earlier")
+        if not shown:
+            self.status.setText(
+                f"'{name}' was removed, changed or segmented meanwhile: result dropped."
+            )
+        elif found.warning is not None:
+            self.status.setText(tell(found.warning))
+        else:
+            what = "Masks as saved; Ctrl+Z in each shows the automatic ones."
+            notes = found.segmentation.notes
+            self.status.setText("\n".join([what, *notes] if found.masks else notes))
+
+    def _refresh(self, _: object = None) -> None:
+        has_result = self.shown is not None and self.shown.result is not None
+        self.show_place(self.queue, self.busy, has_result)
+
+    # Saving
+
+    def _leave(self, then: Callable[[], None]) -> None:
+        """Go on once the masks in the viewer are saved as they are now."""
+        snapshot = self.shown.unsaved() if self.shown is not None else None
+        if snapshot is None:
+            then()
+        else:
+            # What is painted while it is being saved is saved in another turn.
+            self._save(snapshot, partial(self._leave, then))
+
+    def _save(self, snapshot: Snapshot, then: Callable[[], None]) -> None:
+        assert self.queue is not None
+        self._begin(f"Saving '{self.queue.present.name}'…")
+        assert self.shown is not None
+        assert self.shown.result is not None
+        session = self.annotations.as_record(self.shown.result)
+        job = Job(partial(save, self.queue.output, snapshot, session))
+        self.jobs.start(job, partial(self._end_save, snapshot, then), self._fail_save)
+
+    def _end_save(
+        self, snapshot: Snapshot, then: Callable[[], None], files: tuple[Path, ...]
+    ) -> None:
+        assert self.queue is not None
+        assert self.shown is not None
+        (record,) = (file for file in files if file.suffix == ".json")
+        self.queue.saved(self.queue.position, record)
+        self.shown.note_saved(snapshot)
+        if self.shown.result is not None:
+            self.annotations.saved(self.shown.result, record.parent)
+        self._end("")
+        then()
+
+    def _fail_save(self, error: Exception) -> None:
+        self._end(f"{tell(error)}\nThe image stays open: nothing was lost.")
+
+    def _store(self) -> None:
+        assert self.queue is not None
+        self.jobs.start(Job(partial(store, self.queue)), None, self._fail_store)
+
+    def _fail_store(self, error: Exception) -> None:
+        self.status.setText(tell(error))
+
+    def _begin(self, doing: str) -> None:
+        self.busy = True
+        self.status.setText(doing)
+        self._refresh()
+
+    def _end(self, line: str) -> None:
+        self.busy = False
+        self.status.setText(line)
+        self._refresh()
+
+    def _fail(self, error: Exception) -> None:
+        self._end(tell(error))
+
+    def _load(self) -> Segmenter:
+        return self.segmenter.get("auto", self.model)

@@ -1,0 +1,109 @@
+"""The image of a review that is in the viewer, and what of its masks is saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Layer
+
+from napari_npa.plugin.result_layers import ImageResult, Snapshot, results_of
+from napari_npa.plugin.shown_image import ShownImage
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.types import LayerData
+
+    from napari_npa.plugin.preparation import Found
+
+
+class ReviewedImage:
+    """Layers of one image of a review.
+
+    Parameters
+    ----------
+    layer
+        Its image layer, which is added.
+    viewer
+        Where to.
+
+    Attributes
+    ----------
+    is_on_disk
+        Whether masks of it, as shown to begin with or later, are in the folder of results.
+    """
+
+    def __init__(self, layer: LayerData, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._results = results_of(viewer)
+        image = viewer.add_layer(Layer.create(*layer))
+        self._opened = ShownImage.of(image, viewer)
+        self._shown: ImageResult | None = None
+        self._saved: Snapshot | None = None
+        self.is_on_disk = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the image itself is still in the viewer."""
+        return self._opened.image in self._viewer.layers
+
+    @property
+    def result(self) -> ImageResult | None:
+        """Result in the viewer, if there is one; one of its layers is enough."""
+        result = self._results.of(self._opened.image, self._viewer)
+        if result is not None:
+            return result
+        return self._shown if self._present(self._shown) else None
+
+    def show(self, found: Found) -> bool:
+        """Show a result, and over it the masks saved earlier as a step to undo.
+
+        Returns
+        -------
+        shown
+            False where the image is gone or changed, or the user has had it segmented
+            meanwhile: the result is dropped then.
+        """
+        if self.result is not None or not self._opened.is_current(self._viewer):
+            return False
+        self._shown = self._results.show(
+            self._opened, found.segmentation, found.seconds, self._viewer
+        )
+        if found.masks is not None:
+            self._shown.put(*found.masks)
+            self.is_on_disk = True
+        self._saved = self._shown.snapshot()
+        return True
+
+    def unsaved(self) -> Snapshot | None:
+        """What would be lost with the layers; None where the masks are as shown or saved."""
+        result = self.result
+        if result is None:
+            return None
+        now, saved = result.snapshot(), self._saved
+        if saved is None:
+            return now
+        same = np.array_equal(now.npa, saved.npa) and np.array_equal(now.retina, saved.retina)
+        return None if same else now
+
+    def note_saved(self, snapshot: Snapshot) -> None:
+        """Learn that these masks are on disk."""
+        self._saved = snapshot
+        self.is_on_disk = True
+
+    def remove(self) -> None:
+        """Take the layers out of the viewer."""
+        results = (self._results.of(self._opened.image, self._viewer), self._shown)
+        layers = (*_layers(results[0]), *_layers(results[1]), self._opened.image)
+        # After each removal, or batch of them, napari collects garbage for some 0.2 s.
+        with self._viewer.layers.batched_update():
+            for layer in layers:
+                if layer in self._viewer.layers:
+                    self._viewer.layers.remove(layer)
+
+    def _present(self, result: ImageResult | None) -> bool:
+        return any(layer in self._viewer.layers for layer in _layers(result))
+
+
+def _layers(result: ImageResult | None) -> tuple[Layer, ...]:
+    return (result.npa, result.retina) if result is not None else ()

@@ -1,0 +1,139 @@
+"""What was corrected is there again after napari was killed, or the image is opened again."""
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
+
+from napari_npa.recovery import AnnotationStore
+
+PANEL = "Segment non-perfusion"
+
+
+@pytest.fixture
+def store(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_NPA_DATA", str(tmp_path / "data"))
+    return AnnotationStore(tmp_path / "data" / "annotations")
+
+
+@pytest.fixture
+def eye(tmp_path, round_angiogram):
+    """An angiogram in a file."""
+    path = tmp_path / "eye.tif"
+    tifffile.imwrite(path, round_angiogram)
+    return path
+
+
+def docked(viewer, qtbot, tiny_model):
+    """The panel, ready."""
+    _, panel = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    panel.models.choose_file(tiny_model)
+    return panel
+
+
+def opened(panel, qtbot, path):
+    from napari_npa.plugin.opening import layer_of
+
+    panel._show_opened(layer_of(path, path.stem))
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+
+
+def corrected(viewer, panel, qtbot):
+    """Segment the image and paint on it; what is then in the layer."""
+    panel.start_run()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    npa = viewer.layers["NPA"]
+    npa.mode = "paint"
+    npa.brush_size = 21
+    with npa.block_history():
+        npa.paint((80, 80), 1 - int(npa.data[80, 80]))
+    assert panel.annotations.flush(10)
+    return npa.data.copy()
+
+
+def died(viewer, panel):
+    """What a killed program leaves: files, and nothing else."""
+    viewer.window.remove_dock_widget(panel)
+    panel.deleteLater()
+    viewer.layers.clear()
+
+
+def test_the_same_image_offers_its_corrections(store, eye, make_napari_viewer, qtbot, tiny_model):
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    opened(panel, qtbot, eye)
+    assert panel.recovery.offered is None
+    before = corrected(viewer, panel, qtbot)
+    assert [edit.tool for edit in panel.annotations.session.edits] == ["brush"]
+    died(viewer, panel)
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    opened(panel, qtbot, eye)
+    assert "1 correction of 'eye' were not saved" in panel.recovery.line.text()
+    panel.recovery.restore.click()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    npa = viewer.layers["NPA"]
+    np.testing.assert_array_equal(npa.data, before)
+    assert "Your corrections are back" in panel.status.text()
+    assert panel.recovery.offered is None
+    npa.undo()
+    np.testing.assert_array_equal(npa.data != 0, panel.result.segmentation.npa)
+    qtbot.waitUntil(lambda: panel.annotations.session.number == 2, timeout=3000)
+    assert panel.annotations.session.edits[-1].tool == "undo or redo"
+    assert panel.annotations.flush(10)
+
+
+def test_a_start_without_an_image_offers_what_was_not_saved(
+    store, eye, make_napari_viewer, qtbot, tiny_model
+):
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    opened(panel, qtbot, eye)
+    before = corrected(viewer, panel, qtbot)
+    died(viewer, panel)
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    assert "'eye.tif' were not saved the last time" in panel.recovery.line.text()
+    panel.recovery.restore.click()
+    qtbot.waitUntil(lambda: "NPA" in viewer.layers and not panel.jobs, timeout=20_000)
+    np.testing.assert_array_equal(viewer.layers["NPA"].data, before)
+
+
+def test_another_image_offers_nothing(store, eye, make_napari_viewer, qtbot, tiny_model):
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    opened(panel, qtbot, eye)
+    corrected(viewer, panel, qtbot)
+    other = eye.with_name("other.tif")
+    tifffile.imwrite(other, np.flipud(tifffile.imread(eye)))
+    opened(panel, qtbot, other)
+    assert panel.recovery.offered is None
+
+
+def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
+    store, eye, tmp_path, make_napari_viewer, qtbot, tiny_model, monkeypatch
+):
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    opened(panel, qtbot, eye)
+    corrected(viewer, panel, qtbot)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    panel.who.setText("grader 2")
+    qtbot.mouseClick(panel.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    assert panel.annotations.flush(10)
+    record = (tmp_path / "out" / "eye_npa.json").read_text()
+    assert '"who": "grader 2"' in record
+    assert '"tool": "brush"' in record
+    died(viewer, panel)
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    assert panel.recovery.offered is None  # nothing was lost
+    opened(panel, qtbot, eye)
+    assert f"saved in {tmp_path / 'out'}" in panel.recovery.line.text()
+    panel.recovery.discard.click()
+    assert panel.annotations.flush(10)
+    assert list(store.folder.glob("*")) == []
+    assert panel.recovery.offered is None
