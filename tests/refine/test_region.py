@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from skimage.draw import polygon2mask
 
 from napari_npa.refine import (
     Proposal,
@@ -100,3 +101,15 @@ def test_the_shape_itself_is_found_at_any_sensitivity():
     proposal = shape_itself(whole_region(SHAPE))
     assert proposal.found(0.01).all()
     assert proposal.found(0.99).all()
+
+
+places = st.floats(-30, 70, width=32).map(lambda at: float(at) + 0.0123)  # never on a centre
+
+
+@given(st.lists(st.tuples(places, places), min_size=3, max_size=9))
+def test_a_polygon_holds_what_an_independent_library_says(corners):
+    region = polygon_region(corners, SHAPE)
+    held = inside(region) if region is not None else np.zeros(SHAPE, np.bool_)
+    expected = polygon2mask(SHAPE, corners)
+    # Edges that pass through a centre, but for rounding, may be taken either way.
+    assert np.count_nonzero(held != expected) <= 2

@@ -23,6 +23,7 @@ from napari_npa.plugin.close_look import TOOLS
 from napari_npa.plugin.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.region_layer import DRAWING_MODES
+from napari_npa.plugin.scrolling import fill_scrolling
 from napari_npa.refine import NEUTRAL, Action
 
 TARGETS = {"Non-perfusion": "npa", "Gradable retina": "retina"}
@@ -147,11 +148,12 @@ class CorrectControls(QWidget):
         form.addRow("Or", self.grow)
         form.addRow("Sensitivity", self.sensitivity)
         form.addRow("Doubt", doubt)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addLayout(form)
         for shown in (self.index, self.log, self.status, self.keys):
             layout.addWidget(shown)
         layout.addStretch()
+        fill_scrolling(self, layout)
 
 
 def _switch(name: str, explained: str) -> QPushButton:

@@ -189,18 +189,19 @@ class CorrectPanel(CorrectControls):
         """Correct inside all shapes, and remove them."""
         if self.result is None:
             return
-        regions = self.mouse.take_regions()
+        regions = self.mouse.regions()
         if regions:
             self._wish(regions, None, self.tools.currentText(), self.action)
         else:
             self.status.setText(NO_PIXEL)
+        self.mouse.clear()  # while the network is at work already
         self._enable()
 
     def _wish(
         self, regions: list[Region], seed: tuple[int, int] | None, tool: str, action: Action
     ) -> None:
         assert self.result is not None
-        _, retina = self.result.masks()
+        retina = np.asarray(self.result.retina.data) != 0
         wish = Wish(
             self.result.segmentation.angiogram,
             tool,
@@ -247,10 +248,9 @@ class CorrectPanel(CorrectControls):
             self.status.setText("The image was changed meanwhile: correction dropped.")
             return
         layer = result.npa if target == "npa" else result.retina
-        before = np.count_nonzero(layer.data)
         self.correction = Correction(layer, proposals, action)
-        gained = int(np.count_nonzero(layer.data)) - int(before)
         self.annotations.record(name)
+        gained = self.correction.gained()
         unchanged = " Nothing changed: try another sensitivity." * (gained == 0)
         self.status.setText(f"{name}, {gained:+,} px.{unchanged}")
         self._enable()

@@ -54,6 +54,11 @@ class Correction:
             self._tried.append(sensitivity)
         self._write(self._outcome(sensitivity))
 
+    def gained(self) -> int:
+        """Pixels that the layer has more than before the correction, or fewer."""
+        now = np.count_nonzero(self.layer.data[self.window])
+        return int(now) - int(np.count_nonzero(self._before))
+
     def begin_drag(self) -> None:
         """Gather the following adjustments into one step to undo."""
         self.end_drag()

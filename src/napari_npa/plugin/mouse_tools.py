@@ -70,13 +70,16 @@ class MouseTools(QObject):
         """Number of shapes drawn."""
         return self.shapes.layer.nshapes if self.shapes is not None else 0
 
-    def take_regions(self) -> list[Region]:
-        """Regions inside the shapes; the shapes are removed."""
+    def regions(self) -> list[Region]:
+        """Regions inside the shapes."""
         if self.shapes is None or self.layer is None:
             return []
-        regions = self.shapes.regions(self.layer)
-        self.shapes.clear()
-        return regions
+        return self.shapes.regions(self.layer)
+
+    def clear(self) -> None:
+        """Remove the shapes."""
+        if self.shapes is not None:
+            self.shapes.clear()
 
     def draw(self, name: str) -> None:
         """Draw shapes of a kind, or stop drawing if its button is up."""

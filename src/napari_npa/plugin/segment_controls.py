@@ -24,6 +24,7 @@ from superqt import QLabeledDoubleSlider
 from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.model_box import ModelBox
 from napari_npa.plugin.recovery_bar import RecoveryBar
+from napari_npa.plugin.scrolling import fill_scrolling
 
 THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01
@@ -98,7 +99,7 @@ class SegmentControls(QWidget):
         # Long names shall not widen the dock.
         for box in (self.images.native, self.models):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addWidget(self.recovery)
         layout.addLayout(form)
         layout.addWidget(self.index)
@@ -108,3 +109,4 @@ class SegmentControls(QWidget):
         layout.addWidget(self.save)
         layout.addWidget(self.status)
         layout.addStretch()
+        fill_scrolling(self, layout)

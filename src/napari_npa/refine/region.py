@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
-from skimage.draw import polygon
+from numpy.typing import ArrayLike, NDArray
 
 from napari_npa.raster import Mask, Window
 
@@ -54,9 +53,7 @@ def polygon_region(corners: ArrayLike, shape: tuple[int, int]) -> Region | None:
     last = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 1, shape)
     if (last <= first).any():
         return None
-    inside = np.zeros(last - first, np.bool_)
-    rows, columns = polygon(points[:, 0] - first[0], points[:, 1] - first[1], inside.shape)
-    inside[rows, columns] = True
+    inside = _filled(points - first, (int(last[0] - first[0]), int(last[1] - first[1])))
     if not inside.any():
         return None
     return Region((slice(*_span(first, last, 0)), slice(*_span(first, last, 1))), inside)
@@ -106,6 +103,24 @@ def corrected(mask: Mask, found: Mask, inside: Mask, action: Action) -> Mask:
         "certain": mask & found,
     }[action]
     return np.where(inside, after, mask)
+
+
+def _filled(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
+    """Pixels whose centres are inside a polygon, by the even-odd rule.
+
+    Row by row, a pixel is inside if an odd number of edges lies left of its centre. In
+    scikit-image's drawing the same takes 60 ms for 512 x 512, a third of the network's time.
+    """
+    crossings = np.zeros((shape[0], shape[1] + 1), np.uint8)
+    for one, other in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        upper, lower = (one, other) if one[0] <= other[0] else (other, one)
+        rows = np.arange(max(0, np.ceil(upper[0])), min(shape[0], np.ceil(lower[0])))
+        if len(rows) == 0:
+            continue
+        slope = (lower[1] - upper[1]) / (lower[0] - upper[0])
+        columns = np.ceil(upper[1] + slope * (rows - upper[0])).clip(0, shape[1])
+        crossings[rows.astype(np.intp), columns.astype(np.intp)] ^= 1
+    return np.bitwise_xor.accumulate(crossings[:, :-1], axis=1).astype(np.bool_)
 
 
 def _span(first: np.ndarray, last: np.ndarray, axis: int) -> tuple[int, int]:

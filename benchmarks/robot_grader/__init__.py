@@ -1,0 +1,1 @@
+"""Parts of the simulated doctor; see ``robot_grader.py`` beside this folder."""

@@ -1,0 +1,101 @@
+"""An image to correct: what it truly shows, and what the tools see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from napari_npa import Segmentation, Segmenter
+from napari_npa.angiogram import read_angiogram
+from napari_npa.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
+from napari_npa.raster import Gray, Mask
+from napari_npa.refine import CloseUp, Proposal, Region, TileNetwork, grow, whole_region
+from napari_npa.segmentation import non_perfusion
+from napari_npa.training.examples import IMAGE_SUFFIXES
+
+LEAST_MM2 = 0.5
+"""An image with less non-perfusion in its true mask is left out: there is nothing to correct."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One image.
+
+    Attributes
+    ----------
+    truth, judged, retina : (rows, columns) bool
+        True non-perfusion, where it is compared, and the retina that the tools keep to.
+    result
+        Of the large network.
+    """
+
+    image: str
+    truth: Mask
+    judged: Mask
+    retina: Mask
+    result: Segmentation
+    network: TileNetwork
+
+    @cached_property
+    def seen(self) -> CloseUp:
+        return self.network.look(self.result.angiogram)
+
+    @property
+    def automatic(self) -> Mask:
+        return non_perfusion(self.result.probability, self.retina, self.result.threshold)
+
+    @property
+    def too_little(self) -> bool:
+        (top, left), (bottom, right) = self.seen.place(0, 0), self.seen.place(1, 1)
+        pixel_mm2 = self.seen.pixel_mm**2 * (bottom - top) * (right - left)
+        return bool(np.count_nonzero(self.truth) * pixel_mm2 < LEAST_MM2)
+
+    @cached_property
+    def glance(self) -> Gray:
+        """The tile network's evidence for all of the image: to plan with, never to correct."""
+        everywhere = whole_region(self.truth.shape)
+        return self.network.propose(self.seen, [everywhere])[0].within(self.retina).evidence
+
+    def looked(self, region: Region) -> Proposal:
+        """What the tile network finds in a region."""
+        return self.network.propose(self.seen, [region])[0].within(self.retina)
+
+    def grown(self, seed: tuple[int, int]) -> Proposal:
+        """What grows from a click."""
+        if seed not in self._grown:
+            probability = self.result.probability
+            self._grown[seed] = grow(self.seen, seed, retina=self.retina, probability=probability)
+        return self._grown[seed]
+
+    @cached_property
+    def _grown(self) -> dict[tuple[int, int], Proposal]:
+        return {}
+
+
+def cases(
+    images: Path,
+    masks: Path,
+    segmenter: Segmenter,
+    network: TileNetwork,
+    retinas: bool,
+    limit: int | None,
+) -> Iterator[Case]:
+    """Images of a folder that have a mask, by name."""
+    files = sorted(masks.iterdir())
+    truths = masks_by_stem(files, NPA_ENDING, IMAGE_SUFFIXES)
+    known = masks_by_stem(files, RETINA_ENDING, IMAGE_SUFFIXES) if retinas else {}
+    paths = [
+        path
+        for path in sorted(images.iterdir())
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.stem in truths
+    ]
+    for path in paths[:limit]:
+        result = segmenter.segment(read_angiogram(path))
+        truth = read_mask(truths[path.stem])
+        retina = read_mask(known[path.stem]) if path.stem in known else result.retina
+        judged = retina if path.stem in known else np.ones_like(truth)
+        yield Case(path.stem, truth & judged, judged, retina, result, network)
