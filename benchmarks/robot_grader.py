@@ -1,7 +1,7 @@
 """A simulated doctor: actions and seconds to a good mask, with our tools and by hand.
 
     python benchmarks/robot_grader.py --images DIR --masks DIR --output FILE.csv [--retinas]
-        [--whole WEIGHTS] [--tile WEIGHTS] [--limit N] [--seed S]
+        [--whole WEIGHTS] [--tile WEIGHTS] [--limit N] [--seed S] [--pace graders|sure]
 
 Masks are ``<stem>_npa.*``, with ``--retinas`` also ``<stem>_retina.*``: the gradable retina that
 the doctor settled on beforehand, to which the tools keep and within which is compared, in all
@@ -15,34 +15,34 @@ few largest errors it takes what brings most Dice a second, as planned; what the
 differs from the plan (another wobble, the network's run on the very region), and is undone, at
 its cost, if the mask got worse. It ends at Dice 0.90 or after 30 actions.
 
-Three arms: *ours*, all tools of the panels; *network + brush*, the large network's result, then
-by hand; *by hand*, from a blank mask. By hand means napari's brush, eraser, and polygon: a closed
-line is filled, or cleared.
+Three arms: *ours*, all tools of the panels; *network + brush*, the large network's result with
+its threshold, then by hand; *by hand*, from a blank mask. By hand means napari's brush, eraser,
+and polygon: a closed line is filled, or cleared. A shift-click takes away what grows from it.
 
 What seconds are made of; the constants are in ``robot_grader/hand.py``:
 
 - Pointing, clicking, thinking: the keystroke-level model (Card, Moran and Newell 1980).
 - Drawing: a hand that follows a border within a millimetre either way on a screen on which the
   image is 27 cm high, at 2 cm a second (steering law), or zoomed in: more centimetres, less
-  wobble in the image. Such a hand never wonders where the border is, so that all arms, but most
-  of all *by hand*, are faster than people are: trained graders take 297 s an image (domain facts),
-  the doctors of the source 1776 s. A second line therefore gives the same actions at a pace of
-  lines that follows from 297 s, see :data:`robot_grader.hand.GRADER_SECONDS_PER_CM`.
+  wobble in the image.
+- Deciding where the border runs, which is most of the work by hand: trained graders take 297 s an
+  image (domain facts), the doctors of the source 1776 s, with the source's tools 180 s. With
+  ``--pace graders`` each centimetre drawn takes what follows from 297 s, see
+  :data:`robot_grader.hand.DECIDE_CM`; with ``--pace sure`` nothing, a bound that no person
+  reaches: a hand that never wonders, as the robot knows the truth.
+- Checking: the automatic result's outline, a fixation for each centimetre.
 - Waiting for the network: as on a processor without accelerator.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from rich.console import Console
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from robot_grader.case import cases
 from robot_grader.grading import ARMS, grade, write_rows
+from robot_grader.hand import DECIDE_CM
 from robot_grader.summary import summary
 
 from napari_npa import Segmenter
@@ -56,7 +56,9 @@ def main(arguments: list[str] | None = None) -> None:
     network = TileNetwork(asked.device, asked.tile)
     console = Console(width=120)
     rows, left_out = [], []
-    for case in cases(asked.images, asked.masks, segmenter, network, asked.retinas, asked.limit):
+    decide_cm = DECIDE_CM[asked.pace]
+    folders = asked.images, asked.masks
+    for case in cases(*folders, segmenter, network, asked.retinas, decide_cm, asked.limit):
         if case.too_little:
             left_out.append(case.image)
             continue
@@ -84,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--limit", type=int, help="so many images at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pace", choices=DECIDE_CM, default="graders", help="of lines by hand")
     return parser
 
 

@@ -1,50 +1,151 @@
-"""Make the pictures of the documentation: a real napari, a sample, a run.
+"""Make the pictures of the documentation: a real napari, a sample, runs and corrections.
 
-    xvfb-run -a -s "-screen 0 1920x1200x24" python docs/make_screenshots.py
-
-Give a weights file as argument to use another model than the embedded one.
+xvfb-run -a -s "-screen 0 1920x1200x24" python docs/make_screenshots.py
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import imageio.v3 as iio
+import numpy as np
+
+# Before the plugin is imported: the pictures leave no annotations behind.
+os.environ["NAPARI_NPA_DATA"] = tempfile.mkdtemp()
+
+import napari
+from napari.settings import get_settings
+from qtpy.QtCore import QEventLoop, QTimer
+
+from napari_npa.plugin.correct_panel import CorrectPanel
+from napari_npa.plugin.segment_panel import SegmentPanel
+from napari_npa.refine import Action
+
 IMAGES = Path(__file__).parent / "images"
-SIZE = (1440, 900)
+SIZE = (1500, 1000)
+ZOOM = 4.0
+"""How much closer the pictures of corrections are than the whole image."""
+
+# Corrections that a doctor would make on the second sample: picture, tool, action, corners.
+SHAPES = (
+    ("replace", "Tile network", "replace", [(660, 380), (660, 780), (930, 780), (930, 380)]),
+    ("remove", "Tile network", "remove", [(415, 1215), (415, 1335), (575, 1335), (575, 1215)]),
+)
+GROWN = (1474, 1365)
+"""Row and column of a dark place that the network has missed there."""
 
 
-def main(weights: Path | None) -> None:
-    """Open a sample, run, and save what is on screen."""
-    import napari
-    from napari.settings import get_settings
-    from qtpy.QtCore import QEventLoop, QTimer
-
-    def wait(milliseconds: int = 50) -> None:
-        loop = QEventLoop()
-        QTimer.singleShot(milliseconds, loop.quit)
-        loop.exec()
-
+def main() -> None:
+    """Open a sample, segment, correct, and save what is on screen."""
     get_settings(Path(tempfile.mkdtemp()) / "settings.yaml")
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
-    _, panel = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
-    viewer.open_sample("napari-npa", "simulated_1")
-    while panel.jobs:
-        wait()
-    if weights is not None:
-        panel.models.choose_file(weights)
-    panel.run.click()
-    while panel.run_job is not None:
-        wait()
-    viewer.reset_view()
-    wait(1000)
+    _, segment = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+    open_and_run(viewer, segment, "simulated_1")
     IMAGES.mkdir(exist_ok=True)
-    viewer.screenshot(str(IMAGES / "panel.png"), canvas_only=False, flash=False)
-    print(panel.status.text())
+    picture(viewer, "panel")
+    _, correct = viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
+    wait_while(lambda: len(correct.jobs))
+    correct.uncertainty.setChecked(True)
+    correct.next_doubtful.click()
+    picture(viewer, "correcting")
+    correct.uncertainty.setChecked(False)
+    open_and_run(viewer, segment, "simulated_2")
+    wait_while(lambda: len(correct.jobs))
+    for name, tool, action, corners in SHAPES:
+        shape_pictures(viewer, correct, name, tool, action, corners)
+    grow_picture(viewer, correct)
+    correct.annotations.flush(10)
     viewer.close()
 
 
+def open_and_run(viewer: napari.Viewer, segment: SegmentPanel, sample: str) -> None:
+    """Segment a sample, alone in the viewer."""
+    viewer.layers.clear()
+    viewer.open_sample("napari-npa", sample)
+    wait_while(lambda: len(segment.jobs))
+    segment.run.click()
+    wait_while(lambda: segment.run_job is not None)
+    viewer.reset_view()
+
+
+def shape_pictures(
+    viewer: napari.Viewer,
+    correct: CorrectPanel,
+    name: str,
+    tool: str,
+    action: Action,
+    corners: list[tuple[int, int]],
+) -> None:
+    """Save what a shape does: drawn on the left, applied on the right."""
+    look_at(viewer, np.mean(corners, axis=0))
+    correct.instant.setChecked(False)
+    correct.tools.setCurrentText(tool)
+    correct.action_buttons[action].click()
+    correct.drawing["Rectangle"].click()
+    correct.mouse.shapes.layer.add(np.array(corners, float), shape_type="rectangle")
+    before = shown(viewer)
+    correct.apply_shapes()
+    wait_while(lambda: len(correct.looking))
+    side_by_side(f"correct_{name}", before, shown(viewer))
+    correct.result.npa.undo()
+    correct.drawing["Rectangle"].click()
+
+
+def grow_picture(viewer: napari.Viewer, correct: CorrectPanel) -> None:
+    """Save what a click does: before, and after."""
+    look_at(viewer, GROWN)
+    before = shown(viewer)
+    correct.grow_at(*GROWN)
+    wait_while(lambda: len(correct.looking))
+    side_by_side("correct_grow", before, shown(viewer))
+    correct.result.npa.undo()
+
+
+def look_at(viewer: napari.Viewer, place: Sequence[float]) -> None:
+    """Zoom to a place of the sample."""
+    viewer.reset_view()
+    viewer.scene.camera.center = (0.0, *place)
+    viewer.scene.camera.zoom *= ZOOM
+
+
+def side_by_side(name: str, before: np.ndarray, after: np.ndarray) -> None:
+    """Save the middles of two pictures as one."""
+    side = min(before.shape[:2])
+    top, left = ((length - side) // 2 for length in before.shape[:2])
+    middles = [image[top : top + side, left : left + side] for image in (before, after)]
+    line = np.full((side, 6, 3), 255, np.uint8)
+    iio.imwrite(IMAGES / f"{name}.png", np.hstack([middles[0], line, middles[1]])[::2, ::2])
+
+
+def shown(viewer: napari.Viewer) -> np.ndarray:
+    """What is on the canvas, (rows, columns, 3) uint8."""
+    wait(400)
+    return viewer.screenshot(canvas_only=True, flash=False)[..., :3]
+
+
+def picture(viewer: napari.Viewer, name: str) -> None:
+    """Save the whole window."""
+    wait(800)
+    window = viewer.screenshot(canvas_only=False, flash=False)[..., :3]
+    iio.imwrite(IMAGES / f"{name}.png", window)
+
+
+def wait(milliseconds: int) -> None:
+    """Let napari work."""
+    loop = QEventLoop()
+    QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+
+
+def wait_while(condition: Callable[[], object]) -> None:
+    """Let napari work until something has ended."""
+    while condition():
+        wait(20)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    main()

@@ -13,9 +13,10 @@ from napari_npa import Segmentation, Segmenter
 from napari_npa.angiogram import read_angiogram
 from napari_npa.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
 from napari_npa.raster import Gray, Mask
-from napari_npa.refine import CloseUp, Proposal, Region, TileNetwork, grow, whole_region
+from napari_npa.refine import ASSISTANTS, CloseUp, Proposal, Region, TileNetwork, grow, whole_region
 from napari_npa.segmentation import non_perfusion
 from napari_npa.training.examples import IMAGE_SUFFIXES
+from robot_grader.hand import Screen
 
 LEAST_MM2 = 0.5
 """An image with less non-perfusion in its true mask is left out: there is nothing to correct."""
@@ -31,6 +32,8 @@ class Case:
         True non-perfusion, where it is compared, and the retina that the tools keep to.
     result
         Of the large network.
+    screen
+        On which it is drawn by hand.
     """
 
     image: str
@@ -39,6 +42,7 @@ class Case:
     retina: Mask
     result: Segmentation
     network: TileNetwork
+    screen: Screen
 
     @cached_property
     def seen(self) -> CloseUp:
@@ -64,12 +68,24 @@ class Case:
         """What the tile network finds in a region."""
         return self.network.propose(self.seen, [region])[0].within(self.retina)
 
+    def assisted(self, name: str, region: Region) -> Proposal:
+        """What a method without a network finds in a rectangle."""
+        key = f"{name} {region.window}"
+        if key not in self._assisted:
+            found = ASSISTANTS[name].find(self.seen, region)
+            self._assisted[key] = found.within(self.retina)
+        return self._assisted[key]
+
     def grown(self, seed: tuple[int, int]) -> Proposal:
         """What grows from a click."""
         if seed not in self._grown:
             probability = self.result.probability
             self._grown[seed] = grow(self.seen, seed, retina=self.retina, probability=probability)
         return self._grown[seed]
+
+    @cached_property
+    def _assisted(self) -> dict[str, Proposal]:
+        return {}
 
     @cached_property
     def _grown(self) -> dict[tuple[int, int], Proposal]:
@@ -82,6 +98,7 @@ def cases(
     segmenter: Segmenter,
     network: TileNetwork,
     retinas: bool,
+    decide_cm: float,
     limit: int | None,
 ) -> Iterator[Case]:
     """Images of a folder that have a mask, by name."""
@@ -98,4 +115,5 @@ def cases(
         truth = read_mask(truths[path.stem])
         retina = read_mask(known[path.stem]) if path.stem in known else result.retina
         judged = retina if path.stem in known else np.ones_like(truth)
-        yield Case(path.stem, truth & judged, judged, retina, result, network)
+        screen = Screen(truth.shape, decide_cm)
+        yield Case(path.stem, truth & judged, judged, retina, result, network, screen)

@@ -6,19 +6,19 @@ KLM is the keystroke-level model: Card, Moran and Newell 1980, DOI 10.1145/35888
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.draw import line
 from skimage.graph import MCP_Geometric
-from skimage.measure import find_contours
+from skimage.measure import find_contours, perimeter
 from skimage.morphology import skeletonize
 
-from robot_grader.errors import Part
-
-from napari_npa.raster import Window
+from napari_npa.raster import Mask, Window
 from napari_npa.refine import Region, polygon_region
+from robot_grader.errors import Part
 
 THINK = 1.35
 """Seconds to prepare an action (KLM's M)."""
@@ -40,20 +40,25 @@ LOOK = 2.0
 fixations of a quarter of a second."""
 
 FIRST_LOOK = 10.0
-"""Seconds to look over an image and the mask on it, if any, before the first action, in every
-arm. An assumption; it counts against the fastest arm most."""
+"""Seconds to look over an image before the first action, in every arm. An assumption; it counts
+against the fastest arm most."""
 
 AUTOMATIC = 4.0
 """Seconds to press Run and wait for the large network (measured: 1 to 2 s on one core)."""
 
-NETWORK_WAIT = 1.0
-"""Seconds from the release of the mouse to what the tile network found (measured: 0.3 to 1 s)."""
+NETWORK_WAIT = 0.3
+"""Seconds from the release of the mouse to what a tool found in a small frame (measured: 0.2 s
+on one core)."""
+
+EVERYWHERE_WAIT = 4.0
+"""Seconds that it takes longer in a frame around everything; in proportion for smaller ones
+(measured: 4 s on one core, 1 s for a quarter)."""
 
 GROW_WAIT = 0.3
 """Seconds from a click to what grew (measured: 0.1 s)."""
 
 WATCH = 3.0
-"""Seconds to drag a slider while looking: four stops of three fixations of a quarter of a second."""
+"""Seconds to drag a slider while looking: four stops, each of three fixations of 0.25 s."""
 
 UNDO = THINK + 2 * PRESS
 """Seconds to take an action back: Ctrl, Z."""
@@ -74,11 +79,16 @@ length over width times 0.1 s with a mouse, in a tunnel 2 mm wide."""
 PAINT_CM = 0.2
 """Seconds for a centimetre of a brush stroke: its tunnel is the brush, 5 mm and more."""
 
-GRADER_SECONDS_PER_CM = 4.0
-"""Seconds for a centimetre of line at the pace of trained graders, who take 297 s an image. A
-simulated ultra-widefield eye has 53 cm of outline in 7 parts on the screen (measured: 15 eyes,
-1.95 sides of the image); less what looking and pointing take, 297 s leave 4 to 5 s a centimetre
-of this line, most of it for deciding where it runs."""
+DECIDE_CM = {"graders": 4.0, "sure": 0.0}
+"""Seconds that it takes, for each centimetre that is drawn by hand (unzoomed), to decide where a
+border runs. Sure: as if it were printed in the image, so that only the hand takes time. Graders:
+so that an image takes trained graders 297 s. A simulated ultra-widefield eye has 53 cm of outline
+in 6 parts on the screen (measured on 15); with FIRST_LOOK, 5 s to look and point for each part,
+and the hand's own time, 297 s leave 4.3 s a centimetre. Their images were others: a rough figure,
+rounded down."""
+
+CHECK_CM = 0.25
+"""Seconds to check a centimetre of the automatic result's outline: a fixation."""
 
 WOBBLE_CM = 0.05
 """Standard deviation of a hand from the line it follows: within the tunnel 95 % of the time."""
@@ -107,9 +117,18 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Screen:
-    """An image on the screen."""
+    """An image on the screen, and the hand before it.
+
+    Attributes
+    ----------
+    shape
+        Rows and columns of the image.
+    decide_cm
+        One of :data:`DECIDE_CM`.
+    """
 
     shape: tuple[int, int]
+    decide_cm: float
 
     @property
     def pixels_per_cm(self) -> float:
@@ -133,7 +152,7 @@ class Screen:
         if region is None:
             return None
         cm = length / self.pixels_per_cm
-        return Drawn(region, POINT + PRESS + cm * zoom * HAND_CM + ZOOM * (zoom > 1), cm)
+        return Drawn(region, self.seconds(cm, HAND_CM, zoom), cm)
 
     def stroke(
         self, path: NDArray[np.float64], radius: float, zoom: float, rng: np.random.Generator
@@ -148,7 +167,15 @@ class Screen:
         if region is None:
             return None
         cm = length / self.pixels_per_cm
-        return Drawn(region, POINT + PRESS + cm * zoom * PAINT_CM + ZOOM * (zoom > 1), cm)
+        return Drawn(region, self.seconds(cm, PAINT_CM, zoom), cm)
+
+    def seconds(self, cm: float, pace: float, zoom: float) -> float:
+        """What drawing takes: `cm` unzoomed, at a pace in seconds for each zoomed centimetre."""
+        return POINT + PRESS + ZOOM * (zoom > 1) + cm * (zoom * pace + self.decide_cm)
+
+    def outline_cm(self, mask: Mask) -> float:
+        """Length of the outlines of a mask, unzoomed."""
+        return float(perimeter(mask)) / self.pixels_per_cm
 
 
 def even(points: NDArray[np.float64], step: float) -> tuple[NDArray[np.float64], float]:
@@ -180,7 +207,7 @@ def stamped(path: NDArray[np.float64], radius: float, shape: tuple[int, int]) ->
         return None
     free = np.ones(high - low, np.bool_)
     points = np.clip(np.round(path).astype(int) - low, 0, high - low - 1)
-    for first, second in zip(points[:-1], points[1:], strict=True):
+    for first, second in pairwise(points):
         free[line(*first, *second)] = False
     free[tuple(points.T)] = False
     window: Window = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))

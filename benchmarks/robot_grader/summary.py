@@ -8,8 +8,8 @@ from itertools import groupby
 
 import numpy as np
 from rich.table import Table
-from robot_grader.grading import ARMS, BY_HAND, GOAL, OURS, Row
-from robot_grader.hand import GRADER_SECONDS_PER_CM, HAND_CM
+
+from robot_grader.grading import ARMS, BY_HAND, GOAL, NETWORK_BRUSH, OURS, Row
 
 AFTER = (0, 1, 3, 5, 10, 30)
 """Actions after which Dice is told."""
@@ -24,11 +24,13 @@ def summary(rows: Sequence[Row]) -> tuple[Table | str, ...]:
     """Tables and lines to print."""
     courses = {key: list(rows) for key, rows in groupby(rows, lambda r: (r.arm, r.image))}
     by_arm = {arm.name: [c for (name, _), c in courses.items() if name == arm.name] for arm in ARMS}
-    pairs = list(zip(by_arm[OURS], by_arm[BY_HAND], strict=True))
     return (
         dice_table(by_arm),
         goal_table(by_arm),
-        *ratio_lines(pairs),
+        *(
+            ratio_line(list(zip(by_arm[OURS], by_arm[other], strict=True)), other)
+            for other in (BY_HAND, NETWORK_BRUSH)
+        ),
         *tool_lines(by_arm),
     )
 
@@ -45,46 +47,39 @@ def dice_table(by_arm: dict[str, list[Course]]) -> Table:
 
 
 def goal_table(by_arm: dict[str, list[Course]]) -> Table:
-    """Actions and seconds to Dice: medians of all images, never counted as more than any."""
+    """Actions and seconds to Dice: medians; an image that never gets there counts as infinite."""
     table = Table("arm", title="To Dice: median over all images; ∞ if fewer than half get there")
     for goal in (LOWER_GOAL, GOAL):
         table.add_column(f"actions to {goal:.2f}")
         table.add_column("reached")
     table.add_column(f"seconds to {GOAL:.2f}")
-    table.add_column("at graders' pace")
     for arm, courses in by_arm.items():
         cells = []
         for goal in (LOWER_GOAL, GOAL):
             reached = [at_dice(c, goal) for c in courses]
-            cells.append(f"{np.median([r.action if r else np.inf for r in reached]):g}")
+            cells.append(middle([r.action if r else np.inf for r in reached]))
             cells.append(f"{sum(r is not None for r in reached)}/{len(courses)}")
         reached = [at_dice(c, GOAL) for c in courses]
-        for pace in (seconds, grader_seconds):
-            cells.append(f"{np.median([pace(r) if r else np.inf for r in reached]):.0f}")
+        cells.append(middle([r.seconds if r else np.inf for r in reached]))
         table.add_row(arm, *cells)
     return table
 
 
-def ratio_lines(pairs: Sequence[tuple[Course, Course]]) -> list[str]:
-    """How many times as long it takes by hand, to the best Dice that both reached."""
-    goals = [min(GOAL, best(ours), best(hand)) for ours, hand in pairs]
-    lines = [
-        f"To the best Dice that ours and by hand both reached (median {np.median(goals):.3f}):"
-    ]
-    for name, pace in (("a hand that never hesitates", seconds), ("graders' pace", grader_seconds)):
-        ours, hand = (
-            np.array(
-                [pace(at_dice(pair[arm], goal)) for pair, goal in zip(pairs, goals, strict=True)]
-            )
-            for arm in (0, 1)
-        )
-        low, middle, high = np.percentile(hand / ours, (25, 50, 75))
-        lines.append(
-            f"  {name}: ours {np.median(ours):.0f} s, by hand {np.median(hand):.0f} s (medians); "
-            f"by hand / ours {middle:.1f} times (quartiles {low:.1f} to {high:.1f}), "
-            f"all images together {hand.sum() / ours.sum():.1f}"
-        )
-    return lines
+def ratio_line(pairs: Sequence[tuple[Course, Course]], other: str) -> str:
+    """How many times as long another arm takes, to the best Dice that both reached."""
+    goals = [min(GOAL, *(course[-1].dice for course in pair)) for pair in pairs]
+    ours, theirs = (
+        np.array([at_dice(p[arm], g).seconds for p, g in zip(pairs, goals, strict=True)])
+        for arm in (0, 1)
+    )
+    low, middle, high = np.percentile(theirs / ours, (25, 50, 75))
+    return (
+        f"To the best Dice that ours and {other} both reach, at most {GOAL:.2f} (median "
+        f"{np.median(goals):.3f}): ours {np.median(ours):.0f} s, {other} {np.median(theirs):.0f} s "
+        f"(medians; means {ours.mean():.0f}, {theirs.mean():.0f}); {other} / ours {middle:.1f} "
+        f"(median; quartiles {low:.1f} to {high:.1f}), all images together "
+        f"{theirs.sum() / ours.sum():.1f}"
+    )
 
 
 def tool_lines(by_arm: dict[str, list[Course]]) -> list[str]:
@@ -96,6 +91,12 @@ def tool_lines(by_arm: dict[str, list[Course]]) -> list[str]:
     return lines
 
 
+def middle(values: Sequence[float]) -> str:
+    """Median as a text; actions may end in a half."""
+    median = float(np.median(values))
+    return "∞" if np.isinf(median) else f"{median:.0f}" if median > AFTER[-1] else f"{median:g}"
+
+
 def spread(values: Sequence[float]) -> str:
     return f"{np.median(values):.3f} ({np.mean(values):.3f})"
 
@@ -105,19 +106,6 @@ def dice_after(course: Course, number: int) -> float:
     return course[min(number, len(course) - 1)].dice
 
 
-def best(course: Course) -> float:
-    return course[-1].dice
-
-
 def at_dice(course: Course, goal: float) -> Row | None:
     """First row that reaches a Dice."""
     return next((row for row in course if row.dice >= goal), None)
-
-
-def seconds(row: Row) -> float:
-    return row.seconds
-
-
-def grader_seconds(row: Row) -> float:
-    """Seconds if every line took as long as it takes trained graders."""
-    return row.seconds + row.line_cm * (GRADER_SECONDS_PER_CM - HAND_CM)

@@ -7,6 +7,19 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from skimage.measure import approximate_polygon
+from skimage.morphology import convex_hull_image
+
+from napari_npa.raster import eroded
+from napari_npa.refine import (
+    NEUTRAL,
+    Action,
+    Proposal,
+    Region,
+    corrected,
+    polygon_region,
+    shape_itself,
+)
 from robot_grader.board import Board, Change
 from robot_grader.case import Case
 from robot_grader.errors import (
@@ -20,6 +33,7 @@ from robot_grader.errors import (
 from robot_grader.hand import (
     BRUSHES,
     CORNER,
+    EVERYWHERE_WAIT,
     GROW_WAIT,
     NETWORK_WAIT,
     POINT,
@@ -32,17 +46,15 @@ from robot_grader.hand import (
     Screen,
     medial,
 )
-from skimage.measure import approximate_polygon
-from skimage.morphology import convex_hull_image
-
-from napari_npa.raster import Mask, Window, eroded
-from napari_npa.refine import NEUTRAL, Action, Proposal, Region, polygon_region, shape_itself
 
 SLIDER = (0.1, 0.25, NEUTRAL, 0.75, 0.9)
 """Sensitivities that are looked at while the slider is dragged."""
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Thresholds of the automatic result that are looked at while its slider is dragged."""
+
+ASSISTANTS_TRIED = ("threshold", "local threshold", "clusters")
+"""Of the methods without a network: the fast ones."""
 
 WIDEST = 0.5
 """A frame around a whole area is not wider than this, sides of the image."""
@@ -117,9 +129,21 @@ class Wrong(NamedTuple):
 def by_network(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Plan]:
     """Frame a place, and let the tile network look again, or clear it."""
     for part in (*wrong.missed, *wrong.extra):
-        for frame in frames(board, part):
+        for frame in frames(case.screen, board, part):
             yield from network_plans(case, board, frame)
             yield removing(board, frame)
+
+
+def by_assistants(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Plan]:
+    """Frame the largest places, and let gray levels decide."""
+    for part in (*wrong.missed[:1], *wrong.extra[:1]):
+        for frame in frames(case.screen, board, part):
+            if frame.shape == "rectangle":
+                for name in ASSISTANTS_TRIED:
+                    proposal = case.assisted(name, frame.region)
+                    yield from framed_plans(
+                        board, frame, name, proposal, lambda found=proposal: found
+                    )
 
 
 def by_growing(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Plan]:
@@ -138,7 +162,7 @@ def by_growing(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Pla
 
 def by_shape_itself(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Plan]:
     """Lasso: all of the shape added, within the gradable retina, or cleared."""
-    for drawing, value in outlines(board, wrong):
+    for drawing, value in outlines(case, board, wrong):
         action: Action = "add" if value else "remove"
 
         def do(
@@ -155,14 +179,14 @@ def by_shape_itself(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterato
 
 def by_line(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Plan]:
     """By hand: a closed line that is filled, or cleared."""
-    for drawing, value in outlines(board, wrong):
+    for drawing, value in outlines(case, board, wrong):
         kind = "paint" if value else "erase"
         yield from planned(f"line, {kind}", ("line", kind), filling(drawing, value), board, rng)
 
 
 def by_brush(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[Plan]:
     """By hand: a stroke of the brush or eraser along the middle of an error."""
-    screen = Screen(board.mask.shape)
+    screen = case.screen
     groups = ((wrong.missed, True), (wrong.missed_whole, True))
     groups += ((wrong.extra, False), (wrong.extra_whole, False))
     for parts, value in groups:
@@ -226,9 +250,9 @@ def planned(
         yield Plan(tool, settings, foreseen, do)
 
 
-def outlines(board: Board, wrong: Wrong) -> Iterator[tuple[Drawing, bool]]:
+def outlines(case: Case, board: Board, wrong: Wrong) -> Iterator[tuple[Drawing, bool]]:
     """Closed lines around what is missed, around whole areas, and around what is too much."""
-    screen = Screen(board.mask.shape)
+    screen = case.screen
     right, ground = board.mask & board.truth, ~board.mask & ~board.truth
     lesions = [part_at(board.truth, part.centre) for part in wrong.missed]
     for zoom in ZOOMS:
@@ -240,8 +264,8 @@ def outlines(board: Board, wrong: Wrong) -> Iterator[tuple[Drawing, bool]]:
             yield (lambda rng, part=part, zoom=zoom: screen.outline(part, zoom, rng)), value
 
 
-def frames(board: Board, part: Part) -> Iterator[Frame]:
-    """Rectangles around a place, around the area that it belongs to, and a polygon."""
+def frames(screen: Screen, board: Board, part: Part) -> Iterator[Frame]:
+    """Rectangles around a place, the area that it belongs to, and everything; a polygon."""
     shape = board.mask.shape
     margin = round(MARGIN * max(shape))
     windows = [wider(part.window, margin, shape)]
@@ -251,15 +275,16 @@ def frames(board: Board, part: Part) -> Iterator[Frame]:
         window = wider(area.window, margin, shape)
         if max(span.stop - span.start for span in window) <= widest:
             windows.append(window)
+    windows.append((slice(0, shape[0]), slice(0, shape[1])))
     for window in windows:
         inside = np.ones([span.stop - span.start for span in window], np.bool_)
         yield Frame("rectangle", Region(window, inside), 2 * POINT + PRESS)
-    yield from clicked_polygon(part, margin, shape)
+    yield from clicked_polygon(screen, part, margin)
 
 
-def clicked_polygon(part: Part, margin: int, shape: tuple[int, int]) -> Iterator[Frame]:
+def clicked_polygon(screen: Screen, part: Part, margin: int) -> Iterator[Frame]:
     """Corners clicked loosely around a place."""
-    around = part.reaching(np.ones(shape, np.bool_), margin / 2)
+    around = part.reaching(np.ones(screen.shape, np.bool_), margin / 2)
     hull = convex_hull_image(around.mask)
     corners = np.argwhere(hull & ~eroded(np.pad(hull, 1), 1)[1:-1, 1:-1]).astype(float)
     angle = np.arctan2(*(corners - corners.mean(axis=0)).T)
@@ -268,22 +293,30 @@ def clicked_polygon(part: Part, margin: int, shape: tuple[int, int]) -> Iterator
         fewer = approximate_polygon(np.vstack([corners, corners[:1]]), tolerance)[:-1]
         if 3 <= len(fewer) <= CORNERS:
             placed = fewer + [span.start for span in around.window]
-            region = polygon_region(placed, shape)
+            region = polygon_region(placed, screen.shape)
             sides = np.hypot(*(placed - np.roll(placed, 1, axis=0)).T).sum()
-            cm = float(sides) / Screen(shape).pixels_per_cm
+            cm = float(sides) / screen.pixels_per_cm
             if region is not None:
                 yield Frame("polygon", region, POINT + CORNER * len(fewer) + STRAIGHT_CM * cm)
             return
 
 
 def network_plans(case: Case, board: Board, frame: Frame) -> Iterator[Plan]:
-    """What the tile network is expected to do, with and without its slider."""
-    region = frame.region
-    expected = Proposal(region, case.glance[region.window])
+    """What the tile network is expected to do in a frame."""
+    expected = Proposal(frame.region, case.glance[frame.region.window])
+    yield from framed_plans(board, frame, "network", expected, lambda: case.looked(frame.region))
+
+
+def framed_plans(
+    board: Board, frame: Frame, finder: str, expected: Proposal, look: Callable[[], Proposal]
+) -> Iterator[Plan]:
+    """What is expected in a frame, with and without the slider; what is done, is by `look`."""
+    share = frame.region.inside.size / board.mask.size
+    wait = NETWORK_WAIT + EVERYWHERE_WAIT * share
     for action in ("replace", "add", "certain"):
         for dragged in (False, True):
-            seconds = frame.seconds + NETWORK_WAIT + dragged * (POINT + PRESS + WATCH)
-            name = f"{frame.shape}, network {action}" + ", slider" * dragged
+            seconds = frame.seconds + wait + dragged * (POINT + PRESS + WATCH)
+            name = f"{frame.shape}, {finder} {action}" + ", slider" * dragged
 
             def do(
                 board: Board,
@@ -292,10 +325,10 @@ def network_plans(case: Case, board: Board, frame: Frame) -> Iterator[Plan]:
                 dragged: bool = dragged,
                 seconds: float = seconds,
             ) -> Done:
-                return Done(best(board, case.looked(region), action, dragged), 0.0, seconds)
+                return Done(best(board, look(), action, dragged), 0.0, seconds)
 
             foreseen = Done(best(board, expected, action, dragged), 0.0, seconds)
-            yield Plan(name, (frame.shape, "tile network", action), foreseen, do)
+            yield Plan(name, (frame.shape, finder, action), foreseen, do)
 
 
 def removing(board: Board, frame: Frame) -> Plan:
@@ -333,11 +366,6 @@ def cleared(board: Board, proposal: Proposal, dragged: bool) -> Change:
 
 def changed(board: Board, proposal: Proposal, action: Action, at: float = NEUTRAL) -> Change:
     """What applying a proposal gives, on its window."""
-    window: Window = proposal.region.window
-    return Change(window, corrected_inside(board.mask[window], proposal, action, at))
-
-
-def corrected_inside(mask: Mask, proposal: Proposal, action: Action, at: float) -> Mask:
-    from napari_npa.refine import corrected
-
-    return corrected(mask, proposal.found(at), proposal.region.inside, action)
+    region = proposal.region
+    before = board.mask[region.window]
+    return Change(region.window, corrected(before, proposal.found(at), region.inside, action))

@@ -1,4 +1,4 @@
-"""The command line: ``napari-npa segment | evaluate | train | crossval | simulate | info``."""
+"""The command line: ``napari-npa segment``, ``refine``, ``train`` and the others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from napari_npa import __version__, cli_training
+from napari_npa import __version__, cli_refining, cli_training
 from napari_npa.errors import NpaError
 
 # Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
@@ -30,6 +30,7 @@ errors = Console(stderr=True, soft_wrap=True)
 
 FAILED, WRONG_USE = 1, 2
 
+app.command()(cli_refining.refine)
 app.command()(cli_training.train)
 app.command()(cli_training.crossval)
 

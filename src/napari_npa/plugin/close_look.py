@@ -30,14 +30,16 @@ TOOLS = {
 }
 """Ways to find non-perfusion inside a shape, as the panel names and explains them."""
 
-ASSISTANT_OF = {
+TOOL_KEYS = {
+    TILE_TOOL: "network",
+    SHAPE_TOOL: "shape",
     "Threshold": "threshold",
     "Local threshold": "local threshold",
     "Active contour": "contour",
     "Clustering": "clusters",
     "Random walker": "walker",
 }
-"""Keys of :data:`napari_npa.refine.ASSISTANTS`, by what the panel calls them."""
+"""Names of the tools in :mod:`napari_npa.refine`, by what the panel calls them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,19 +114,17 @@ class CloseLook:
         NpaError
             What kept the tool from it.
         """
+        from napari_npa.refine import grow, propose
+
         network, seen = self.prepare(wish.angiogram, device, model, progress)
         if wish.seed is not None:
-            from napari_npa.refine import grow
-
             return [grow(seen, wish.seed, retina=wish.retina, probability=wish.probability)]
-        if wish.tool == TILE_TOOL:
-            found = network.propose(seen, wish.regions, target=wish.target, progress=progress)
-        else:
-            from napari_npa.refine import ASSISTANTS
-
-            assistant = ASSISTANTS[ASSISTANT_OF[wish.tool]]
-            bright = wish.target == "retina"
-            found = [assistant.find(seen, region, bright=bright) for region in wish.regions]
-        if wish.target == "npa":
-            found = [proposal.within(wish.retina) for proposal in found]
-        return found
+        return propose(
+            TOOL_KEYS[wish.tool],
+            network,
+            seen,
+            wish.regions,
+            retina=wish.retina,
+            target=wish.target,
+            progress=progress,
+        )

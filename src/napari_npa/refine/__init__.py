@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from napari_npa.refine.close_up import CloseUp
     from napari_npa.refine.growing import grow
     from napari_npa.refine.tile import TileNetwork, calibrated
+    from napari_npa.refine.tools import TOOLS, propose
 
 __all__ = [
     "ASSISTANTS",
     "NEUTRAL",
+    "TOOLS",
     "Action",
     "Assistant",
     "CloseUp",
@@ -39,6 +41,7 @@ __all__ = [
     "ellipse_corners",
     "grow",
     "polygon_region",
+    "propose",
     "shape_itself",
     "whole_region",
 ]
@@ -48,8 +51,10 @@ _IN_MODULE = {
     "Assistant": "classical",
     "CloseUp": "close_up",
     "TileNetwork": "tile",
+    "TOOLS": "tools",
     "calibrated": "tile",
     "grow": "growing",
+    "propose": "tools",
 }
 
 

@@ -48,7 +48,9 @@ def polygon_region(corners: ArrayLike, shape: tuple[int, int]) -> Region | None:
     region
         None if the polygon covers no pixel of the image.
     """
-    points = np.asarray(corners, np.float64)
+    points = np.asarray(corners, np.float64).reshape(-1, 2)
+    if len(points) == 0:
+        return None
     first = np.maximum(np.floor(points.min(axis=0)).astype(int), 0)
     last = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 1, shape)
     if (last <= first).any():
