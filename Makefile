@@ -41,6 +41,7 @@ SCREEN := $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
 bench: $(READY)  ## Benchmarks: print their tables
 	scripts/setup_screen.sh
 	$(SCREEN) $(PY) benchmarks/inference.py
+	$(SCREEN) $(PY) benchmarks/correcting.py
 
 screenshots: $(READY)  ## Make the pictures of the docs
 	scripts/setup_screen.sh

@@ -55,7 +55,7 @@ def main() -> None:
     table.add_row("tile network's forward pass on it", *seconds3(forward))
     table.add_row("ratio, run by run", *(f"{value:.2f}" for value in spread(ratios)))
     npa = correct.result.npa
-    frames, plain = brush_frames(npa, plain_layer(pixels, npa), runs)
+    frames, plain = brush_frames(npa, plain_layer(viewer, npa), runs)
     ratios = [a / b for a, b in zip(frames, plain, strict=True)]
     table.add_row("brush frame with the panels", *milliseconds(frames))
     table.add_row("brush frame in plain napari", *milliseconds(plain))
@@ -81,15 +81,19 @@ def regions(correct: CorrectPanel, runs: int) -> tuple[list[float], list[float]]
     )
     correct.drawing["Rectangle"].click()
     ours, alone = [], []
+    changed: list[float] = []
+    correct.result.npa.events.labels_update.connect(lambda: changed.append(time.perf_counter()))
     for run in range(-1, runs):  # the first warms up
         top, left = 1200 + 90 * run, 1500 + 60 * run
         bottom, right = top + REGION, left + REGION
         corners = np.array([(top, left), (top, right), (bottom, right), (bottom, left)])
         before = correct.correction
+        changed.clear()
         start = time.perf_counter()
         correct.mouse.shapes.layer.add(corners, shape_type="rectangle")
         wait_while(lambda before=before: correct.correction is before)
-        taken = time.perf_counter() - start
+        # Where the network finds what is there already, no pixel changes.
+        taken = (changed[0] if changed else time.perf_counter()) - start
         wait_while(lambda: len(correct.looking))
         region = correct.correction.proposals[0].region
         passed = statistics.median(forward_passes(network, seen, region.window))
@@ -115,12 +119,14 @@ def forward_passes(network: TileNetwork, seen: CloseUp, window: tuple[slice, sli
     return timed(forward, 3)
 
 
-def plain_layer(pixels: np.ndarray, npa: Labels) -> Labels:
-    """The same layers in a napari without panels."""
+def plain_layer(ours: napari.Viewer, npa: Labels) -> Labels:
+    """The same layers in a napari without panels, on a canvas of the same size."""
     viewer = napari.Viewer(show=True)
-    viewer.add_image(pixels)
-    retina = viewer.add_labels(np.ones_like(npa.data))
-    retina.contour = 4
+    viewer.add_image(ours.layers["eye"].data)
+    retina = viewer.add_labels(ours.layers["Retina"].data.copy())
+    retina.contour = ours.layers["Retina"].contour
+    canvas = viewer.window._qt_viewer.canvas.native
+    canvas.setFixedSize(ours.window._qt_viewer.canvas.native.size())
     layer = viewer.add_labels(npa.data.copy(), colormap=npa.colormap, opacity=npa.opacity)
     layer.brush_size = npa.brush_size
     return layer

@@ -64,24 +64,12 @@ OURS = "ours"
 NETWORK_BRUSH = "network + brush"
 BY_HAND = "by hand"
 
+ASSISTED = (by_threshold, by_network, by_assistants, by_growing, by_shape_itself, by_line)
+
+# With and without the brush: who takes what pays best at the moment may paint a large area with
+# it and then mend its border, where a line around it would have been faster.
 ARMS = (
-    Arm(
-        OURS,
-        True,
-        (
-            (
-                by_threshold,
-                by_network,
-                by_assistants,
-                by_growing,
-                by_shape_itself,
-                by_line,
-                by_brush,
-            ),
-        ),
-    ),
-    # Lines alone too: who takes what pays best at the moment may paint a large area with the
-    # brush and then mend its border, where a line around it would have been faster.
+    Arm(OURS, True, ((*ASSISTED, by_brush), ASSISTED)),
     Arm(NETWORK_BRUSH, True, ((by_threshold, by_line, by_brush), (by_threshold, by_line))),
     Arm(BY_HAND, False, ((by_line, by_brush), (by_line,))),
 )

@@ -34,8 +34,8 @@ def refine(
         typer.Option(help="What looks inside the shape."),
     ] = "network",
     action: Annotated[
-        Literal["add", "replace", "remove", "certain"],
-        typer.Option(help="What is done with what it finds; a click needs add or remove."),
+        Literal["add", "replace", "remove", "certain", "subtract"],
+        typer.Option(help="What is done with what it finds; with a click: add or subtract."),
     ] = "add",
     target: Annotated[Literal["npa", "retina"], typer.Option(help="Mask to correct.")] = "npa",
     sensitivity: Annotated[

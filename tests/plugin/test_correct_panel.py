@@ -360,8 +360,22 @@ def test_a_click_grows_a_region_and_shift_click_takes_it_away(viewer, corrector,
     qtbot.waitUntil(lambda: not corrector.looking, timeout=20_000)
     assert npa.data[92, 84] == 0
     assert npa.data.sum() < grown.sum()
+    assert (npa.data[~dark] == 0).all()
     press_key(viewer, "Z", keys.CONTROL)
     np.testing.assert_array_equal(npa.data, grown)
+
+
+def test_shift_click_takes_away_only_what_grows(viewer, corrector, qtbot):
+    npa, retina = corrector.result.npa, corrector.result.retina
+    set_all(npa, 1)
+    set_all(retina, 1)
+    corrector.grow_at(92, 84, "subtract")
+    qtbot.waitUntil(lambda: not corrector.looking, timeout=20_000)
+    [proposal] = corrector.correction.proposals
+    gone = np.zeros(npa.data.shape, bool)
+    gone[proposal.region.window] = proposal.found(0.5)
+    np.testing.assert_array_equal(npa.data == 0, gone)
+    assert 0 < gone.sum() < proposal.region.inside.sum()
 
 
 def test_a_click_beside_the_retina_or_the_image_grows_nothing(viewer, corrector, qtbot):

@@ -1,5 +1,7 @@
 """Regions, actions and proposals: what a correction changes, and what it never does."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.draw import polygon2mask
 
 from napari_npa.refine import (
+    Action,
     Proposal,
     Region,
     corrected,
@@ -58,7 +61,7 @@ def test_an_ellipse_has_the_area_of_its_formula_also_when_turned():
     assert region.inside.sum() == pytest.approx(np.pi * 30 * 60, rel=0.005)
 
 
-@given(masks, masks, masks, st.sampled_from(["add", "replace", "remove", "certain"]))
+@given(masks, masks, masks, st.sampled_from(get_args(Action)))
 def test_nothing_outside_the_region_is_changed(mask, found, region, action):
     after = corrected(mask, found, region, action)
     np.testing.assert_array_equal(after[~region], mask[~region])
@@ -66,13 +69,14 @@ def test_nothing_outside_the_region_is_changed(mask, found, region, action):
 
 @given(masks, masks, masks)
 def test_actions_are_what_their_names_say(mask, found, region):
-    add, replace, remove, certain = (
-        corrected(mask, found, region, action) for action in ("add", "replace", "remove", "certain")
+    add, replace, remove, certain, subtract = (
+        corrected(mask, found, region, action) for action in get_args(Action)
     )
     np.testing.assert_array_equal(add, mask | (found & region))
     np.testing.assert_array_equal(remove, mask & ~region)
     np.testing.assert_array_equal(replace, remove | (found & region))
     np.testing.assert_array_equal(certain, remove | (mask & found & region))
+    np.testing.assert_array_equal(subtract, mask & ~(found & region))
 
 
 evidence = arrays(np.float32, (12, 9), elements=st.floats(0, 1, width=32))

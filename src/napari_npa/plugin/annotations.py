@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QApplication
 
 from napari_npa.annotation import Annotation
 from napari_npa.autosave import Autosaver
@@ -30,6 +32,9 @@ STROKES = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "poly
 """What a stroke is called in the log, by napari's mode."""
 
 UNNAMED = "undo or redo"
+
+CLOSING_SECONDS = 10.0
+"""How long napari may take to close while the last edit is written."""
 
 
 class Annotations(QObject):
@@ -61,6 +66,8 @@ class Annotations(QObject):
         self._settled.setInterval(SETTLE_MS)
         self._settled.timeout.connect(lambda: self.record(UNNAMED))
         self.results.chosen.connect(self._follow)
+        if (app := QApplication.instance()) is not None:
+            app.aboutToQuit.connect(partial(self.flush, CLOSING_SECONDS))
         viewer.scene.camera.events.connect(self._touch)
         viewer.cursor.events.connect(self._touch)
         self._follow()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -34,7 +32,6 @@ ACTIONS: dict[Action, tuple[str, str]] = {
     "remove": ("Remove", "Clear the mask inside the shape; no tool is needed."),
     "certain": ("Keep certain", "Inside the shape, keep of the mask only what the tool finds too."),
 }
-assert tuple(ACTIONS) == get_args(Action)
 
 GROW = "Grow by click"
 

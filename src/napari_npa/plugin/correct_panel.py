@@ -178,7 +178,7 @@ class CorrectPanel(CorrectControls):
             self._wish([], (row, column), GROW_TOOL, action)
 
     def _grow_clicked(self, row: int, column: int, takes_away: bool) -> None:
-        self.grow_at(row, column, "remove" if takes_away else "add")
+        self.grow_at(row, column, "subtract" if takes_away else "add")
 
     def _shape_finished(self) -> None:
         if self.instant.isChecked():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
-from napari_npa.plugin.result_layers import placement
+from napari_npa.plugin.mask_layers import placement
 from napari_npa.plugin.shown_image import DERIVED
 
 if TYPE_CHECKING:

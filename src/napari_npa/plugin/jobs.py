@@ -102,7 +102,7 @@ class Jobs:
         self,
         job: Job,
         then: Callable[[Any], None] | None = None,
-        failed: Callable[[Exception], None] | None = None,
+        failed: Callable[[Exception], object] | None = None,
     ) -> None:
         """Start a job; what it returns goes to `then`, an error to `failed`."""
         self._running.add(job)

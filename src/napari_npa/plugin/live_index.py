@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
 from napari_npa.errors import RetinaError
-from napari_npa.measure import count_pixels, index_of_counts
+from napari_npa.measure import PixelCounts, count_pixels, index_of_counts
 from napari_npa.plugin.result_layers import ImageResult
 
 RECOUNT_MS = 100
@@ -15,6 +18,44 @@ RECOUNT_MS = 100
 
 # labels_update: each brush stamp; paint: end of a stroke; set_data: undo and redo.
 _CHANGES = ("labels_update", "paint", "set_data", "data")
+
+
+class PixelCounter(QObject):
+    """Counts the pixels of a result after each change, once for all panels."""
+
+    counted = Signal()
+
+    def __init__(self, result: ImageResult) -> None:
+        super().__init__()
+        # Not the result itself: it is the key under which this counter is kept.
+        self._npa, self._retina = result.npa, result.retina
+        self._throttler = QSignalThrottler(parent=self)
+        self._throttler.setTimeout(RECOUNT_MS)
+        self._throttler.triggered.connect(self.recount)
+        for layer in (self._npa, self._retina):
+            for name in _CHANGES:
+                getattr(layer.events, name).connect(self._changed)
+        self.counts = PixelCounts(0, 0)
+        self.recount()
+
+    def recount(self) -> None:
+        """Count the pixels of the layers again."""
+        # The layers as they are: masks of them would be copies, at each stamp of the brush.
+        self.counts = count_pixels(np.asarray(self._npa.data), np.asarray(self._retina.data))
+        self.counted.emit()
+
+    def _changed(self) -> None:
+        self._throttler.throttle()
+
+
+_COUNTERS: WeakKeyDictionary[ImageResult, PixelCounter] = WeakKeyDictionary()
+
+
+def counter_of(result: ImageResult) -> PixelCounter:
+    """Counter of a result: one object, whichever panels are open."""
+    if result not in _COUNTERS:
+        _COUNTERS[result] = PixelCounter(result)
+    return _COUNTERS[result]
 
 
 class LiveIndex(QWidget):
@@ -35,31 +76,33 @@ class LiveIndex(QWidget):
         layout.setSpacing(2)
         layout.addWidget(self.index)
         layout.addWidget(self.counts)
-        self._result: ImageResult | None = None
-        self._throttler = QSignalThrottler(parent=self)
-        self._throttler.setTimeout(RECOUNT_MS)
-        self._throttler.triggered.connect(self.recount)
-        self.recount()
+        self._counter: PixelCounter | None = None
+        self._show()
 
     def follow(self, result: ImageResult | None) -> None:
         """Show the index of another result, from now on."""
-        if result is not self._result:
-            self._connect(False)
-            self._result = result
-            self._connect(True)
-        self.recount()
+        counter = counter_of(result) if result is not None else None
+        if counter is not self._counter:
+            if self._counter is not None:
+                self._counter.counted.disconnect(self._show)
+            self._counter = counter
+            if counter is not None:
+                counter.counted.connect(self._show)
+        self._show()
 
     def recount(self) -> None:
-        """Count the pixels of the layers again."""
-        if self._result is None:
+        """Count the pixels of the layers again, now."""
+        if self._counter is not None:
+            self._counter.recount()
+
+    def _show(self) -> None:
+        if self._counter is None:
             self.index.setText("Ischemic index –")
             self.counts.setText("Research use only")
             return
-        # The layers as they are: masks of them would be copies, at each stamp of the brush.
-        npa, retina = self._result.npa, self._result.retina
-        counts = count_pixels(np.asarray(npa.data), np.asarray(retina.data))
+        counts = self._counter.counts
         try:
-            isi = index_of_counts(counts, name=retina.name)
+            isi = index_of_counts(counts)
         except RetinaError as error:
             self.index.setText("Ischemic index –")
             self.counts.setText(str(error))
@@ -69,14 +112,3 @@ class LiveIndex(QWidget):
             f"Non-perfused {counts.npa:,} px of {counts.retina:,} px "
             "gradable retina\nResearch use only"
         )
-
-    def _connect(self, on: bool) -> None:
-        if self._result is None:
-            return
-        for layer in (self._result.npa, self._result.retina):
-            for name in _CHANGES:
-                event = getattr(layer.events, name)
-                (event.connect if on else event.disconnect)(self._changed)
-
-    def _changed(self) -> None:
-        self._throttler.throttle()

@@ -13,28 +13,16 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
+from napari_npa.plugin.mask_layers import npa_layer, outline_pixels, retina_layer
+from napari_npa.plugin.shown_image import ShownImage
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
     from napari_npa.segmentation import Segmentation
-
-NPA_COLOUR = "#ff3b30"
-RETINA_COLOUR = "#30d158"
-
-SIDE_PER_CONTOUR_PIXEL = 700
-"""Image side, pixels, for each pixel of outline: a thinner one is broken on screen."""
-
-CONTOUR_PIXELS = (2, 4)
-"""Least and most; napari takes a second to draw 4 on 16 million pixels, and 5 for 8."""
-
-SIDE_PER_BRUSH_PIXEL = 100
-"""Image side for each pixel of the brush: a first size that can be seen."""
 
 VERSIONS_KEPT = 100
 """As many as napari keeps steps to undo."""
@@ -230,9 +218,11 @@ class Results:
             result.run_again(segmentation, seconds)
             self.choose(result)
             return result
-        retina = _retina_layer(shown, segmentation.retina, viewer)
-        npa = _npa_layer(shown, segmentation.npa, viewer)
+        retina = retina_layer(shown, segmentation.retina, viewer)
+        npa = npa_layer(shown, segmentation.npa, viewer)
         viewer.add_layer(retina)
+        # Not before: napari would draw the outline twice, a second each on 16 million pixels.
+        retina.contour = outline_pixels(segmentation.retina.shape)
         viewer.add_layer(npa)
         viewer.layers.selection.active = npa
         result = ImageResult(shown, npa, retina, segmentation, seconds)
@@ -261,56 +251,3 @@ def _write(layer: Labels, mask: NDArray[np.bool_]) -> None:
     """Make a layer equal to a mask; undoable."""
     changed = np.nonzero((np.asarray(layer.data) != 0) != mask)
     layer.data_setitem(changed, mask[changed].astype(np.uint8))
-
-
-def _npa_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
-    layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image, viewer)
-    layer.brush_size = max(3, max(mask.shape) // SIDE_PER_BRUSH_PIXEL)
-    return layer
-
-
-def _retina_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
-    layer = _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image, viewer)
-    thickness = round(max(mask.shape) / SIDE_PER_CONTOUR_PIXEL)
-    layer.contour = int(np.clip(thickness, *CONTOUR_PIXELS))
-    return layer
-
-
-def _labels(
-    kind: str,
-    mask: NDArray[np.bool_],
-    colour: str,
-    opacity: float,
-    image: Image,
-    viewer: ViewerModel,
-) -> Labels:
-    """Layer of a mask, in one colour, where its image is."""
-    return Labels(
-        mask.astype(np.uint8),
-        name=_layer_name(kind, image, viewer),
-        colormap=_one_colour(colour),
-        opacity=opacity,
-        **placement(image),
-    )
-
-
-def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
-    """Name a layer after its kind, and after its image where there are several."""
-    return kind if len(angiogram_layers(viewer)) == 1 else f"{kind} {image.name}"
-
-
-def placement(image: Image) -> dict[str, Any]:
-    """Where an image lies in the world, for a layer of its last two axes."""
-    return {
-        "scale": image.scale[-2:],
-        "translate": image.translate[-2:],
-        "rotate": np.asarray(image.rotate)[-2:, -2:],
-        "shear": np.asarray(image.shear)[-1:],
-        "affine": image.affine.affine_matrix[-3:, -3:],
-        "units": image.units[-2:],
-        "axis_labels": image.axis_labels[-2:],
-    }
-
-
-def _one_colour(colour: str) -> DirectLabelColormap:
-    return DirectLabelColormap(color_dict={None: colour, 0: "transparent", 1: colour})

@@ -15,22 +15,20 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.annotation import Annotation, Summary
 from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.jobs import (
     Job,
     Jobs,
     KeptSegmenter,
-    kept_annotation,
     models_and_devices,
     open_file,
     save,
     segment_shown,
-    unsaved_file,
 )
 from napari_npa.plugin.messages import tell
 from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.opening import FILES
+from napari_npa.plugin.recovering import Recovery
 from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.plugin.segment_controls import SegmentControls
 from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
@@ -61,14 +59,14 @@ class SegmentPanel(SegmentControls):
         self.annotations = annotations_of(self.viewer)
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
+        self.recovery_of = Recovery(self.recovery, self.viewer, self.jobs)
         self.run_job: Job | None = None
         self.image: Image | None = None
-        self.restoring: str | None = None
         self.result: ImageResult | None = None
         self._connect()
         self._refresh()
         self._start(Job(models_and_devices), self._offer)
-        self._start(Job(partial(unsaved_file, self.annotations.store)), self._offer_file)
+        self.recovery_of.look_at_start()
 
     def _connect(self) -> None:
         self.images.choices = lambda _: angiogram_layers(self.viewer)
@@ -78,8 +76,8 @@ class SegmentPanel(SegmentControls):
         self.run.clicked.connect(self.start_run)
         self.cancel.clicked.connect(self.cancel_run)
         self.save.clicked.connect(self.ask_and_save)
-        self.recovery.restore_wanted.connect(self.restore)
-        self.recovery.discard_wanted.connect(self.discard)
+        self.recovery_of.opened.connect(self._show_opened)
+        self.recovery_of.run_wanted.connect(self.start_run)
         self.results.chosen.connect(self._refresh)
         self._moves = QSignalThrottler(parent=self)
         self._moves.setTimeout(THRESHOLD_MS)
@@ -131,7 +129,7 @@ class SegmentPanel(SegmentControls):
         if not self.jobs:
             self.status.setText("" if self.image is not None else NO_IMAGE)
         self._refresh()
-        self._look_for_annotation()
+        self.recovery_of.look_for(self.image if self.result is None else None)
 
     def _refresh(self) -> None:
         """Show the result of the chosen image, if there is one, and enable what works."""
@@ -158,58 +156,6 @@ class SegmentPanel(SegmentControls):
         self.progress.setEnabled(running)
         self.threshold.setEnabled(self.result is not None and not running)
         self.save.setEnabled(self.result is not None and not running)
-
-    # Annotations kept of an image
-
-    def _look_for_annotation(self) -> None:
-        """Offer what was kept of an image that has no result yet."""
-        self.recovery.withdraw()
-        if self.image is None or self.result is not None:
-            return
-        shown = ShownImage.of(self.image, self.viewer)
-        job = Job(partial(kept_annotation, shown, self.annotations.store))
-        # What is no angiogram is told when it is segmented.
-        self.jobs.start(job, partial(self._offer_annotation, shown))
-
-    def _offer_annotation(self, shown: ShownImage, annotation: Annotation | None) -> None:
-        is_wanted = shown.image is self.image and self.result is None
-        if annotation is None or not is_wanted:
-            return
-        self.recovery.offer(annotation, shown.image.name)
-        if self.restoring == annotation.session.image_sha256:
-            self.restore()
-
-    def _offer_file(self, summary: Summary | None) -> None:
-        if summary is not None and self.image is None:
-            self.recovery.offer_file(summary)
-
-    def restore(self) -> None:
-        """Go on with the annotation that is offered; its image is opened if need be."""
-        offered = self.recovery.offered
-        if isinstance(offered, Summary) and offered.source is not None:
-            self.restoring = offered.image_sha256
-            self._start(Job(partial(open_file, offered.source)), self._show_opened)
-        elif isinstance(offered, Annotation):
-            self.restoring = offered.session.image_sha256
-            self.start_run()
-
-    def discard(self) -> None:
-        """Delete the annotation that is offered."""
-        offered = self.recovery.offered
-        if offered is not None:
-            summary = offered.summary if isinstance(offered, Annotation) else offered
-            self.annotations.discard(summary.image_sha256)
-        self.recovery.withdraw()
-
-    def _put_back(self, segmentation: Segmentation) -> str:
-        """Put the offered annotation over a new result; what to say about it."""
-        offered = self.recovery.offered
-        if not isinstance(offered, Annotation) or self.restoring != segmentation.angiogram.sha256:
-            return ""
-        self.annotations.resume(offered)
-        self.restoring = None
-        self.recovery.withdraw()
-        return " ".join(["Your corrections are back.", *offered.notes])
 
     # Run
 
@@ -252,10 +198,7 @@ class SegmentPanel(SegmentControls):
         self.results.show(shown, segmentation, seconds, self.viewer)
         self.annotations.record("whole image")
         lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
-        if restored := self._put_back(segmentation):
-            lines.append(restored)
-        else:
-            self.recovery.withdraw()
+        lines += self.recovery_of.put_back(segmentation)
         if hand_made:
             lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
         self._end_run("\n".join(lines))

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_npa.raster import Mask, Window
 
-Action = Literal["add", "replace", "remove", "certain"]
+Action = Literal["add", "replace", "remove", "certain", "subtract"]
 """What a correction does inside its region: add what was found, replace the mask by it, clear
-the mask, or keep of the mask only what was found too."""
+the mask whatever was found, keep of the mask only what was found too, or take away what was
+found."""
 
 ELLIPSE_CORNERS = 128
 """Corners of the polygon that stands for an ellipse: off by less than 0.1 % of its radius."""
@@ -103,6 +104,7 @@ def corrected(mask: Mask, found: Mask, inside: Mask, action: Action) -> Mask:
         "replace": found,
         "remove": np.zeros_like(mask),
         "certain": mask & found,
+        "subtract": mask & ~found,
     }[action]
     return np.where(inside, after, mask)
 

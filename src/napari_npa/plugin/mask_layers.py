@@ -1,0 +1,84 @@
+"""Layers of masks: one colour, where their image is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+NPA_COLOUR = "#ff3b30"
+RETINA_COLOUR = "#30d158"
+
+SIDE_PER_CONTOUR_PIXEL = 700
+"""Image side, pixels, for each pixel of outline: a thinner one is broken on screen."""
+
+CONTOUR_PIXELS = (2, 4)
+"""Least and most; napari takes a second to draw 4 on 16 million pixels, and 5 for 8."""
+
+SIDE_PER_BRUSH_PIXEL = 100
+"""Image side for each pixel of the brush: a first size that can be seen."""
+
+
+def npa_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
+    """Layer of non-perfusion, with a brush of a size that can be seen."""
+    layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image, viewer)
+    layer.brush_size = max(3, max(mask.shape) // SIDE_PER_BRUSH_PIXEL)
+    return layer
+
+
+def retina_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
+    """Layer of the gradable retina; give it its outline once it is in the viewer."""
+    return _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image, viewer)
+
+
+def outline_pixels(shape: tuple[int, ...]) -> int:
+    """Width of the outline of the gradable retina, pixels of the image."""
+    return int(np.clip(round(max(shape) / SIDE_PER_CONTOUR_PIXEL), *CONTOUR_PIXELS))
+
+
+def _labels(
+    kind: str,
+    mask: NDArray[np.bool_],
+    colour: str,
+    opacity: float,
+    image: Image,
+    viewer: ViewerModel,
+) -> Labels:
+    """Layer of a mask, in one colour, where its image is."""
+    return Labels(
+        mask.astype(np.uint8),
+        name=_layer_name(kind, image, viewer),
+        colormap=_one_colour(colour),
+        opacity=opacity,
+        **placement(image),
+    )
+
+
+def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
+    """Name a layer after its kind, and after its image where there are several."""
+    return kind if len(angiogram_layers(viewer)) == 1 else f"{kind} {image.name}"
+
+
+def placement(image: Image) -> dict[str, Any]:
+    """Where an image lies in the world, for a layer of its last two axes."""
+    return {
+        "scale": image.scale[-2:],
+        "translate": image.translate[-2:],
+        "rotate": np.asarray(image.rotate)[-2:, -2:],
+        "shear": np.asarray(image.shear)[-1:],
+        "affine": image.affine.affine_matrix[-3:, -3:],
+        "units": image.units[-2:],
+        "axis_labels": image.axis_labels[-2:],
+    }
+
+
+def _one_colour(colour: str) -> DirectLabelColormap:
+    return DirectLabelColormap(color_dict={None: colour, 0: "transparent", 1: colour})

@@ -1,0 +1,104 @@
+"""Finds what was kept of an image, offers it, and puts it back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_npa.annotation import Annotation, Summary
+from napari_npa.plugin.annotations import annotations_of
+from napari_npa.plugin.jobs import Job, Jobs, kept_annotation, open_file, unsaved_file
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.recovery_bar import RecoveryBar
+from napari_npa.plugin.shown_image import ShownImage
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_npa.segmentation import Segmentation
+
+
+class Recovery(QObject):
+    """The annotation that the panel's bar offers.
+
+    Parameters
+    ----------
+    bar
+        Where it is offered.
+    viewer
+        Where its image is, or will be.
+    jobs
+        Those of the panel.
+    """
+
+    opened = Signal(object)
+    """The image of an annotation was read: its layer data."""
+
+    run_wanted = Signal()
+    """The image is to be segmented, so that the annotation can be put over the result."""
+
+    def __init__(self, bar: RecoveryBar, viewer: Viewer, jobs: Jobs) -> None:
+        super().__init__()
+        self.bar, self.viewer, self.jobs = bar, viewer, jobs
+        self.annotations = annotations_of(viewer)
+        self.image: Image | None = None
+        self._restoring: str | None = None
+        bar.restore_wanted.connect(self.restore)
+        bar.discard_wanted.connect(self.discard)
+
+    def look_at_start(self) -> None:
+        """Offer the newest annotation that was not saved, while no image is open."""
+        job = Job(partial(unsaved_file, self.annotations.store))
+        self.jobs.start(job, self._offer_file, tell)
+
+    def look_for(self, image: Image | None) -> None:
+        """Offer what was kept of an image that has no result yet; None: offer nothing."""
+        self.image = image
+        self.bar.withdraw()
+        if image is not None:
+            shown = ShownImage.of(image, self.viewer)
+            job = Job(partial(kept_annotation, shown, self.annotations.store))
+            # What is no angiogram is told when it is segmented.
+            self.jobs.start(job, partial(self._offer, image, image.name))
+
+    def restore(self) -> None:
+        """Go on with what is offered; its image is opened if need be."""
+        offered = self.bar.offered
+        if isinstance(offered, Summary) and offered.source is not None:
+            self._restoring = offered.image_sha256
+            self.jobs.start(Job(partial(open_file, offered.source)), self.opened.emit, tell)
+        elif isinstance(offered, Annotation):
+            self._restoring = offered.session.image_sha256
+            self.run_wanted.emit()
+
+    def discard(self) -> None:
+        """Delete what is offered."""
+        offered = self.bar.offered
+        if offered is not None:
+            summary = offered.summary if isinstance(offered, Annotation) else offered
+            self.annotations.discard(summary.image_sha256)
+        self.bar.withdraw()
+
+    def put_back(self, segmentation: Segmentation) -> list[str]:
+        """Put the annotation over a new result, if the user wanted that; what to say about it."""
+        offered, wanted = self.bar.offered, self._restoring
+        self.bar.withdraw()
+        self._restoring = None
+        if not isinstance(offered, Annotation) or wanted != segmentation.angiogram.sha256:
+            return []
+        self.annotations.resume(offered)
+        return [" ".join(["Your corrections are back.", *offered.notes])]
+
+    def _offer_file(self, summary: Summary | None) -> None:
+        if summary is not None and self.image is None:
+            self.bar.offer_file(summary)
+
+    def _offer(self, image: Image, name: str, annotation: Annotation | None) -> None:
+        if annotation is None or image is not self.image:
+            return
+        self.bar.offer(annotation, name)
+        if self._restoring == annotation.session.image_sha256:
+            self.restore()
