@@ -281,12 +281,14 @@ def test_cancel_stops_what_is_computed(viewer, corrector, qtbot):
     before = corrector.result.npa.data.copy()
     with corrector.look._lock:
         draw_shape(corrector, SQUARE)
-        qtbot.waitUntil(lambda: bool(corrector.looking), timeout=2000)
-        assert corrector.cancel.isEnabled()
+        qtbot.waitUntil(corrector.cancel.isEnabled, timeout=2000)
+        assert corrector.status.text() == "Looking…"
+        assert corrector.mouse.shapes.layer.nshapes == 1  # shown while it is looked at
         click(qtbot, corrector.cancel)
     looked(qtbot, corrector)
     np.testing.assert_array_equal(corrector.result.npa.data, before)
     assert "Cancelled" in corrector.status.text()
+    assert corrector.mouse.shapes.layer.nshapes == 0
 
 
 def test_without_a_result_nothing_can_be_pressed(viewer, qtbot, shown):
@@ -417,3 +419,21 @@ def test_no_key_of_ours_is_one_of_napari_s(viewer):
     ours = {KeyBinding.from_str(key) for key in (*CORRECT_KEYS, *REVIEW_KEYS)}
     assert len(ours) == len(CORRECT_KEYS) + len(REVIEW_KEYS)
     assert not ours & taken
+
+
+def test_a_shape_drawn_during_a_correction_is_taken_once(viewer, corrector, qtbot):
+    npa = corrector.result.npa
+    set_all(npa, 1)
+    wishes = []
+    propose = corrector.look.propose
+    corrector.look.propose = lambda wish, *rest: wishes.append(wish) or propose(wish, *rest)
+    corrector.tools.setCurrentText("Tile network")
+    with corrector.look._lock:  # the network is busy
+        draw_shape(corrector, SQUARE)
+        qtbot.waitUntil(lambda: len(wishes) == 1, timeout=5000)
+        draw_shape(corrector, np.array(SQUARE) + 20)
+        qtbot.waitUntil(lambda: len(wishes) == 2, timeout=5000)
+    looked(qtbot, corrector)
+    assert [len(wish.regions) for wish in wishes] == [1, 1]
+    assert corrector.mouse.shapes.layer.nshapes == 0
+    assert len(npa._undo_history) >= 3  # all set, and a step for each correction

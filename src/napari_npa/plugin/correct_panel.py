@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels
 from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
 from superqt.utils import QSignalThrottler, signals_blocked
 
 from napari_npa.plugin.annotations import annotations_of
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 NO_RESULT = "Segment an angiogram first (panel 'Segment non-perfusion')."
 WHAT_TO_DO = "Draw a shape over a doubtful place, or grow by click."
 NO_PIXEL = "The shape covers no pixel of the image: draw it over the retina."
+
+PATIENCE_MS = 250
+"""A correction that takes longer is announced, and can be cancelled."""
 
 ADJUST_MS = 60
 """Least time between two changes of the mask while the slider is dragged."""
@@ -74,6 +78,10 @@ class CorrectPanel(CorrectControls):
         self.instant.toggled.connect(self._enable)
         self.apply.clicked.connect(self.apply_shapes)
         self.cancel.clicked.connect(self.cancel_corrections)
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(PATIENCE_MS)
+        self._patience.timeout.connect(self._still_looking)
         self._moves = QSignalThrottler(parent=self)
         self._moves.setTimeout(ADJUST_MS)
         self._moves.triggered.connect(self._adjust)
@@ -183,19 +191,19 @@ class CorrectPanel(CorrectControls):
     def _shape_finished(self) -> None:
         if self.instant.isChecked():
             self.apply_shapes()
-        self._enable()
+        else:
+            self._enable()
 
     def apply_shapes(self) -> None:
         """Correct inside all shapes, and remove them."""
         if self.result is None:
             return
-        regions = self.mouse.regions()
+        regions = self.mouse.take_regions()
         if regions:
             self._wish(regions, None, self.tools.currentText(), self.action)
         else:
             self.status.setText(NO_PIXEL)
-        self.mouse.clear()  # while the network is at work already
-        self._enable()
+        self._clear_taken()
 
     def _wish(
         self, regions: list[Region], seed: tuple[int, int] | None, tool: str, action: Action
@@ -221,14 +229,24 @@ class CorrectPanel(CorrectControls):
         job = Job(partial(self.look.propose, wish, self.device, self.model))
         self.looking.add(job)
         job.ended.connect(partial(self._looked, job))
-        self.status.setText(f"{tool} is looking…")
         then = partial(self._apply, self.result, self.target, action, name)
         self.jobs.start(job, then, self._fail)
-        self._enable()
+        self._patience.start()
+
+    def _still_looking(self) -> None:
+        """Say so, once it takes a while: to draw the panel anew takes time of the network's."""
+        if self.looking:
+            self.status.setText("Looking…")
+            self._enable()
 
     def _looked(self, job: Job) -> None:
         self.looking.discard(job)
-        self._enable()
+        self._clear_taken()
+
+    def _clear_taken(self) -> None:
+        if not self.looking:
+            self.mouse.clear_taken()
+            self._enable()
 
     def cancel_corrections(self) -> None:
         """Stop what is being computed."""

@@ -29,7 +29,9 @@ class PixelCounter(QObject):
         super().__init__()
         # Not the result itself: it is the key under which this counter is kept.
         self._npa, self._retina = result.npa, result.retina
-        self._throttler = QSignalThrottler(parent=self)
+        # Only after the change: napari tells of a stroke, and of a correction, before it.
+        after = QSignalThrottler.EmissionPolicy.Trailing
+        self._throttler = QSignalThrottler(policy=after, parent=self)
         self._throttler.setTimeout(RECOUNT_MS)
         self._throttler.triggered.connect(self.recount)
         for layer in (self._npa, self._retina):
@@ -70,7 +72,6 @@ class LiveIndex(QWidget):
             "layers, with your corrections."
         )
         self.counts = QLabel()
-        self.counts.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 4)
         layout.setSpacing(2)
@@ -105,10 +106,12 @@ class LiveIndex(QWidget):
             isi = index_of_counts(counts)
         except RetinaError as error:
             self.index.setText("Ischemic index –")
+            self.counts.setWordWrap(True)
             self.counts.setText(str(error))
             return
+        self.counts.setWordWrap(False)  # short lines need not be laid out anew ten times a second
         self.index.setText(f"Ischemic index {isi:.1%}".replace("%", " %"))
         self.counts.setText(
-            f"Non-perfused {counts.npa:,} px of {counts.retina:,} px "
-            "gradable retina\nResearch use only"
+            f"Non-perfused {counts.npa:,} px of {counts.retina:,} px\n"
+            "gradable retina. Research use only"
         )

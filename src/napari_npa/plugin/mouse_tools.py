@@ -67,19 +67,19 @@ class MouseTools(QObject):
 
     @property
     def count(self) -> int:
-        """Number of shapes drawn."""
-        return self.shapes.layer.nshapes if self.shapes is not None else 0
+        """Number of shapes drawn and not taken yet."""
+        return self.shapes.count if self.shapes is not None else 0
 
-    def regions(self) -> list[Region]:
-        """Regions inside the shapes."""
+    def take_regions(self) -> list[Region]:
+        """Regions inside the shapes, each taken once."""
         if self.shapes is None or self.layer is None:
             return []
-        return self.shapes.regions(self.layer)
+        return self.shapes.take_regions(self.layer)
 
-    def clear(self) -> None:
-        """Remove the shapes."""
+    def clear_taken(self) -> None:
+        """Remove the shapes whose regions were taken."""
         if self.shapes is not None:
-            self.shapes.clear()
+            self.shapes.clear_taken()
 
     def draw(self, name: str) -> None:
         """Draw shapes of a kind, or stop drawing if its button is up."""

@@ -60,6 +60,7 @@ class RegionLayer:
             edge_width=LINE_SCREEN_PIXELS / self._screen_pixels(image),
             **placement(image),
         )
+        self._taken = 0
         viewer.add_layer(self.layer)
         self.layer.events.data.connect(self._data_changed)
 
@@ -72,19 +73,32 @@ class RegionLayer:
         """Give the mouse back to moving and zooming."""
         self.layer.mode = "pan_zoom"
 
-    def regions(self, target: Labels) -> list[Region]:
-        """Regions inside the shapes, on the grid of a layer; those outside of it are left out."""
+    @property
+    def count(self) -> int:
+        """Number of shapes that were not taken yet."""
+        return int(self.layer.nshapes) - self._taken
+
+    def take_regions(self, target: Labels) -> list[Region]:
+        """Regions inside the shapes, each taken once, on the grid of a layer.
+
+        Those outside of it are left out. The shapes stay until :meth:`clear_taken`: to draw the
+        layer anew costs the network, which is at work then, as much time as it takes itself.
+        """
         shape = (target.data.shape[0], target.data.shape[1])
         found = [polygon_region(corners, shape) for corners in self._corners(target)]
+        self._taken = self.layer.nshapes
         return [region for region in found if region is not None]
 
-    def clear(self) -> None:
-        """Remove all shapes."""
-        self.layer.selected_data = set(range(self.layer.nshapes))
-        self.layer.remove_selected()
+    def clear_taken(self) -> None:
+        """Remove the shapes whose regions were taken."""
+        taken, self._taken = self._taken, 0
+        if taken:
+            self.layer.selected_data = set(range(taken))
+            self.layer.remove_selected()
 
     def _data_changed(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        if event.action == ActionType.ADDED and self.layer.nshapes:
+        self._taken = min(self._taken, self.layer.nshapes)  # the user may remove them too
+        if event.action == ActionType.ADDED and self.count:
             self.drawn.emit()
 
     def _corners(self, target: Labels) -> list[NDArray[np.float64]]:
@@ -92,7 +106,8 @@ class RegionLayer:
         least = LEAST_SCREEN_PIXELS / self._screen_pixels(self.layer)
         matrix, shift = _between(self.layer, target)
         corners = []
-        for drawn, kind in zip(self.layer.data, self.layer.shape_type, strict=True):
+        shapes = list(zip(self.layer.data, self.layer.shape_type, strict=True))
+        for drawn, kind in shapes[self._taken :]:
             points = np.asarray(drawn, np.float64)[:, -2:]
             if np.ptp(points, axis=0).max() < least:
                 continue
