@@ -10,7 +10,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QThreadPool, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from superqt.utils import create_worker
 
 from napari_npa.errors import Cancelled
 from napari_npa.plugin.opening import layer_of
@@ -42,24 +43,16 @@ class Job(QObject):
     cancelled = Signal()
     ended = Signal()
 
-    # From the worker to the GUI thread, where all the others are emitted.
-    _done = Signal(object)
-    _broken = Signal(object)
-
     def __init__(self, work: Callable[[Progress], Any]) -> None:
         super().__init__()
         self._work = work
         self._cancel = threading.Event()
-        self._done.connect(self._finish)
-        self._broken.connect(self._fail)
 
     def start(self) -> None:
-        """Hand the work to Qt's thread pool, at once.
-
-        superqt's workers start through the event loop, behind whatever napari has to draw: 60 ms
-        at 4000 x 4000 with software OpenGL.
-        """
-        QThreadPool.globalInstance().start(self._run)
+        """Hand the work to napari's thread pool."""
+        # Not a generator: superqt swallows every RuntimeError of those, torch's included.
+        ends: dict[str, Any] = {"returned": self._finish, "errored": self._fail}
+        create_worker(self._run, _connect=ends)
 
     def cancel(self) -> None:
         """Ask the work to stop at its next step."""
@@ -71,18 +64,10 @@ class Job(QObject):
         with suppress(RuntimeError):  # Qt, closing down, has deleted the signals already
             self.blockSignals(True)
 
-    def _run(self) -> None:
-        try:
-            result = self._work(self._report)
-            self._stop_if_cancelled()
-        except Exception as error:  # told in the GUI thread, none may get lost here
-            self._tell(self._broken, error)
-        else:
-            self._tell(self._done, result)
-
-    def _tell(self, signal: Any, value: object) -> None:  # noqa: ANN401 - Qt's bound signal
-        with suppress(RuntimeError):  # Qt, closing down, has deleted the signals already
-            signal.emit(value)
+    def _run(self) -> Any:  # noqa: ANN401 - whatever the work returns
+        result = self._work(self._report)
+        self._stop_if_cancelled()
+        return result
 
     def _report(self, done: int, total: int) -> None:
         self._stop_if_cancelled()
