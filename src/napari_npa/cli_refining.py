@@ -28,9 +28,7 @@ def refine(
     polygon: Annotated[str, typer.Option(help="Where: corners: '100,80 100,240 300,160'.")] = "",
     click: Annotated[str, typer.Option(help="Grow a region from row,column instead.")] = "",
     tool: Annotated[
-        Literal[
-            "network", "shape", "threshold", "local threshold", "contour", "clusters", "walker"
-        ],
+        Tool,
         typer.Option(help="What looks inside the shape."),
     ] = "network",
     action: Annotated[

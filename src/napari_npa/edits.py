@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
-Target = Literal["npa", "retina"]
-"""The mask that an edit changed: non-perfusion, or gradable retina."""
+from napari_npa.measure import Target
 
 IDLE_SECONDS = 60.0
 """A longer pause between two signs of activity is no annotation time: the phone rang."""

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import Lock
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from napari_npa.devices import has_fast_bf16
 from napari_npa.errors import DeviceError, WeightsError
 from napari_npa.field import Field
 from napari_npa.letterbox import Letterbox
+from napari_npa.measure import Target
 from napari_npa.networks import UNet, fold_batch_norm
 from napari_npa.raster import Gray, Mask, Window, bounding_box
 from napari_npa.weights import Model, Output
@@ -45,9 +45,6 @@ MIRRORS = ((), (-1,), (-2,), (-2, -1))
 MIRRORED_VIEWS = ("55",)
 """Fields of view seen mirrored too: four 55° frames cost as much as one ultra-widefield image.
 On the first fold of a cross-validation perfused eyes were flagged for 0.22 % instead of 1.06 %."""
-
-Target = Literal["npa", "retina"]
-"""What a network finds: non-perfusion, or the gradable retina."""
 
 
 class Steps:

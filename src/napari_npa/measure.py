@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import RetinaError
+
+Target = Literal["npa", "retina"]
+"""One of the two masks that make the index: non-perfusion, or the gradable retina."""
 
 BLOCK_ROWS = 128
 """Rows counted at a time: the product of two masks of that size stays in the cache."""

@@ -19,7 +19,7 @@ from napari_npa.letterbox import Letterbox
 from napari_npa.measure import ischemic_index
 from napari_npa.raster import Gray
 from napari_npa.retina import Retina, find_retina
-from napari_npa.weights import Model, load_model
+from napari_npa.weights import Model, as_model
 
 Mode = Literal["whole", "two-scale"]
 """Whole-image network alone, or fused with the tile network where that sees finer."""
@@ -112,9 +112,9 @@ class Segmenter:
         tile: str | Path | Model = "tile",
     ) -> None:
         self.device = choose_device(device)
-        self.model = _loaded(model)
+        self.model = as_model(model)
         self._whole = Inference(self.model, self.device)
-        self._tile = Inference(_loaded(tile), self.device) if mode == "two-scale" else None
+        self._tile = Inference(as_model(tile), self.device) if mode == "two-scale" else None
 
     def segment(
         self,
@@ -179,10 +179,6 @@ def segment(
 ) -> Segmentation:
     """Segment one angiogram; for several, make a :class:`Segmenter` once."""
     return Segmenter(device, model, mode=mode).segment(image, threshold=threshold)
-
-
-def _loaded(model: str | Path | Model) -> Model:
-    return model if isinstance(model, Model) else load_model(model)
 
 
 def _is_finer(tile: Model, whole: Model, retina: Retina) -> bool:

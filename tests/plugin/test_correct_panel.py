@@ -10,21 +10,13 @@ from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QPoint, Qt
 from vispy.util import keys
 
+from gestures import click, press_key
 from napari_npa import refine
 from napari_npa.plugin.close_look import TOOL_KEYS, TOOLS
 from napari_npa.plugin.correct_controls import ACTIONS
 from napari_npa.plugin.keys import CORRECT_KEYS, REVIEW_KEYS
 
 PANEL = "Correct non-perfusion"
-
-
-def click(qtbot, button):
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-def press_key(viewer, key, *modifiers):
-    scene = viewer.window._qt_viewer.canvas._scene_canvas
-    scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
 
 
 def on_canvas(viewer, layer, row, column):

@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
+from gestures import click, press_key
 from napari_npa.networks import VGGUNet
-
-
-def click(qtbot, button):
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def run(qtbot, panel):
@@ -36,12 +32,6 @@ def paint(layer, row, column, label=1):
     layer.mode = "paint"
     with layer.block_history():
         layer.paint((row, column), label)
-
-
-def press_key(viewer, key, *modifiers):
-    """Press a key with the canvas in focus."""
-    scene = viewer.window._qt_viewer.canvas._scene_canvas
-    scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
 
 
 def notifications() -> list[str]:

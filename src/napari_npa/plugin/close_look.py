@@ -12,7 +12,8 @@ from napari_npa.refine import Proposal, Region
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.angiogram import Angiogram
-    from napari_npa.inference import Progress, Target
+    from napari_npa.inference import Progress
+    from napari_npa.measure import Target
     from napari_npa.refine import CloseUp, TileNetwork
 
 TILE_TOOL = "Tile network"
@@ -80,7 +81,7 @@ class CloseLook:
         self._lock = Lock()  # a click may come while the image is still being prepared
         self._network_for: tuple[str, str | Path] | None = None
         self._network: TileNetwork | None = None
-        self._seen_for: tuple[str, int] | None = None
+        self._seen_for: str | None = None
         self._seen: CloseUp | None = None
 
     def prepare(
@@ -99,9 +100,8 @@ class CloseLook:
             if self._network is None or self._network_for != (device, model):
                 self._network, self._network_for = TileNetwork(device, model), (device, model)
                 self._seen = None  # its canvas may be another
-            if self._seen is None or self._seen_for != (angiogram.sha256, id(angiogram)):
-                self._seen = self._network.look(angiogram)
-                self._seen_for = (angiogram.sha256, id(angiogram))
+            if self._seen is None or self._seen_for != angiogram.sha256:
+                self._seen, self._seen_for = self._network.look(angiogram), angiogram.sha256
             return self._network, self._seen
 
     def propose(

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_npa.measure import Target
 from napari_npa.plugin.close_look import TOOLS
 from napari_npa.plugin.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.live_index import LiveIndex
@@ -24,7 +25,7 @@ from napari_npa.plugin.region_layer import DRAWING_MODES
 from napari_npa.plugin.scrolling import fill_scrolling
 from napari_npa.refine import NEUTRAL, Action
 
-TARGETS = {"Non-perfusion": "npa", "Gradable retina": "retina"}
+TARGETS: dict[str, Target] = {"Non-perfusion": "npa", "Gradable retina": "retina"}
 
 ACTIONS: dict[Action, tuple[str, str]] = {
     "add": ("Add", "Add what the tool finds inside the shape."),

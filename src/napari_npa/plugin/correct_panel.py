@@ -27,7 +27,7 @@ from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_npa.inference import Target
+    from napari_npa.measure import Target
 
 NO_RESULT = "Segment an angiogram first (panel 'Segment non-perfusion')."
 WHAT_TO_DO = "Draw a shape over a doubtful place, or grow by click."
@@ -134,15 +134,12 @@ class CorrectPanel(CorrectControls):
 
     def _layer(self) -> Labels | None:
         """Layer that is corrected."""
-        if self.result is None:
-            return None
-        return self.result.npa if self.target == "npa" else self.result.retina
+        return None if self.result is None else self.result.layer(self.target)
 
     @property
     def target(self) -> Target:
         """What is corrected."""
-        target: Target = "npa" if TARGETS[self.targets.currentText()] == "npa" else "retina"
-        return target
+        return TARGETS[self.targets.currentText()]
 
     @property
     def action(self) -> Action:
@@ -265,8 +262,7 @@ class CorrectPanel(CorrectControls):
         if result is not self.result or not result.shown.is_current(self.viewer):
             self.status.setText("The image was changed meanwhile: correction dropped.")
             return
-        layer = result.npa if target == "npa" else result.retina
-        self.correction = Correction(layer, proposals, action)
+        self.correction = Correction(result.layer(target), proposals, action)
         self.annotations.record(name)
         gained = self.correction.gained()
         unchanged = " Nothing changed: try another sensitivity." * (gained == 0)

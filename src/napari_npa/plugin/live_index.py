@@ -28,13 +28,13 @@ class PixelCounter(QObject):
     def __init__(self, result: ImageResult) -> None:
         super().__init__()
         # Not the result itself: it is the key under which this counter is kept.
-        self._npa, self._retina = result.npa, result.retina
+        self.npa, self.retina = result.npa, result.retina
         # Only after the change: napari tells of a stroke, and of a correction, before it.
         after = QSignalThrottler.EmissionPolicy.Trailing
         self._throttler = QSignalThrottler(policy=after, parent=self)
         self._throttler.setTimeout(RECOUNT_MS)
         self._throttler.triggered.connect(self.recount)
-        for layer in (self._npa, self._retina):
+        for layer in (self.npa, self.retina):
             for name in _CHANGES:
                 getattr(layer.events, name).connect(self._changed)
         self.counts = PixelCounts(0, 0)
@@ -43,7 +43,7 @@ class PixelCounter(QObject):
     def recount(self) -> None:
         """Count the pixels of the layers again."""
         # The layers as they are: masks of them would be copies, at each stamp of the brush.
-        self.counts = count_pixels(np.asarray(self._npa.data), np.asarray(self._retina.data))
+        self.counts = count_pixels(np.asarray(self.npa.data), np.asarray(self.retina.data))
         self.counted.emit()
 
     def _changed(self) -> None:
@@ -103,7 +103,7 @@ class LiveIndex(QWidget):
             return
         counts = self._counter.counts
         try:
-            isi = index_of_counts(counts)
+            isi = index_of_counts(counts, name=self._counter.retina.name)
         except RetinaError as error:
             self.index.setText("Ischemic index –")
             self.counts.setWordWrap(True)

@@ -22,6 +22,7 @@ from napari_npa.plugin.shown_image import ShownImage
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
+    from napari_npa.measure import Target
     from napari_npa.segmentation import Segmentation
 
 VERSIONS_KEPT = 100
@@ -97,6 +98,10 @@ class ImageResult:
     def segmentation(self) -> Segmentation:
         """Automatic result that the non-perfusion layer began as."""
         return self._versions[self._at]
+
+    def layer(self, target: Target) -> Labels:
+        """Layer of non-perfusion, or of the gradable retina."""
+        return self.npa if target == "npa" else self.retina
 
     def masks(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Non-perfusion and retina as they are now, edits included."""

@@ -20,9 +20,9 @@ from skimage.segmentation import (
     morphological_geodesic_active_contour,
     random_walker,
 )
-from skimage.transform import resize, resize_local_mean
+from skimage.transform import resize
 
-from napari_npa.raster import Gray, Mask, Window
+from napari_npa.raster import Gray, Mask, Window, reduced
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region
@@ -278,22 +278,13 @@ def _patch(close_up: CloseUp, region: Region, side: int, bright: bool) -> _Patch
     # Black around the retina is no dark side of it.
     judged = inside & close_up.gradable[window]
     known = judged if judged.any() and not bright else inside
-    raw = _reduced(close_up.stretched[window], side)
-    known = _reduced(known.astype(np.float32), side) > 0
+    raw = reduced(close_up.stretched[window], side)
+    known = reduced(known.astype(np.float32), side) > 0
     gray = gaussian_filter(raw, SMOOTHING)
     levels = gray[known]
     spread = float(levels.std()) if levels.size else 0.0
     level = float(threshold_otsu(levels)) if spread >= LEAST_SPREAD else 0.0
     return _Patch(close_up, region, window, raw, gray, known, level, spread, bright)
-
-
-def _reduced(values: Gray, side: int) -> Gray:
-    """Area means on a grid with the given longest side; as it is if not larger."""
-    longest = max(values.shape)
-    if longest <= side:
-        return values
-    sides = tuple(max(1, round(length * side / longest)) for length in values.shape)
-    return np.asarray(resize_local_mean(values, sides), np.float32)
 
 
 ASSISTANTS: dict[str, Assistant] = {

@@ -59,7 +59,8 @@ def polygon_region(corners: ArrayLike, shape: tuple[int, int]) -> Region | None:
     inside = _filled(points - first, (int(last[0] - first[0]), int(last[1] - first[1])))
     if not inside.any():
         return None
-    return Region((slice(*_span(first, last, 0)), slice(*_span(first, last, 1))), inside)
+    rows, columns = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+    return Region((rows, columns), inside)
 
 
 def ellipse_corners(box: ArrayLike) -> np.ndarray:
@@ -125,7 +126,3 @@ def _filled(corners: NDArray[np.float64], shape: tuple[int, int]) -> Mask:
         columns = np.ceil(upper[1] + slope * (rows - upper[0])).clip(0, shape[1])
         crossings[rows.astype(np.intp), columns.astype(np.intp)] ^= 1
     return np.bitwise_xor.accumulate(crossings[:, :-1], axis=1).astype(np.bool_)
-
-
-def _span(first: np.ndarray, last: np.ndarray, axis: int) -> tuple[int, int]:
-    return int(first[axis]), int(last[axis])

@@ -11,12 +11,13 @@ import torch
 from napari_npa.angiogram import Angiogram
 from napari_npa.devices import choose_device
 from napari_npa.errors import WeightsError
-from napari_npa.inference import PIECE_CONTEXT, Inference, Progress, Steps, Target, with_context
+from napari_npa.inference import PIECE_CONTEXT, Inference, Progress, Steps, with_context
+from napari_npa.measure import Target
 from napari_npa.raster import Gray
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region
-from napari_npa.weights import Model, load_model
+from napari_npa.weights import Model, as_model
 
 RETINA_THRESHOLD = 0.5
 """Probability from which the network calls retina gradable."""
@@ -49,7 +50,7 @@ class TileNetwork:
     """
 
     def __init__(self, device: str = "auto", model: str | Path | Model = "tile") -> None:
-        self.model = model if isinstance(model, Model) else load_model(model)
+        self.model = as_model(model)
         if self.model.input != "contrast":
             raise WeightsError(
                 self.model.name,

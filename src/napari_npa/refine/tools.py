@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_npa.inference import Progress, Target
+from napari_npa.inference import Progress
+from napari_npa.measure import Target
 from napari_npa.raster import Mask
 from napari_npa.refine.classical import ASSISTANTS
 from napari_npa.refine.close_up import CloseUp

@@ -3,10 +3,19 @@
 from napari_npa.weights.store import (
     Model,
     Output,
+    as_model,
     embedded_models,
     load_checkpoint,
     load_model,
     save_model,
 )
 
-__all__ = ["Model", "Output", "embedded_models", "load_checkpoint", "load_model", "save_model"]
+__all__ = [
+    "Model",
+    "Output",
+    "as_model",
+    "embedded_models",
+    "load_checkpoint",
+    "load_model",
+    "save_model",
+]

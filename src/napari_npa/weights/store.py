@@ -65,6 +65,11 @@ def embedded_models() -> list[str]:
     return sorted(path.stem for path in EMBEDDED.glob("*.safetensors"))
 
 
+def as_model(model: str | Path | Model) -> Model:
+    """Accept a model loaded already, or load it; see :func:`load_model`."""
+    return model if isinstance(model, Model) else load_model(model)
+
+
 def load_model(name: str | Path = "whole") -> Model:
     """Load embedded weights by name, or any weights file by path.
 

@@ -1,0 +1,15 @@
+"""What a user's hands do, for the tests of the panels."""
+
+from qtpy.QtCore import Qt
+from vispy.util import keys
+
+
+def click(qtbot, button):
+    """Press a button with the mouse."""
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def press_key(viewer, key, *modifiers):
+    """Press a key with the canvas in focus."""
+    scene = viewer.window._qt_viewer.canvas._scene_canvas
+    scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
