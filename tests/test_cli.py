@@ -15,7 +15,20 @@ from napari_npa import __version__, writing
 from napari_npa.cli import app
 from napari_npa.errors import SaveError
 
-COLUMNS = ["image", "isi", "npa_pixels", "retina_pixels", "model", "seconds", "status", "message"]
+COLUMNS = [
+    "image",
+    "isi",
+    "npa_pixels",
+    "retina_pixels",
+    "model",
+    "seconds",
+    "status",
+    "message",
+    "threshold",
+    "edited",
+    "sha256",
+    "result",
+]
 
 
 @pytest.fixture
@@ -185,12 +198,12 @@ def test_full_disk_is_a_row_and_leaves_nothing_half_written(run, eye, tmp_path, 
 
 
 def test_full_disk_for_the_table_is_one_clear_line(eye, tiny_model, tmp_path, monkeypatch, capsys):
-    from napari_npa import cli, results
+    from napari_npa import cli, table
 
     def full(*_):
         raise SaveError("ischemia.csv", "could not be written: disk full", "Free some space.")
 
-    monkeypatch.setattr(results, "write_table", full)
+    monkeypatch.setattr(table, "write_table", full)
     monkeypatch.setattr(
         sys,
         "argv",

@@ -14,7 +14,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from napari_npa import __version__, cli_refining, cli_training
+from napari_npa import __version__, cli_batch, cli_refining, cli_summary, cli_training
+from napari_npa.cli_options import (
+    Device,
+    Output,
+    Probability,
+    SegmentMode,
+    Threshold,
+    WholeModel,
+)
 from napari_npa.errors import NpaError
 
 # Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
@@ -30,7 +38,9 @@ errors = Console(stderr=True, soft_wrap=True)
 
 FAILED, WRONG_USE = 1, 2
 
+app.command()(cli_batch.batch)
 app.command()(cli_refining.refine)
+app.command()(cli_summary.summary)
 app.command()(cli_training.train)
 app.command()(cli_training.crossval)
 
@@ -63,22 +73,17 @@ def _common(
 @app.command()
 def segment(
     images: Annotated[list[Path], typer.Argument(help="Angiograms: TIFF, PNG or JPEG.")],
-    output: Annotated[Path, typer.Option(help="Folder for masks, overlays and the table.")],
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
-    model: Annotated[str, typer.Option(help="Embedded weights, or a weights file.")] = "whole",
-    mode: Annotated[
-        Literal["whole", "two-scale"],
-        typer.Option(help="Whole-image network alone, or fused with the finer tile network."),
-    ] = "whole",
-    threshold: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused."),
-    ] = None,
-    probability: Annotated[bool, typer.Option(help="Write probability maps too.")] = False,
+    output: Output,
+    device: Device = "auto",
+    model: WholeModel = "whole",
+    mode: SegmentMode = "whole",
+    threshold: Threshold = None,
+    probability: Probability = False,
 ) -> None:
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
-    from napari_npa.results import Row, make_folder, write_result, write_table
+    from napari_npa.results import make_folder, write_result
     from napari_npa.segmentation import Segmenter
+    from napari_npa.table import Row, write_table
 
     make_folder(output)
     segmenter = Segmenter(device, model, mode=mode)

@@ -31,6 +31,9 @@ _GRAY_OR_RGB = (
     tifffile.PHOTOMETRIC.YCBCR,
 )
 
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+"""Suffixes, in lower case, by which images are found in a folder; what they are, content tells."""
+
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -89,6 +92,28 @@ def decoded(path: Path, head: bytes) -> Stored:
         raise AngiogramError(
             path, "is damaged, incomplete or of an unusual kind", _EXPORT_AGAIN
         ) from error
+
+
+def pixel_count(path: Path) -> int:
+    """Pixels of an image by its header, before it is decoded; 0 where that cannot be told."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            if head.startswith(TIFF_MAGIC):
+                file.seek(0)
+                with tifffile.TiffFile(file) as tiff:
+                    page = tiff.pages.first
+                    return int(page.imagelength * page.imagewidth)
+            if head.startswith(_PNG_MAGIC):
+                columns, rows = struct.unpack_from(">II", head, 16)
+                return int(rows * columns)
+            if head.startswith(_JPEG_MAGIC):
+                file.seek(0)
+                with JpegImageFile(file) as image:
+                    return image.height * image.width
+    except _DECODER_ERRORS:
+        pass  # told when it is decoded
+    return 0
 
 
 def _decoder(path: Path, head: bytes) -> Callable[[Path], Stored]:

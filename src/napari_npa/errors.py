@@ -49,6 +49,10 @@ class TrainingError(NpaError):
     """A training set or option that cannot be trained on."""
 
 
+class BatchError(NpaError):
+    """A batch that cannot be run as asked."""
+
+
 class EvaluationError(NpaError):
     """Masks that cannot be compared."""
 

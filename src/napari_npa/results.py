@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,20 @@ from napari_npa.errors import SaveError
 from napari_npa.measure import ischemic_index
 from napari_npa.segmentation import Segmentation
 from napari_npa.session import require_image
-from napari_npa.writing import write_json, write_mask, write_png, write_probability, write_text
+from napari_npa.table import Row
+from napari_npa.writing import (
+    file_sha256,
+    write_json,
+    write_mask,
+    write_png,
+    write_probability,
+)
 
-TABLE = "ischemia.csv"
-"""Name of the table with a row an image."""
+RECORD_ENDING = "_npa.json"
+"""End of a record's file name, after the stem of the image."""
+
+PICTURE_ENDINGS = ("_overlay", "_probability")
+"""Ends of the stems of a result's pictures that are neither angiograms nor masks."""
 
 SOFTWARE = ("napari-npa", "torch", "numpy", "scikit-image")
 """Distributions whose versions stand in each record."""
@@ -32,23 +40,13 @@ SOFTWARE = ("napari-npa", "torch", "numpy", "scikit-image")
 OVERLAY_SIDE = 2000
 """Longest side of an overlay picture, pixels; it is for looking, the masks are for measuring."""
 
-NPA_COLOUR = np.array([230, 60, 40], np.float32)
+NPA_OPACITY = 0.4
+NPA_COLOURS = np.round(
+    (1 - NPA_OPACITY) * np.arange(256)[:, None] + NPA_OPACITY * np.array([230, 60, 40])
+).astype(np.uint8)
+"""Colour of non-perfusion by the gray level below it, (256, 3)."""
+
 RETINA_COLOUR = np.array([60, 200, 90], np.uint8)
-NPA_OPACITY = np.float32(0.4)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table; empty where an image failed."""
-
-    image: str
-    isi: float | None = None
-    npa_pixels: int | None = None
-    retina_pixels: int | None = None
-    model: str = ""
-    seconds: float | None = None
-    status: str = "ok"
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,7 @@ def write_result(
     retina: NDArray[np.bool_] | None = None,
     probability: bool = False,
     session: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> WrittenResult:
     """Write ``<stem>_npa.tif``, ``_retina.tif``, ``_overlay.png`` and ``_npa.json``.
 
@@ -88,6 +87,8 @@ def write_result(
         Write ``<stem>_probability.tif`` as well.
     session
         Record of the annotation, from :meth:`Session.as_record`; stands in the JSON file.
+    options
+        How the result was made, to be told from results made otherwise; stands there too.
 
     Raises
     ------
@@ -111,9 +112,13 @@ def write_result(
         model=segmentation.model,
         seconds=round(seconds, 2),
         message="; ".join(segmentation.notes),
+        threshold=segmentation.threshold,
+        edited=npa is not None or retina is not None,
+        sha256=angiogram.sha256,
+        result=own_stem(folder, stem, angiogram.sha256),
     )
     make_folder(folder)
-    base = folder / _own_stem(folder, stem, angiogram.sha256)
+    base = folder / row.result
     files = {
         "npa": base.with_name(f"{base.name}_npa.tif"),
         "retina": base.with_name(f"{base.name}_retina.tif"),
@@ -125,11 +130,13 @@ def write_result(
     if probability:
         files["probability"] = base.with_name(f"{base.name}_probability.tif")
         write_probability(files["probability"], segmentation.probability)
-    files["record"] = record_path(base)
-    edited = npa is not None or retina is not None
-    record = _record(segmentation, row, edited=edited)
+    record = _record(segmentation, row)
+    record["files"] = {path.name: file_sha256(path) for path in files.values()}
+    if options is not None:
+        record["options"] = dict(options)
     if session is not None:
         record["session"] = dict(session)
+    files["record"] = record_path(base)
     write_json(files["record"], record)
     return WrittenResult(tuple(files.values()), row)
 
@@ -147,33 +154,16 @@ def overlay(
     step = -(-max(pixels.shape) // OVERLAY_SIDE)
     thinned = (slice(None, None, step), slice(None, None, step))
     pixels, npa, retina = pixels[thinned], npa[thinned], retina[thinned]
-    gray = np.repeat(255 * normalise_contrast(pixels, retina)[..., None], 3, axis=2)
-    gray[npa] = (1 - NPA_OPACITY) * gray[npa] + NPA_OPACITY * NPA_COLOUR
-    picture = np.round(gray).astype(np.uint8)
+    gray = (255 * normalise_contrast(pixels, retina) + np.float32(0.5)).astype(np.uint8)
+    picture = np.repeat(gray[..., None], 3, axis=2)
+    picture[npa] = NPA_COLOURS[gray[npa]]
     picture[retina & ~binary_erosion(retina, iterations=2)] = RETINA_COLOUR
     return picture
 
 
-def write_table(folder: Path, rows: Sequence[Row]) -> Path:
-    """Write ``ischemia.csv`` with a row an image.
-
-    Raises
-    ------
-    SaveError
-        The table could not be written.
-    """
-    text = StringIO()
-    writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    path = folder / TABLE
-    write_text(path, text.getvalue())
-    return path
-
-
 def record_path(base: Path) -> Path:
     """Where the record of an image goes, given the beginning of its file names."""
-    return base.with_name(f"{base.name}_npa.json")
+    return base.with_name(base.name + RECORD_ENDING)
 
 
 def make_folder(folder: Path) -> None:
@@ -192,19 +182,34 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def _own_stem(folder: Path, stem: str, sha256: str) -> str:
-    """`stem`, or one of this image's own where another image holds that name."""
-    record = record_path(folder / stem)
-    if not record.exists():
+def own_stem(folder: Path, stem: str, sha256: str) -> str:
+    """Beginning of an image's file names: `stem`, or one of its own if another holds that."""
+    if not record_path(folder / stem).exists():
         return stem
+    record = read_record(folder / stem)  # None where it is not of ours: leave it alone
+    holds = record is not None and record["image"]["sha256"] == sha256
+    return stem if holds else hashed_stem(stem, sha256)
+
+
+def hashed_stem(stem: str, sha256: str) -> str:
+    """Beginning of the file names of an image whose stem another image holds."""
+    return f"{stem}_{sha256[:8]}"
+
+
+def read_record(base: Path) -> dict[str, Any] | None:
+    """Record of an image, given the beginning of its file names; None if there is none.
+
+    A file that is not a record of ours, or cannot be read, is none.
+    """
     try:
-        holder = json.loads(record.read_text("utf-8"))["image"]["sha256"]
+        record = json.loads(record_path(base).read_text("utf-8"))
+        ours = isinstance(record["image"]["sha256"], str) and isinstance(record["edited"], bool)
     except (OSError, ValueError, KeyError, TypeError):
-        holder = None  # not a record of ours: leave it alone
-    return stem if holder == sha256 else f"{stem}_{sha256[:8]}"
+        return None
+    return record if ours else None
 
 
-def _record(segmentation: Segmentation, row: Row, *, edited: bool) -> dict[str, Any]:
+def _record(segmentation: Segmentation, row: Row) -> dict[str, Any]:
     return {
         "isi": row.isi,
         "npa_pixels": row.npa_pixels,
@@ -212,7 +217,7 @@ def _record(segmentation: Segmentation, row: Row, *, edited: bool) -> dict[str, 
         "image": {"name": row.image, "sha256": segmentation.angiogram.sha256},
         "model": {"name": segmentation.model, "sha256": segmentation.model_sha256},
         "threshold": segmentation.threshold,
-        "edited": edited,
+        "edited": row.edited,
         "device": segmentation.device,
         "notes": list(segmentation.notes),
         "software": {name: version(name) for name in SOFTWARE},

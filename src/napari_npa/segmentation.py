@@ -116,6 +116,12 @@ class Segmenter:
         self._whole = Inference(self.model, self.device)
         self._tile = Inference(as_model(tile), self.device) if mode == "two-scale" else None
 
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """SHA-256 of the weights that results depend on."""
+        used = (self._whole, self._tile) if self._tile else (self._whole,)
+        return tuple(inference.model.sha256 for inference in used)
+
     def segment(
         self,
         image: str | Path | NDArray[np.generic] | Angiogram,

@@ -7,6 +7,7 @@ complete: a full disk or a crash leaves the earlier file, never half of the new 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import uuid
@@ -16,10 +17,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_npa.errors import SaveError
 
@@ -100,7 +101,7 @@ def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
         The file could not be written.
     """
     _require(mask, np.bool_)
-    _write_bytes(path, _tiff(mask.view(np.uint8)))
+    _write(path, _tiff(mask.view(np.uint8)))
 
 
 def write_gray(path: str | Path, pixels: NDArray[np.uint8]) -> None:
@@ -119,7 +120,7 @@ def write_gray(path: str | Path, pixels: NDArray[np.uint8]) -> None:
         The file could not be written.
     """
     _require(pixels, np.uint8)
-    _write_bytes(path, _tiff(pixels))
+    _write(path, _tiff(pixels))
 
 
 def write_probability(path: str | Path, probability: NDArray[np.float32]) -> None:
@@ -139,7 +140,7 @@ def write_probability(path: str | Path, probability: NDArray[np.float32]) -> Non
     """
     _require(probability, np.float32)
     # No floating-point predictor: it saves space, but ImageJ cannot read it.
-    _write_bytes(path, _tiff(probability))
+    _write(path, _tiff(probability))
 
 
 def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
@@ -160,9 +161,13 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
     if pixels.ndim == 3 and pixels.shape[2] != 3:
         raise ValueError(f"three colour channels are needed, not {pixels.shape[2]}")
     _require(pixels, np.uint8, dimensions=(2, 3))
-    encoded = BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, format="PNG")
-    _write_bytes(path, encoded)
+    encoded = imagecodecs.png_encode(
+        np.ascontiguousarray(pixels),
+        # A sixth of the time that Pillow takes, for a file a third larger.
+        level=1,
+        filter=imagecodecs.PNG.FILTER.SUB,
+    )
+    _write(path, BytesIO(encoded))
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -180,7 +185,25 @@ def write_text(path: str | Path, text: str) -> None:
     SaveError
         The file could not be written.
     """
-    _write_bytes(path, BytesIO(text.encode("utf-8")))
+    _write(path, BytesIO(text.encode("utf-8")))
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file as it is.
+
+    Parameters
+    ----------
+    path
+        Where to write; replaced when it exists.
+    content
+        The whole file.
+
+    Raises
+    ------
+    SaveError
+        The file could not be written.
+    """
+    _write(path, BytesIO(content))
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -203,6 +226,12 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     write_text(path, text + "\n")
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _require(
     array: NDArray[Any], dtype: type[np.generic], dimensions: tuple[int, ...] = (2,)
 ) -> None:
@@ -222,7 +251,7 @@ def _tiff(array: NDArray[Any]) -> BytesIO:
     return encoded
 
 
-def _write_bytes(path: str | Path, encoded: BytesIO) -> None:
+def _write(path: str | Path, encoded: BytesIO) -> None:
     """Write what was encoded in memory, so that every refusal is a plain OSError."""
     with atomic(path) as partial:
         partial.write_bytes(encoded.getbuffer())

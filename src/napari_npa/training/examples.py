@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_npa.angiogram import read_angiogram
 from napari_npa.contrast import normalise_contrast
+from napari_npa.decoding import IMAGE_SUFFIXES
 from napari_npa.errors import TrainingError
 from napari_npa.field import field_of_view, instrument_field, scale_window
 from napari_npa.letterbox import Letterbox
@@ -21,9 +22,6 @@ from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.retina import find_retina
 
 Source = Literal["labelled", "perfused", "painted", "simulated"]
-
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
-"""Names looked at in a training folder; what a file really is, its content says."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from napari_npa.errors import WeightsError
 from napari_npa.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.weights.foreign import load_unet_pytorch
-from napari_npa.writing import atomic
+from napari_npa.writing import atomic, file_sha256
 
 EMBEDDED = Path(__file__).parent
 """Folder of the weights that come with the package, each beside its card."""
@@ -130,12 +129,6 @@ def save_model(path: Path, network: UNet, *, canvases: dict[str, int], threshold
     with atomic(path) as temporary:
         temporary.write_bytes(save(tensors, metadata={HEADER: json.dumps(header)}))
     return file_sha256(path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _card(weights: Path) -> dict[str, Any]:

@@ -1,0 +1,353 @@
+"""A batch: every image of a folder, one table, and a manifest that says how it went."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from napari_npa.batch.images import FoundImage, FoundImages, find_images
+from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
+from napari_npa.batch.places import Place, place_of
+from napari_npa.errors import BatchError
+from napari_npa.results import SOFTWARE
+from napari_npa.table import TABLE, Row, merged, rows_of, table_text
+
+MANIFEST = "run.json"
+"""File that says how a batch was run, in the folder of its results."""
+
+AHEAD = 3
+"""Images handed out for each worker, so that none waits."""
+
+LEAST_SECONDS_BETWEEN_TABLES = 1.0
+TABLE_SHARE = 0.05
+"""The table is written again once a second at most, and for so much of the time at most."""
+
+STOP_SECONDS = 0.2
+"""Within this time a wish to stop is seen."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An image is done: its row, whether an earlier run did it, and how many are done of all."""
+
+    row: Row
+    done_before: bool
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """How a batch went.
+
+    Attributes
+    ----------
+    rows
+        In order of the images; those of images not reached are missing.
+    total
+        Images found.
+    done_before
+        How many rows are results of an earlier run.
+    skipped
+        Files that are not images.
+    stopped
+        Not all images were done because somebody asked to stop.
+    seconds
+        Wall-clock time.
+    table
+        Name of the table, in the folder of the results.
+    """
+
+    rows: tuple[Row, ...]
+    total: int
+    done_before: int
+    skipped: int
+    stopped: bool
+    seconds: float
+    table: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Images by status, and what was not worked on."""
+        statuses = Counter(row.status for row in self.rows)
+        return {
+            "images": self.total,
+            **{status: statuses[status] for status in ("ok", "ungradable", "failed")},
+            "not reached": self.total - len(self.rows),
+            "done before": self.done_before,
+            "other files": self.skipped,
+        }
+
+
+class Workers:
+    """Who does the images: an executor, and the function that it is to run.
+
+    Attributes
+    ----------
+    count
+        How many images are done at a time.
+    weights
+        SHA-256 of what results depend on.
+    devices
+        On what is computed, for the manifest.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        run: Callable[[Task], Outcome],
+        *,
+        count: int,
+        weights: tuple[str, ...],
+        devices: tuple[str, ...],
+    ) -> None:
+        self.count, self.weights, self.devices = count, weights, devices
+        self._executor, self._run = executor, run
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Have an image done."""
+        return self._executor.submit(self._run, task)
+
+
+@contextmanager
+def local_workers(
+    options: BatchOptions, device: str = "auto", count: int | None = None
+) -> Iterator[Workers]:
+    """Threads of this process: while one is in the network, others read, search and write.
+
+    Parameters
+    ----------
+    options
+        How the images are to be segmented.
+    device
+        As for :class:`ImageRunner`.
+    count
+        Threads; None: two, or four for each GPU.
+
+    Raises
+    ------
+    DeviceError, WeightsError
+        As for :class:`ImageRunner`.
+    """
+    runner = ImageRunner(options, device)
+    gpus = sum(not name.startswith("cpu") for name in runner.devices)
+    count = count or min(4 * gpus, os.cpu_count() or 1) or 2
+    with ThreadPoolExecutor(count, thread_name_prefix="batch") as executor:
+        yield Workers(
+            executor, runner.run, count=count, weights=runner.weights, devices=runner.devices
+        )
+
+
+def run_batch(
+    source: str | Path,
+    output: str | Path,
+    options: BatchOptions | None = None,
+    *,
+    device: str = "auto",
+    workers: int | None = None,
+    recursive: bool = False,
+    pattern: str | None = None,
+    resume: bool = True,
+    on_finished: Callable[[Finished], None] | None = None,
+    stop: Event | None = None,
+) -> BatchReport:
+    """Segment the angiograms of a folder with the threads of this process.
+
+    Parameters
+    ----------
+    source
+        Folder, or a URL that fsspec knows, as ``s3://bucket/folder``.
+    output
+        Folder or URL of the results; subfolders are as in `source`.
+    options
+        How; None: as :class:`BatchOptions` is made.
+    device, workers
+        See :func:`local_workers`.
+    recursive, pattern
+        See :func:`find_images`.
+    resume
+        Keep results that are whole and were made from the same images, by the same weights
+        and options. Otherwise all are made again, but for those that a person corrected or
+        approved: these are always kept.
+    on_finished
+        Called after each image, in the calling thread.
+    stop
+        Set from anywhere to stop after the images in hand.
+
+    Returns
+    -------
+    BatchReport
+
+    Raises
+    ------
+    NpaError
+        The folder, the weights, the device or the folder of the results cannot be used. What
+        is wrong with an image stands in its row.
+    """
+    options = options or BatchOptions()
+    found = find_images(source, output, recursive=recursive, pattern=pattern)
+    with local_workers(options, device, workers) as who:
+        return run_on(
+            who, found, source, output, options, resume=resume, on_finished=on_finished, stop=stop
+        )
+
+
+def run_on(
+    workers: Workers,
+    found: FoundImages,
+    source: str | Path,
+    output: str | Path,
+    options: BatchOptions,
+    *,
+    resume: bool = True,
+    on_finished: Callable[[Finished], None] | None = None,
+    stop: Event | None = None,
+) -> BatchReport:
+    """Segment images with any workers; see :func:`run_batch`.
+
+    Raises
+    ------
+    BatchError
+        Nothing is there to be segmented.
+    SaveError
+        Table or manifest cannot be written.
+    """
+    if not found.images:
+        raise BatchError(
+            _name(source),
+            f"holds no angiogram ({found.skipped} other files)",
+            "Give a folder of TIFF, PNG or JPEG files; for subfolders, add --recursive.",
+        )
+    place = place_of(output)
+    table = _GrowingTable(place, [str(image.path) for image in found.images])
+    manifest = _Manifest(place, workers, source, options)
+    start = time.perf_counter()
+    outcomes: dict[int, Outcome] = {}
+    stop = stop or Event()
+    manifest.write("running", {"images": len(found.images)})
+    table.write()  # what cannot be written is told before hours of work
+    tasks = (Task(str(source), str(output), image, resume) for image in found.images)
+    for at, outcome in _outcomes(workers, enumerate(tasks), stop):
+        outcomes[at] = outcome
+        table.add(outcome.row)
+        if on_finished is not None:
+            finished = len(outcomes)
+            on_finished(Finished(outcome.row, outcome.done_before, finished, len(found.images)))
+    report = BatchReport(
+        rows=tuple(outcomes[at].row for at in sorted(outcomes)),
+        total=len(found.images),
+        done_before=sum(outcome.done_before for outcome in outcomes.values()),
+        skipped=found.skipped,
+        stopped=len(outcomes) < len(found.images),
+        seconds=time.perf_counter() - start,
+        table=TABLE,
+    )
+    table.write()
+    manifest.write("stopped" if report.stopped else "finished", report.counts)
+    return report
+
+
+def _outcomes(
+    workers: Workers, tasks: Iterable[tuple[int, Task]], stop: Event
+) -> Iterator[tuple[int, Outcome]]:
+    """Outcomes as they come, a few tasks handed out at a time; those in hand after a stop too."""
+    waiting = iter(tasks)
+    in_hand: dict[Future[Outcome], tuple[int, FoundImage]] = {}
+    while True:
+        free = 0 if stop.is_set() else AHEAD * workers.count - len(in_hand)
+        for at, task in islice(waiting, free):
+            in_hand[workers.submit(task)] = (at, task.image)
+        if stop.is_set():
+            for future in [future for future in in_hand if future.cancel()]:
+                del in_hand[future]
+        if not in_hand:
+            return
+        done, _ = wait(in_hand, STOP_SECONDS, FIRST_COMPLETED)
+        for future in done:
+            at, image = in_hand.pop(future)
+            yield at, _outcome(future, image)
+
+
+def _outcome(future: Future[Outcome], image: FoundImage) -> Outcome:
+    """Outcome of a task; where the worker itself was lost, a failed row."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    message = f"'{image.path.name}' could not be processed ({type(error).__name__}: {error})."
+    return Outcome(Row(image=str(image.path), status="failed", message=message))
+
+
+class _GrowingTable:
+    """The table while a batch runs: written now and then, in the order of the images.
+
+    Rows of earlier runs stay until they are replaced, so that the table always tells what the
+    folder holds; so do rows that a person's corrections change meanwhile.
+    """
+
+    def __init__(self, place: Place, images: list[str]) -> None:
+        self._place = place
+        self._order = {image: at for at, image in enumerate(images)}
+        self._rows: dict[int, Row] = {}
+        self._next = time.monotonic() + LEAST_SECONDS_BETWEEN_TABLES
+
+    def add(self, row: Row) -> None:
+        """Take a row, and write the table if it is time to."""
+        self._rows[self._order[row.image]] = row
+        if time.monotonic() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """Write all rows so far."""
+        start = time.monotonic()
+        text = self._place.read_text(TABLE)
+        new = [self._rows[at] for at in sorted(self._rows)]
+        rows = merged(new, rows_of(text or ""))
+        self._place.write(TABLE, table_text(rows).encode())
+        took = time.monotonic() - start
+        self._next = start + max(LEAST_SECONDS_BETWEEN_TABLES, took / TABLE_SHARE)
+
+
+class _Manifest:
+    """``run.json``: versions, weights, options, times and counts of a run."""
+
+    def __init__(
+        self, place: Place, workers: Workers, source: str | Path, options: BatchOptions
+    ) -> None:
+        self._place = place
+        self._started = _now()
+        self._content: dict[str, Any] = {
+            "source": str(source),
+            "options": asdict(options),
+            "weights_sha256": list(workers.weights),
+            "devices": list(workers.devices),
+            "workers": workers.count,
+            "software": {name: version(name) for name in SOFTWARE},
+            "intended_use": "research use only",
+        }
+
+    def write(self, status: str, counts: dict[str, int]) -> None:
+        """Write the manifest as of now."""
+        times = {"started": self._started, "written": _now()}
+        content = {"status": status, **times, "counts": counts, **self._content}
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        self._place.write(MANIFEST, f"{text}\n".encode())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _name(where: str | Path) -> str:
+    return str(where).rstrip("/").rpartition("/")[2] or str(where)

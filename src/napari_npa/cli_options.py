@@ -1,0 +1,18 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Output = Annotated[Path, typer.Option(help="Folder for masks, overlays and the table.")]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+WholeModel = Annotated[str, typer.Option("--model", help="Embedded weights, or a weights file.")]
+SegmentMode = Annotated[
+    Literal["whole", "two-scale"],
+    typer.Option("--mode", help="Whole-image network alone, or fused with the tile network."),
+]
+Threshold = Annotated[
+    float | None, typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused.")
+]
+Probability = Annotated[bool, typer.Option(help="Write probability maps too.")]
