@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
+from scipy.special import fdtri
 
 Mask = NDArray[np.bool_]
 
@@ -17,6 +18,12 @@ HAUSDORFF_PERCENTILE = 95.0
 
 LIMITS_OF_AGREEMENT = 1.96
 """Standard deviations about the mean difference that hold 95 % (Bland and Altman 1986)."""
+
+UPPER_TAIL = 0.975
+"""Quantile that bounds a two-sided interval of 95 %."""
+
+ROUNDING = 1e-13
+"""Share of the largest rating below which a deviation is rounding, not a difference."""
 
 
 @dataclass(frozen=True)
@@ -180,6 +187,90 @@ class BlandAltman:
         bias = fmean(differences)
         reach = LIMITS_OF_AGREEMENT * _deviation(differences)
         return cls(bias, (bias - reach, bias + reach))
+
+
+@dataclass(frozen=True)
+class IntraclassCorrelation:
+    """Agreement of raters who all rated the same things: ICC(2,1), absolute agreement.
+
+    Attributes
+    ----------
+    value
+        Share of the variance that lies between the things rated, not between the raters and
+        not in error; 1 where all raters say the same. Below 0 the raters differ more on one
+        thing than the things differ.
+    interval
+        95 % confidence interval; None where the value is below 0, where its approximation
+        does not hold.
+
+    Notes
+    -----
+    Two-way random effects, a single rating (Shrout and Fleiss 1979, DOI
+    10.1037/0033-2909.86.2.420). McGraw and Wong 1996 (DOI 10.1037/1082-989X.1.1.30) call it
+    ICC(A,1); the interval is theirs.
+    """
+
+    value: float
+    interval: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, *raters: Sequence[float]) -> IntraclassCorrelation | None:
+        """Compare the ratings of two or more raters.
+
+        Parameters
+        ----------
+        raters
+            For each rater the ratings, all in the same order of the things rated.
+
+        Returns
+        -------
+        correlation
+            None where it is not defined: fewer than two things, or things that do not differ.
+        """
+        ratings = np.stack([np.asarray(rater, np.float64) for rater in raters], axis=1)
+        n, k = ratings.shape
+        if n < 2 or k < 2:
+            return None
+        between, judge, error = _mean_squares(ratings)
+        # n k times the estimated variances: of the things, and of a single rating.
+        shared = n * (between - error)
+        total = n * (between + (k - 1) * error) + k * (judge - error)
+        if between == 0 and (error == 0 or total <= 0):
+            return None
+        if judge == error == 0:
+            return cls(1.0, (1.0, 1.0))
+        value = shared / total
+        if value < 0:
+            return cls(value, None)
+        # Degrees of freedom after Satterthwaite. The weights are those of McGraw and Wong times
+        # n(1 - ICC), which cancels.
+        a = k * value * judge
+        b = (n * (1 - value) + k * value * (n - 1)) * error
+        freedom = (a + b) ** 2 / (a**2 / (k - 1) + b**2 / ((n - 1) * (k - 1)))
+        rest = k * judge + (k * n - k - n) * error
+        below = float(fdtri(n - 1, freedom, UPPER_TAIL))
+        above = float(fdtri(freedom, n - 1, UPPER_TAIL))
+        low = n * (between - below * error) / (below * rest + n * between)
+        high = n * (above * between - error) / (rest + n * above * between)
+        return cls(value, (low, high))
+
+
+def _mean_squares(ratings: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Mean squares between things (rows), between raters (columns), and of the error.
+
+    In units of the largest rating; 0 where nothing but rounding differs.
+    """
+    n, k = ratings.shape
+    ratings = ratings / (np.abs(ratings).max() or 1)
+    mean = ratings.mean()
+    thing, rater = ratings.mean(1, keepdims=True) - mean, ratings.mean(0, keepdims=True) - mean
+    squares = (
+        k * (thing**2).sum() / (n - 1),
+        n * (rater**2).sum() / (k - 1),
+        ((ratings - mean - thing - rater) ** 2).sum() / ((n - 1) * (k - 1)),
+    )
+    between, judge, error = (float(s) if s > ROUNDING**2 else 0.0 for s in squares)
+    return between, judge, error
 
 
 def _deviation(values: list[float]) -> float:

@@ -1,0 +1,56 @@
+"""The command that looks at a whole cohort: ``napari-npa summary``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+
+def summary(
+    results: Annotated[Path, typer.Argument(help="Folder of results, with ischemia.csv.")],
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV with a row an image that tells its group.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Column of the groups, as severity.")] = "",
+    key: Annotated[
+        str, typer.Option(help="Column of the images: paths, file names or stems.")
+    ] = "image",
+    masks: Annotated[
+        Path | None, typer.Option(help="A second grader's masks: <stem>_npa.*, <stem>_retina.*.")
+    ] = None,
+    format: Annotated[Literal["png", "svg"], typer.Option(help="Of the plots.")] = "png",
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for tables and plots; 'summary' in DIR if none.")
+    ] = None,
+) -> None:
+    """Summarise the ischemic index of a folder, by group, and the agreement of two graders."""
+    from napari_npa.cohort import read_groups, summarise
+    from napari_npa.cohort_plots import write_plots
+    from napari_npa.cohort_tables import markdown, write_tables
+
+    if (groups is None) != (by == ""):
+        raise typer.BadParameter("give both or none", param_hint="--groups, --by")
+    chosen = None if groups is None else read_groups(groups, by, key)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task("Comparing", total=None, visible=masks is not None)
+        cohort = summarise(
+            results,
+            chosen,
+            masks,
+            lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    folder = results / "summary" if output is None else output
+    written = write_tables(folder, cohort)
+    console.print(markdown(cohort), highlight=False, markup=False)
+    for image in cohort.groupless:
+        errors.print(f"No group: {image.image}", highlight=False, markup=False)
+    console.print("\n".join(map(str, written)), highlight=False, markup=False)
+    plots = write_plots(folder, cohort, format)
+    console.print("\n".join(map(str, plots)), highlight=False, markup=False)

@@ -1,0 +1,160 @@
+"""Tables of a cohort, for programs (CSV) and for readers (markdown)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+
+from napari_npa.cohort import Cohort, GroupSummary
+from napari_npa.errors import SaveError
+from napari_npa.two_graders import TwoGraders
+from napari_npa.writing import write_text
+
+
+def write_tables(output: Path, cohort: Cohort) -> list[Path]:
+    """Write ``summary.csv``, ``summary.md`` and, of two graders, ``agreement.csv``.
+
+    Parameters
+    ----------
+    output
+        Made when absent.
+
+    Raises
+    ------
+    SaveError
+        A file could not be written.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(
+            output, f"cannot be made ({error.strerror})", "Choose another folder."
+        ) from error
+    files = {"summary.csv": _summary_table(cohort)}
+    if cohort.second is not None:
+        files["agreement.csv"] = _agreement_table(cohort.second)
+    files["summary.md"] = markdown(cohort)
+    for name, text in files.items():
+        write_text(output / name, text)
+    return [output / name for name in files]
+
+
+def markdown(cohort: Cohort) -> str:
+    """The summary to be read: no name of an image, no column but the groups."""
+    everyone = cohort.groups[-1]
+    lines = [
+        "# Ischemic index of a cohort",
+        "",
+        "Research use only: not for diagnosis or treatment.",
+        "",
+        f"{_count(everyone.images, 'image')}, {everyone.failed} of them without an index "
+        "(failed or not gradable).",
+    ]
+    if cohort.grouped_by:
+        lines.append(
+            f"Grouped by {_cell(cohort.grouped_by)}; "
+            f"{_count(len(cohort.groupless), 'image')} without a group."
+        )
+    lines += [
+        "",
+        "Ischemic index, percent of the gradable retina:",
+        "",
+        "| group | images | failed | mean | SD | median | quartiles | range |",
+        "|---|---|---|---|---|---|---|---|",
+        *map(_markdown_row, cohort.groups),
+        "",
+    ]
+    if cohort.second is not None:
+        lines += _markdown_agreement(cohort.second)
+    return "\n".join(lines)
+
+
+def _summary_table(cohort: Cohort) -> str:
+    header = ["group", "images", "failed"]
+    header += [f"isi_{f}_percent" for f in ("mean", "sd", "median", "q1", "q3", "min", "max")]
+    return _csv(header, ([g.group, g.images, g.failed, *_figures(g)] for g in cohort.groups))
+
+
+def _figures(group: GroupSummary) -> list[str]:
+    if group.isi is None or group.extremes is None:
+        return [""] * 7
+    isi = group.isi
+    values = (isi.mean, group.deviation, isi.median, *isi.quartiles, *group.extremes)
+    return ["" if value is None else f"{value:.3f}" for value in values]
+
+
+def _agreement_table(second: TwoGraders) -> str:
+    return _csv(
+        ["image", "dice", "isi_first_percent", "isi_second_percent", "difference_points"],
+        (
+            [i.image, *(f"{v:.4f}" for v in (i.dice, i.isi_first, i.isi_second, i.difference))]
+            for i in sorted(second.images, key=lambda i: i.image)
+        ),
+    )
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _markdown_row(group: GroupSummary) -> str:
+    cells = [_cell(group.group), str(group.images), str(group.failed)]
+    if group.isi is None or group.extremes is None:
+        cells += ["–"] * 5
+    else:
+        isi, (low, high), (least, most) = group.isi, group.isi.quartiles, group.extremes
+        deviation = "–" if group.deviation is None else f"{group.deviation:.1f}"
+        cells += [f"{isi.mean:.1f}", deviation, f"{isi.median:.1f}"]
+        cells += [f"{low:.1f} to {high:.1f}", f"{least:.1f} to {most:.1f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown_agreement(second: TwoGraders) -> list[str]:
+    lines = [
+        "## Agreement of two graders",
+        "",
+        f"{_count(len(second.images), 'image')} compared; {second.left_out} left out, without a "
+        "mask of both graders.",
+        "",
+        f"- Dice: mean {second.dice.mean:.3f}, median {second.dice.median:.3f}.",
+    ]
+    correlation, differences = second.intraclass_correlation, second.bland_altman
+    if correlation is None:
+        lines.append("- ICC(2,1) of the ischemic index: not defined; it takes images that differ.")
+    else:
+        interval = "no interval below 0"
+        if correlation.interval is not None:
+            low, high = correlation.interval
+            interval = f"95 % CI {low:.3f} to {high:.3f}"
+        lines.append(f"- ICC(2,1) of the ischemic index: {correlation.value:.3f} ({interval}).")
+    if differences is not None:
+        low, high = differences.limits
+        lines.append(
+            f"- Bland–Altman, first minus second grader: bias {differences.bias:+.2f} percentage "
+            f"points, limits of agreement {low:+.2f} to {high:+.2f}."
+        )
+    return [
+        *lines,
+        "",
+        "Dice is within the retina that both call gradable; each index is of the retina that its "
+        "grader calls gradable. ICC(2,1): two-way random effects, absolute agreement, single "
+        "rating (Shrout and Fleiss 1979), interval of McGraw and Wong 1996. Limits: bias ± 1.96 "
+        "standard deviations (Bland and Altman 1986). Images are taken as independent: two eyes "
+        "of one patient are not.",
+        "",
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break a markdown table."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
