@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import binary_erosion
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import binary_erosion, gaussian_filter, label
 
 import napari_npa
 from drawing import draw_round_angiogram
@@ -22,6 +24,7 @@ from napari_npa.inference import (
 )
 from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.segmentation import non_perfusion, without_small_areas
 from napari_npa.weights import load_model
 
 
@@ -86,6 +89,47 @@ def test_threshold_moves_the_area_one_way_only(segmenter, round_angiogram):
     low, high = result.at_threshold(middle * 0.9).npa, result.at_threshold(middle * 1.1).npa
     assert not (high & ~low).any()
     assert low.sum() > high.sum()
+
+
+def test_small_areas_stay_below_the_threshold_and_a_lower_one_brings_them_back():
+    probability = np.full((40, 40), 0.1, np.float32)
+    probability[2:5, 2:5] = 0.9  # 9 pixels
+    probability[10:20, 10:20] = 0.7  # 100 pixels, of which 50 are gradable
+    gradable = np.ones((40, 40), bool)
+    gradable[15:] = False
+    kept = without_small_areas(probability, gradable, 0.5, least_pixels=10)
+    expected = np.zeros((40, 40), bool)
+    expected[10:15, 10:20] = True
+    np.testing.assert_array_equal(non_perfusion(kept, gradable, 0.5), expected)
+    np.testing.assert_array_equal(
+        non_perfusion(kept, gradable, 0.45), non_perfusion(probability, gradable, 0.45)
+    )
+    assert not non_perfusion(
+        without_small_areas(probability, gradable, 0.5, least_pixels=51), gradable, 0.5
+    ).any()
+    np.testing.assert_array_equal(
+        without_small_areas(probability, gradable, 0.5, least_pixels=0), probability
+    )
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95), st.integers(0, 60))
+def test_leaving_out_small_areas_adds_nothing_and_leaves_only_large_ones(seed, threshold, least):
+    rng = np.random.default_rng(seed)
+    probability = gaussian_filter(rng.random((48, 48)), 1.5).astype(np.float32)
+    probability = (probability - probability.min()) / np.ptp(probability)
+    gradable = np.ones((48, 48), bool)
+    before = non_perfusion(probability, gradable, threshold)
+    kept = without_small_areas(probability, gradable, threshold, least)
+    after = non_perfusion(kept, gradable, threshold)
+    assert not (after & ~before).any()
+    areas, count = label(after)
+    assert all((areas == area).sum() >= least for area in range(1, count + 1))
+
+
+def test_threshold_may_differ_by_field_of_view(tiny_model, round_angiogram):
+    model = replace(load_model(tiny_model), thresholds={"55": 0.3, "uwfa": 0.6})
+    assert Segmenter("cpu", model).segment(round_angiogram).threshold == 0.3
+    assert Segmenter("cpu", model).segment(round_angiogram, threshold=0.7).threshold == 0.7
 
 
 def test_file_and_array_give_the_same_result(segmenter, round_angiogram, tmp_path):

@@ -114,8 +114,15 @@ def test_saved_network_comes_back_with_its_settings(tmp_path):
     torch.manual_seed(2)
     network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 4))).eval()
     path = tmp_path / "mine.safetensors"
-    sha256 = save_model(path, network, canvases={"55": 96, "uwfa": 128}, threshold=0.4)
+    sha256 = save_model(
+        path,
+        network,
+        canvases={"55": 96, "uwfa": 128},
+        threshold=0.4,
+        thresholds={"uwfa": 0.6},
+    )
     model = load_model(path)
+    assert (model.threshold_for("55"), model.threshold_for("uwfa")) == (0.4, 0.6)
     assert model.sha256 == sha256
     assert (model.canvases, model.threshold) == ({"55": 96, "uwfa": 128}, 0.4)
     images = torch.rand(1, 3, 32, 32)

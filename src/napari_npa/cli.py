@@ -184,7 +184,9 @@ def info() -> None:
     for name in embedded_models():
         model = load_model(name)
         table.add_row(
-            f"weights {name}", f"sha256 {model.sha256[:16]}…, threshold {model.threshold}"
+            f"weights {name}",
+            f"sha256 {model.sha256[:16]}…, threshold {model.threshold}"
+            + "".join(f", {view}: {value}" for view, value in model.thresholds.items()),
         )
     console.print(table)
 

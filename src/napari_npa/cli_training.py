@@ -198,6 +198,10 @@ def train(
             help="Threshold stored with the weights; calibrated with --crossval, else 0.5.",
         ),
     ] = None,
+    threshold_uwfa: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=0.99, help="For ultra-widefield images, where it differs."),
+    ] = None,
     crossval: Annotated[
         Path | None,
         typer.Option(
@@ -225,6 +229,7 @@ def train(
         output,
         run or output.with_suffix(".run"),
         threshold=threshold,
+        threshold_uwfa=threshold_uwfa,
         crossval=crossval,
         attribution=attribution,
         device=device,

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from napari_npa.angiogram import Angiogram
 from napari_npa.contrast import input_channels, normalise_contrast
 from napari_npa.field import Field
-from napari_npa.letterbox import Letterbox
+from napari_npa.letterbox import FIELD_MM, Letterbox
 from napari_npa.raster import Gray, Mask, Window
 from napari_npa.retina import find_retina
-
-FIELD_MM: dict[Field, float] = {"55": 16.0, "uwfa": 77.0}
-"""What a canvas spans, by field of view, millimetres at the centre of the image."""
 
 
 @dataclass(frozen=True, eq=False)

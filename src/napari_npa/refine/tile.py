@@ -117,7 +117,7 @@ class TileNetwork:
         channels = torch.from_numpy(seen.channels[(slice(None), *window)])[None]
         mirrors = self._inference.mirrors(seen.view)
         found, _, _ = self._inference.probability(channels, steps, mirrors=mirrors, target=target)
-        threshold = self.model.threshold if target == "npa" else RETINA_THRESHOLD
+        threshold = self.model.threshold_for(seen.view) if target == "npa" else RETINA_THRESHOLD
         evidence = calibrated(seen.image_values(found.numpy(), window, region.window), threshold)
         return Proposal(region, evidence)
 

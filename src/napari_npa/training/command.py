@@ -37,6 +37,7 @@ def train_and_score(
     run: Path,
     *,
     threshold: float | None = None,
+    threshold_uwfa: float | None = None,
     crossval: Path | None = None,
     attribution: str = "",
     device: str = "auto",
@@ -53,6 +54,8 @@ def train_and_score(
     ----------
     threshold
         Stored with the weights; None: calibrated by `crossval`, or 0.5 without it.
+    threshold_uwfa
+        For ultra-widefield images, of which no labelled ones may be at hand; None: the same.
     crossval
         Folder of a cross-validation of the same recipe, quoted on the card: how weights that
         learned from all patients are judged.
@@ -68,7 +71,14 @@ def train_and_score(
     if threshold is None:
         threshold = 0.5 if quoted is None else quoted.threshold
     network = fit(train, held_out, config, run, device=device, resume=resume, report=report)
-    sha256 = save_model(output, network, canvases=config.inference_canvases, threshold=threshold)
+    thresholds = {} if threshold_uwfa is None else {"uwfa": threshold_uwfa}
+    sha256 = save_model(
+        output,
+        network,
+        canvases=config.inference_canvases,
+        threshold=threshold,
+        thresholds=thresholds,
+    )
     scores = score(output, held_out, device=device)
     card: dict[str, Any] = {
         "name": output.stem,
@@ -85,6 +95,7 @@ def train_and_score(
             "settings": asdict(config),
         },
         "threshold": threshold,
+        "thresholds": thresholds,
         "canvases": config.inference_canvases,
         "held_out": scores,
         "cross_validation": quoted and asdict(quoted),

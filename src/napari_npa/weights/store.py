@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,8 @@ class Model:
         Side of the whole-image canvas by field of view, pixels.
     threshold
         Probability from which a pixel counts as non-perfused.
+    thresholds
+        The same by field of view, where it differs.
     """
 
     network: UNet
@@ -57,6 +60,11 @@ class Model:
     output: Output
     canvases: dict[str, int]
     threshold: float
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def threshold_for(self, view: str) -> float:
+        """Probability from which a pixel of a field of view counts as non-perfused."""
+        return self.thresholds.get(view, self.threshold)
 
 
 def embedded_models() -> list[str]:
@@ -106,8 +114,17 @@ def load_checkpoint(path: str | Path) -> nn.Module:
     return _load_file(Path(path), expected=None).network
 
 
-def save_model(path: Path, network: UNet, *, canvases: dict[str, int], threshold: float) -> str:
+def save_model(
+    path: Path,
+    network: UNet,
+    *,
+    canvases: dict[str, int],
+    threshold: float,
+    thresholds: Mapping[str, float] | None = None,
+) -> str:
     """Write a network in half precision and return the file's SHA-256.
+
+    The other parameters are attributes of :class:`Model`.
 
     Raises
     ------
@@ -121,6 +138,7 @@ def save_model(path: Path, network: UNet, *, canvases: dict[str, int], threshold
         "output": "npa+retina" if network.config.outputs == 2 else "npa",
         "canvases": canvases,
         "threshold": threshold,
+        "thresholds": dict(thresholds or {}),
     }
     tensors = {
         key: value.half().contiguous() if value.is_floating_point() else value.contiguous()
@@ -187,4 +205,5 @@ def _load_own(path: Path, sha256: str) -> Model:
         output=header["output"],
         canvases=header["canvases"],
         threshold=header["threshold"],
+        thresholds=header.get("thresholds", {}),
     )
