@@ -72,7 +72,7 @@ crossval: runs/simulated.safetensors  ## Score the recipe on patients it never s
 weights: crossval  ## Train the embedded weights (two and a half hours on two cores with bfloat16)
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
-	    --attribution "$(LICENCE)"
+	    --threshold-uwfa 0.5 --attribution "$(LICENCE)"
 	$(NPA) train --output src/napari_npa/weights/tile.safetensors --run runs/tile --resume \
 	    $(REAL) --simulated runs/sim_tile --simulated runs/sim_55 --canvas-uwfa 2048 $(FINE) \
 	    --held-out 'sim_500[0-9]' --held-out 'sim_300[0-9]' --attribution "$(LICENCE)"

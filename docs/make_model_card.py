@@ -35,7 +35,7 @@ def markdown(card: dict[str, Any]) -> str:
         "stored in half precision.",
         f"- Canvas, pixels, by field of view: {pairs(card['canvases'])}; trained at "
         f"{pairs(settings['canvases'])}.",
-        f"- Threshold: {card['threshold']}.",
+        f"- Threshold: {card['threshold']}{by_view(card.get('thresholds', {}))}.",
         f"- Trained on: {pairs(training['images'])} images; labelled ones of "
         f"{', '.join(training['patients'])}.",
         f"- Trained for: {settings['steps']} steps of {settings['batch_size']} views, "
@@ -98,6 +98,11 @@ def cross_validation(figures: dict[str, Any] | None) -> list[str]:
 def pairs(values: dict[str, Any]) -> str:
     """Keys and values in one line."""
     return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def by_view(thresholds: dict[str, float]) -> str:
+    """Thresholds that differ by field of view, after the common one."""
+    return f"; by field of view: {pairs(thresholds)}" if thresholds else ""
 
 
 def number(value: float | None) -> str:
