@@ -76,13 +76,13 @@ def patients(tmp_path):
 def test_groups_are_summarised_in_percent_and_all_images_last(results, patients):
     two, ten, none, everyone = summarise(results, read_groups(patients, "arm")).groups
     assert [g.group for g in (two, ten, none, everyone)] == ["2", "10", GROUPLESS, EVERYONE]
-    assert (two.images, two.failed) == (2, 0)
+    assert (two.images, two.without_index) == (2, 0)
     assert two.isi.mean == two.isi.median == pytest.approx(15)
     assert two.isi.quartiles == pytest.approx((12.5, 17.5))
     assert two.deviation == pytest.approx(50**0.5)
     assert two.extremes == pytest.approx((10, 20))
-    assert (ten.images, ten.failed, ten.deviation) == (2, 1, None)
-    assert (none.images, everyone.images, everyone.failed) == (1, 5, 1)
+    assert (ten.images, ten.without_index, ten.deviation) == (2, 1, None)
+    assert (none.images, everyone.images, everyone.without_index) == (1, 5, 1)
     assert everyone.isi.mean == pytest.approx(30)
 
 
@@ -189,7 +189,7 @@ def test_unknown_columns_are_allowed_and_a_european_decimal_comma(tmp_path):
 def test_ungradable_images_count_as_without_an_index(tmp_path):
     (tmp_path / "ischemia.csv").write_text("image,isi,status\na.tif,0.9,ungradable\n")
     (everyone,) = summarise(tmp_path).groups
-    assert (everyone.failed, everyone.isi) == (1, None)
+    assert (everyone.without_index, everyone.isi) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_summary_writes_tables_and_plots_and_names_no_patient(results, patients)
     rows = table(out / "summary.csv")
     assert [row["group"] for row in rows] == ["2", "10", GROUPLESS, "all"]
     assert rows[0]["isi_mean_percent"] == "15.000"
-    assert (rows[1]["images"], rows[1]["failed"], rows[1]["isi_sd_percent"]) == ("2", "1", "")
+    assert (rows[1]["images"], rows[1]["without_index"], rows[1]["isi_sd_percent"]) == ("2", "1", "")
     text = (out / "summary.md").read_text("utf-8")
     assert "Research use only" in text
     assert "Grouped by arm; 1 image without a group." in text

@@ -77,11 +77,11 @@ def batch(
     if report and "://" in output:
         raise typer.BadParameter("needs a folder of this machine", param_hint="--report")
     options = BatchOptions(model, mode, threshold, probability)
-    found = find_images(folder, output, recursive=recursive, pattern=pattern)
     stop = Event()
     with ExitStack() as stack:
-        who = stack.enter_context(_workers(options, device, workers, scheduler))
         stack.enter_context(_stopping_on_ctrl_c(stop))
+        found = find_images(folder, output, recursive=recursive, pattern=pattern)
+        who = stack.enter_context(_workers(options, device, workers, scheduler))
         shown = stack.enter_context(_Shown(len(found.images)))
         result = run_on(
             who,
@@ -124,10 +124,10 @@ def _workers(
 
 @contextmanager
 def _stopping_on_ctrl_c(stop: Event) -> Iterator[None]:
-    """Ctrl+C asks to stop; a second one interrupts."""
+    """Ctrl+C asks to stop; a second one ends the program, which loses no finished image."""
 
     def ask(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         errors.print("Stopping after the images in hand; Ctrl+C again stops at once.")
         stop.set()
 

@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from napari_npa.agreement import Summary
 from napari_npa.errors import EvaluationError
-from napari_npa.table import TABLE
+from napari_npa.table import TABLE, plain
 from napari_npa.two_graders import Progress, TwoGraders, compare_graders, plain_path
 
 EVERYONE = "all"
@@ -91,7 +91,7 @@ class GroupSummary:
     ----------
     group
         Its name.
-    images, failed
+    images, without_index
         All images of the group, and those without an index: failed or not gradable.
     isi
         Percent; None when no image has an index.
@@ -103,7 +103,7 @@ class GroupSummary:
 
     group: str
     images: int
-    failed: int
+    without_index: int
     isi: Summary | None
     deviation: float | None
     extremes: tuple[float, float] | None
@@ -214,8 +214,9 @@ def read_images(folder: Path) -> list[CohortImage]:
         raise EvaluationError(path, "lists no image", "Segment images into this folder first.")
     return [
         CohortImage(
-            image=row["image"],
-            base=row.get("result") or str(PurePosixPath(row["image"]).with_suffix("")),
+            image=plain(row["image"]),
+            base=plain(row.get("result", ""))
+            or str(PurePosixPath(plain(row["image"])).with_suffix("")),
             isi_percent=_percent(path, row) if row["status"] == "ok" else None,
         )
         for row in rows

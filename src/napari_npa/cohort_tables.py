@@ -49,7 +49,7 @@ def markdown(cohort: Cohort) -> str:
         "",
         "Research use only: not for diagnosis or treatment.",
         "",
-        f"{_count(everyone.images, 'image')}, {everyone.failed} of them without an index "
+        f"{_count(everyone.images, 'image')}, {everyone.without_index} of them without an index "
         "(failed or not gradable).",
     ]
     if cohort.grouped_by:
@@ -61,7 +61,7 @@ def markdown(cohort: Cohort) -> str:
         "",
         "Ischemic index, percent of the gradable retina:",
         "",
-        "| group | images | failed | mean | SD | median | quartiles | range |",
+        "| group | images | without index | mean | SD | median | quartiles | range |",
         "|---|---|---|---|---|---|---|---|",
         *map(_markdown_row, cohort.groups),
         "",
@@ -72,9 +72,9 @@ def markdown(cohort: Cohort) -> str:
 
 
 def _summary_table(cohort: Cohort) -> str:
-    header = ["group", "images", "failed"]
+    header = ["group", "images", "without_index"]
     header += [f"isi_{f}_percent" for f in ("mean", "sd", "median", "q1", "q3", "min", "max")]
-    return _csv(header, ([g.group, g.images, g.failed, *_figures(g)] for g in cohort.groups))
+    return _csv(header, ([g.group, g.images, g.without_index, *_figures(g)] for g in cohort.groups))
 
 
 def _figures(group: GroupSummary) -> list[str]:
@@ -104,7 +104,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _markdown_row(group: GroupSummary) -> str:
-    cells = [_cell(group.group), str(group.images), str(group.failed)]
+    cells = [_cell(group.group), str(group.images), str(group.without_index)]
     if group.isi is None or group.extremes is None:
         cells += ["–"] * 5
     else:

@@ -24,6 +24,10 @@ class NpaError(Exception):
         self.remedy = remedy
         super().__init__(f"'{self.subject}' {reason}. {remedy}")
 
+    def __reduce__(self) -> tuple[type[NpaError], tuple[str, str, str]]:
+        """Let an error of another process arrive whole."""
+        return type(self), (self.subject, self.reason, self.remedy)
+
 
 class AngiogramError(NpaError):
     """An image that cannot be read as an angiogram."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 
+from napari_npa.angiogram import Angiogram
 from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import SaveError
 from napari_npa.measure import ischemic_index
@@ -31,8 +32,11 @@ from napari_npa.writing import (
 RECORD_ENDING = "_npa.json"
 """End of a record's file name, after the stem of the image."""
 
-PICTURE_ENDINGS = ("_overlay", "_probability")
-"""Ends of the stems of a result's pictures that are neither angiograms nor masks."""
+PICTURE_ENDINGS = ("_overlay.png", "_probability.tif")
+"""Ends of the file names of a result's pictures, which are neither angiograms nor masks."""
+
+EARLIER_ENDINGS = ("_npa.tif", "_retina.tif", *PICTURE_ENDINGS)
+"""Ends of the names of a result's files other than the record."""
 
 SOFTWARE = ("napari-npa", "torch", "numpy", "scikit-image")
 """Distributions whose versions stand in each record."""
@@ -130,7 +134,12 @@ def write_result(
     if probability:
         files["probability"] = base.with_name(f"{base.name}_probability.tif")
         write_probability(files["probability"], segmentation.probability)
-    record = _record(segmentation, row)
+    record = _record(
+        row,
+        model_sha256=segmentation.model_sha256,
+        device=segmentation.device,
+        notes=segmentation.notes,
+    )
     record["files"] = {path.name: file_sha256(path) for path in files.values()}
     if options is not None:
         record["options"] = dict(options)
@@ -139,6 +148,47 @@ def write_result(
     files["record"] = record_path(base)
     write_json(files["record"], record)
     return WrittenResult(tuple(files.values()), row)
+
+
+def write_ungradable(folder: Path, stem: str, angiogram: Angiogram) -> WrittenResult:
+    """Write that a person can judge no part of an angiogram: ``<stem>_npa.json`` alone.
+
+    It tells of no gradable pixel and no index. Masks and overlay of an earlier result of the
+    image are removed, so that nobody measures them.
+
+    Parameters
+    ----------
+    folder, stem
+        As for :func:`write_result`.
+    angiogram
+        The image.
+
+    Raises
+    ------
+    SaveError
+        The record could not be written, or an earlier file not be removed.
+    """
+    row = Row(
+        image=angiogram.name,
+        retina_pixels=0,
+        status="ungradable",
+        message="; ".join(angiogram.notes),
+        edited=True,
+        sha256=angiogram.sha256,
+        result=own_stem(folder, stem, angiogram.sha256),
+    )
+    make_folder(folder)
+    base = folder / row.result
+    write_json(record_path(base), _record(row, notes=angiogram.notes) | {"files": {}})
+    for ending in EARLIER_ENDINGS:
+        path = base.with_name(base.name + ending)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(
+                path, f"cannot be removed ({error.strerror})", "Remove it yourself: it is outdated."
+            ) from error
+    return WrittenResult((record_path(base),), row)
 
 
 def overlay(
@@ -209,17 +259,20 @@ def read_record(base: Path) -> dict[str, Any] | None:
     return record if ours else None
 
 
-def _record(segmentation: Segmentation, row: Row) -> dict[str, Any]:
+def _record(
+    row: Row, *, model_sha256: str = "", device: str = "", notes: Sequence[str] = ()
+) -> dict[str, Any]:
     return {
+        "status": row.status,
         "isi": row.isi,
         "npa_pixels": row.npa_pixels,
         "retina_pixels": row.retina_pixels,
-        "image": {"name": row.image, "sha256": segmentation.angiogram.sha256},
-        "model": {"name": segmentation.model, "sha256": segmentation.model_sha256},
-        "threshold": segmentation.threshold,
+        "image": {"name": row.image, "sha256": row.sha256},
+        "model": {"name": row.model, "sha256": model_sha256},
+        "threshold": row.threshold,
         "edited": row.edited,
-        "device": segmentation.device,
-        "notes": list(segmentation.notes),
+        "device": device,
+        "notes": list(notes),
         "software": {name: version(name) for name in SOFTWARE},
         "seconds": row.seconds,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -22,7 +24,11 @@ PARQUET_TABLE = "ischemia.parquet"
 
 Status = Literal["ok", "failed", "ungradable"]
 
-_changing = Lock()  # reading, changing and writing a table is one step
+changing = Lock()
+"""Held while a table is read, changed and written: one step for all threads."""
+
+# What a spreadsheet would take for a formula, and what we would take for our mark of one.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 @dataclass(frozen=True)
@@ -77,23 +83,41 @@ COLUMN_TYPES: dict[str, type] = {
 
 
 def table_text(rows: Iterable[Row]) -> str:
-    """The table as CSV, with a header, lines ending in a line feed."""
-    text = StringIO()
-    writer = csv.DictWriter(text, COLUMN_TYPES, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+    """The table as CSV, with a header, lines ending in a line feed.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front, which
+    :func:`plain` takes away again.
+    """
+    lines = [COLUMN_TYPES, *([getattr(row, name) for name in COLUMN_TYPES] for row in rows)]
+    return "".join(map(_line, lines))
 
 
 def rows_of(text: str) -> list[Row]:
-    """Rows of a table; lines that are not rows of ours are left out."""
+    """Rows of a table; lines that are not rows of ours are left out.
+
+    Raises
+    ------
+    SaveError
+        It is another table: it must not be written over.
+    """
+    reader = csv.DictReader(StringIO(text, newline=""))
     rows = []
-    for values in csv.DictReader(StringIO(text)):
-        try:
-            rows.append(_row(values))
-        except (KeyError, TypeError, ValueError):
-            continue  # changed by hand, or of another program
+    try:
+        if text.strip() and "image" not in (reader.fieldnames or ()):
+            raise csv.Error("no column 'image'")
+        for values in reader:
+            with suppress(KeyError, ValueError):  # changed by hand
+                rows.append(_row(values))
+    except csv.Error as error:
+        raise SaveError(
+            TABLE, f"is there and is not a table of results ({error})", "Move it away."
+        ) from error
     return rows
+
+
+def plain(cell: str) -> str:
+    """Text of a cell of the table, without the mark that keeps it from being a formula."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def write_table(folder: Path, rows: Iterable[Row]) -> Path:
@@ -155,7 +179,7 @@ def read_table(folder: Path) -> list[Row]:
     """
     path = folder / TABLE
     try:
-        return rows_of(path.read_text("utf-8"))
+        return rows_of(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
@@ -174,49 +198,53 @@ def update_table(folder: Path, row: Row) -> None:
     SaveError
         The table could not be read or written.
     """
-    with _changing:
-        if (folder / TABLE).exists():
-            write_table(folder, merged([row], read_table(folder), in_place=True))
+    with changing:
+        if not (folder / TABLE).exists():
+            return
+        old = read_table(folder)
+        if any(other.result == row.result for other in old):
+            rows = [replace(row, image=o.image) if o.result == row.result else o for o in old]
+        else:
+            rows = [*_not_replaced(old, [row]), row]
+        write_table(folder, rows)
 
 
-def merged(new: Sequence[Row], old: Sequence[Row], *, in_place: bool = False) -> list[Row]:
-    """New rows and the old ones that they do not replace.
+def merged(new: Sequence[Row], old: Sequence[Row]) -> list[Row]:
+    """New rows, and after them the old ones that they do not replace.
 
-    A row replaces that of the same result, and failures of the same image. A result that
-    was corrected by hand is not replaced by one of the same image that was not.
-
-    Parameters
-    ----------
-    in_place
-        Leave the old rows' order; otherwise the new ones come first.
+    A row replaces that of the same result, and failures of the same image.
     """
-    corrected = {(row.result, row.sha256): row for row in old if row.edited}
-    new = [row if row.edited else corrected.get((row.result, row.sha256), row) for row in new]
-    results = {row.result: row for row in new if row.result}
-    images = {row.image for row in new}
-    kept: list[Row] = []
-    for row in old:
-        replacement = results.get(row.result)
-        if replacement is not None and in_place:
-            kept.append(replacement)
-        elif replacement is None and (row.result or row.image not in images):
-            kept.append(row)
-    if in_place:
-        held = {id(row) for row in kept}
-        return kept + [row for row in new if id(row) not in held]
-    return [*new, *kept]
+    return [*new, *_not_replaced(old, new)]
+
+
+def _not_replaced(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    results, images = {row.result for row in new}, {row.image for row in new}
+    return [
+        row for row in old if (row.result not in results if row.result else row.image not in images)
+    ]
+
+
+def _line(values: Iterable[object]) -> str:
+    text = StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerow(map(_cell, values))  # quotes both in cells
+    return text.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def _row(texts: Mapping[str, str]) -> Row:
-    values = {name: _value(kind, texts[name]) for name, kind in COLUMN_TYPES.items()}
-    if values["status"] not in get_args(Status):
-        raise ValueError(values["status"])
+    # Older tables have fewer columns.
+    values = {name: _value(kind, texts.get(name) or "") for name, kind in COLUMN_TYPES.items()}
+    if not values["image"] or values["status"] not in get_args(Status):
+        raise ValueError("not a row of ours")
     return Row(**values)  # type: ignore[arg-type]
 
 
 def _value(kind: type, text: str) -> str | float | bool | None:
     if kind is str:
-        return text
+        return plain(text)
     if not text:
         return None
     if kind is bool:

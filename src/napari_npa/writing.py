@@ -10,6 +10,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -44,6 +46,14 @@ _PLAIN_WORDS: dict[int, tuple[str, str]] = {
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter file name."),
     errno.EIO: ("the disk reported a fault", "Check the disk, or save to another one."),
 }
+
+# The hidden names of `atomic`: a random UUID, and the suffix of something that we write.
+_PARTIAL = re.compile(
+    r"\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.(csv|json|parquet|png|tif)", re.ASCII
+)
+
+LEFT_BEHIND_SECONDS = 3600
+"""After so long a hidden file is no longer being written."""
 
 
 @contextmanager
@@ -83,6 +93,16 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what a killed program left half-written in a folder an hour ago or earlier."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _PARTIAL.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if age > LEFT_BEHIND_SECONDS:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:

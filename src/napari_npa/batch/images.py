@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from napari_npa.batch.places import inside, place_of
 from napari_npa.decoding import IMAGE_SUFFIXES
-from napari_npa.masks import MASK_ENDINGS
+from napari_npa.masks import MASK_ENDINGS, NPA_ENDING
 from napari_npa.results import PICTURE_ENDINGS, RECORD_ENDING
 
 
@@ -31,6 +30,11 @@ class FoundImage:
     path: PurePosixPath
     shares_stem: bool = False
     problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path as the table tells it: bytes that are no text are escaped."""
+        return str(self.path).encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True)
@@ -74,51 +78,60 @@ def find_images(
     NpaError
         `source` is absent or cannot be read.
     """
-    below = inside(output, source)
-    listed = place_of(source).files(
-        recursive=recursive, leave_out=frozenset([below] if below else [])
-    )
     paths: list[PurePosixPath] = []
     images: list[FoundImage] = []
-    for entry in listed:
-        if entry.problem:
-            images.append(FoundImage(entry.path, problem=entry.problem))
-        else:
+    for entry in place_of(source).files(recursive=recursive, leave_out=inside(output, source)):
+        if not entry.problem:
             paths.append(entry.path)
+        elif not _is_hidden(entry.path):
+            images.append(FoundImage(entry.path, problem=entry.problem))
+    names = {str(path) for path in paths}
     angiograms = [
         path
-        for path in _without_results(paths)
-        if pattern is None or fnmatchcase(path.name, pattern)
+        for path in paths
+        if _is_image(path)
+        and not _is_picture(path, names)
+        and (pattern is None or fnmatchcase(path.name, pattern))
     ]
     stems = Counter(_folded_stem(path) for path in angiograms)
-    images += [FoundImage(path, stems[_folded_stem(path)] > 1) for path in angiograms]
+    images += [
+        FoundImage(path, stems[_folded_stem(path)] > 1, _name_problem(path)) for path in angiograms
+    ]
     images.sort(key=lambda image: (image.path.parent.parts, image.path.name))
     return FoundImages(tuple(images), skipped=len(paths) - len(angiograms))
 
 
-def _without_results(paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
-    """Images but for masks, hidden files, and the pictures of results made in this folder."""
-    paths = list(paths)
-    names = {str(path) for path in paths}
-    return [path for path in paths if _is_image(path) and not _is_picture(path, names)]
-
-
 def _is_image(path: PurePosixPath) -> bool:
+    """By its name an image, neither hidden nor a mask."""
     return (
         path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
         and not path.stem.endswith(MASK_ENDINGS)
+        and not _is_hidden(path)
     )
 
 
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _is_picture(path: PurePosixPath, names: set[str]) -> bool:
+    """Overlay or probability map of a result; a run that was killed left no record, but a mask."""
+    bases = (path.name.removesuffix(end) for end in PICTURE_ENDINGS if path.name.endswith(end))
     return any(
-        path.stem.endswith(ending)
-        and str(path.with_name(path.stem.removesuffix(ending) + RECORD_ENDING)) in names
-        for ending in PICTURE_ENDINGS
+        str(path.with_name(base + end)) in names
+        for base in bases
+        for end in (RECORD_ENDING, f"{NPA_ENDING}.tif")
     )
 
 
 def _folded_stem(path: PurePosixPath) -> str:
     """Where two images share it, some file systems would hold only one's results."""
     return str(path.with_suffix("")).casefold()
+
+
+def _name_problem(path: PurePosixPath) -> str:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return "has a name that is not valid Unicode"
+    return ""

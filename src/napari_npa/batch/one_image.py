@@ -17,18 +17,18 @@ import torch
 from napari_npa import __version__
 from napari_npa.angiogram import read_angiogram
 from napari_npa.batch.images import FoundImage
-from napari_npa.batch.places import Place, Workspace, place_of
+from napari_npa.batch.places import Workspace, place_of
 from napari_npa.decoding import pixel_count
 from napari_npa.errors import BatchError, NpaError
-from napari_npa.results import hashed_stem, own_stem, read_record, record_path, write_result
+from napari_npa.results import hashed_stem, read_record, record_path, write_result
 from napari_npa.review import KEPT
 from napari_npa.segmentation import Mode, Segmenter
 from napari_npa.table import Row
 from napari_npa.writing import file_sha256
 
 PIXELS_IN_HAND = 48_000_000
-"""Pixels of the images worked on at a time: three of 4000 x 4000, or a larger one alone; some 40
-bytes a pixel are needed."""
+"""Pixels of the images worked on at a time: three of 4000 x 4000, or a larger one alone. An 8-bit
+image needs some 11 bytes a pixel: 4 GiB for the largest, 20,000 x 20,000."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,6 @@ class ImageRunner:
             )
         self._turn = count()
         self._room = Room(pixels_in_hand)
-        self._approvals: dict[str, frozenset[str]] = {}
 
     @property
     def made_with(self) -> dict[str, Any]:
@@ -136,79 +135,79 @@ class ImageRunner:
 
     def run(self, task: Task) -> Outcome:
         """Segment one image and write its result; an error becomes a failed row."""
-        path = task.image.path
+        name = PurePosixPath(task.image.name)
         try:
             if task.image.problem:
-                raise BatchError(path.name, task.image.problem, "Ask its owner, or leave it out.")
+                raise BatchError(
+                    name.name, task.image.problem, "Ask its owner, rename it or leave it out."
+                )
             return self._run(task)
         except NpaError as error:
             message = str(error)
         except MemoryError:
-            message = f"'{path.name}' does not fit in memory. Close other programs."
+            message = f"'{name.name}' does not fit in memory. Close other programs."
         except Exception as error:  # nothing stops the run; what it was must be told
-            message = f"'{path.name}' could not be processed ({type(error).__name__}: {error})."
-        return Outcome(Row(image=str(path), status="failed", message=message))
+            message = f"'{name.name}' could not be processed ({type(error).__name__}: {error})."
+        return Outcome(Row(image=str(name), status="failed", message=message))
 
     def _run(self, task: Task) -> Outcome:
-        source, output = place_of(task.source), place_of(task.output)
         path = task.image.path
         with (
-            source.file(path) as file,
-            self._room.taken(pixel_count(file)),
-            output.workspace(path.parent) as workspace,
+            place_of(task.source).file(path) as file,
+            place_of(task.output).workspace(path.parent) as workspace,
         ):
-            stem = _stem(task.image, file)
-            if (done := self._done(task, workspace, file, stem)) is not None:
-                return Outcome(done, done_before=True)
-            segmenter = self._segmenters[next(self._turn) % len(self._segmenters)]
-            start = time.perf_counter()
-            segmentation = segmenter.segment(read_angiogram(file), threshold=self.options.threshold)
-            written = write_result(
-                workspace.folder,
-                stem,
-                segmentation,
-                seconds=time.perf_counter() - start,
-                probability=self.options.probability,
-                options=self.made_with,
-            )
+            sha256 = _sha256(file)
+            if (kept := self._kept(workspace, path, sha256, resume=task.resume)) is not None:
+                return Outcome(kept, done_before=True)
+            with self._room.taken(pixel_count(file)):
+                segmenter = self._segmenters[next(self._turn) % len(self._segmenters)]
+                start = time.perf_counter()
+                segmentation = segmenter.segment(
+                    read_angiogram(file), threshold=self.options.threshold
+                )
+                seconds = time.perf_counter() - start
+                # Once more: it may have been corrected meanwhile.
+                if (kept := self._kept(workspace, path, sha256, resume=False)) is not None:
+                    return Outcome(kept, done_before=True)
+                written = write_result(
+                    workspace.folder,
+                    hashed_stem(path.stem, sha256) if task.image.shares_stem else path.stem,
+                    segmentation,
+                    seconds=seconds,
+                    probability=self.options.probability,
+                    options=self.made_with,
+                )
             workspace.publish(written.files)
             return Outcome(_placed(written.row, path))
 
-    def _done(self, task: Task, workspace: Workspace, file: Path, stem: str) -> Row | None:
+    def _kept(
+        self, workspace: Workspace, path: PurePosixPath, sha256: str, *, resume: bool
+    ) -> Row | None:
         """Row of an earlier result that is to be kept, if there is one.
 
         What a person corrected or approved is kept whatever the batch was asked to do.
         """
-        path = task.image.path
-        try:
-            sha256 = file_sha256(file)
-        except OSError:
-            return None  # told when it is read
-        for own in (stem, hashed_stem(stem, sha256)):
-            workspace.fetch(record_path(Path(own)).name)
-        base = workspace.folder / own_stem(workspace.folder, stem, sha256)
-        record = read_record(base)
-        if record is None or record["image"]["sha256"] != sha256:
+        for stem in (path.stem, hashed_stem(path.stem, sha256)):
+            base = workspace.folder / stem
+            workspace.fetch(record_path(base).name)
+            record = read_record(base)
+            if record is not None and record["image"]["sha256"] == sha256:
+                break
+        else:
             return None
-        is_whole = _is_whole(record, workspace)
-        if task.resume and is_whole and record.get("options") == self.made_with:
-            return _placed(row_of_record(record, base.name), path)
-        if not record["edited"] and sha256 not in self._approved(task.output):
+        row = row_of_record(record, stem) if _is_whole(record, workspace) else None
+        if row is not None and resume and record.get("options") == self.made_with:
+            return _placed(row, path)
+        if not record["edited"] and not _is_approved(sha256, workspace):
             return None
-        if not is_whole:
+        if row is None:
             raise BatchError(
                 record_path(base),
                 "tells of masks that a person corrected or approved, and that are damaged or "
                 "were changed since",
                 "Restore them, or move them away to have the image segmented again.",
             )
-        return _placed(row_of_record(record, base.name), path)
-
-    def _approved(self, output: str) -> frozenset[str]:
-        """Hashes of the images whose masks a person approved, as of the first question."""
-        if output not in self._approvals:
-            self._approvals[output] = approved(place_of(output))
-        return self._approvals[output]
+        return _placed(row, path)
 
 
 class Room:
@@ -242,35 +241,47 @@ def all_devices(device: str) -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in range(gpus)) if gpus > 1 else (device,)
 
 
-def approved(output: Place) -> frozenset[str]:
-    """Hashes of the images whose masks a person approved in the review queue."""
+def row_of_record(record: Mapping[str, Any], result: str) -> Row | None:
+    """Row of the table that an image's record tells; None where it was damaged."""
     try:
-        text = output.read_text(KEPT)
-        return frozenset(json.loads(text)["approved"].values()) if text else frozenset()
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return frozenset()  # damaged: the review queue says so
+        return Row(
+            image=record["image"]["name"],
+            isi=record["isi"],
+            npa_pixels=record["npa_pixels"],
+            retina_pixels=record["retina_pixels"],
+            model=record["model"]["name"],
+            seconds=record["seconds"],
+            status=record.get("status", "ok"),
+            message="; ".join(record["notes"]),
+            threshold=record["threshold"],
+            edited=record["edited"],
+            sha256=record["image"]["sha256"],
+            result=result,
+        )
+    except (KeyError, TypeError):
+        return None
 
 
-def row_of_record(record: Mapping[str, Any], result: str) -> Row:
-    """Row of the table that an image's record tells."""
-    return Row(
-        image=record["image"]["name"],
-        isi=record["isi"],
-        npa_pixels=record["npa_pixels"],
-        retina_pixels=record["retina_pixels"],
-        model=record["model"]["name"],
-        seconds=record["seconds"],
-        status=record.get("status", "ok"),
-        message="; ".join(record["notes"]),
-        threshold=record["threshold"],
-        edited=record["edited"],
-        sha256=record["image"]["sha256"],
-        result=result,
-    )
+def _is_approved(sha256: str, workspace: Workspace) -> bool:
+    """Whether a person approved the masks of an image in the review queue."""
+    if not workspace.fetch(KEPT):
+        return False
+    try:
+        kept = json.loads((workspace.folder / KEPT).read_bytes())
+        return sha256 in kept["approved"].values()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BatchError(
+            KEPT,
+            "cannot be read: whether these masks were approved is not known",
+            "Restore it, or move it away to have them made again.",
+        ) from error
 
 
-def _stem(image: FoundImage, file: Path) -> str:
-    return hashed_stem(image.path.stem, file_sha256(file)) if image.shares_stem else image.path.stem
+def _sha256(file: Path) -> str:
+    try:
+        return file_sha256(file)
+    except OSError:
+        return read_angiogram(file).sha256  # says why it cannot be opened
 
 
 def _placed(row: Row, path: PurePosixPath) -> Row:

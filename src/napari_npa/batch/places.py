@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.results import make_folder
-from napari_npa.writing import write_bytes
+from napari_npa.writing import remove_partials, write_bytes
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ class Workspace(Protocol):
 class Place(Protocol):
     """A folder tree somewhere."""
 
-    def files(self, *, recursive: bool, leave_out: frozenset[str]) -> Iterator[Listed]:
-        """Files, those of subfolders too if wanted, but for subfolders to be left out.
+    def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
+        """Files, those of subfolders too if wanted, but for a subfolder to be left out.
 
         Raises
         ------
@@ -72,7 +71,13 @@ class Place(Protocol):
         """Where results of a subfolder are written."""
 
     def read_text(self, name: str) -> str | None:
-        """Content of a file, None where there is none."""
+        """Content of a file, None where there is none.
+
+        Raises
+        ------
+        NpaError
+            It is there and cannot be read.
+        """
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all."""
@@ -96,15 +101,16 @@ def place_of(where: str | Path) -> Place:
 
 
 def inside(inner: str | Path, outer: str | Path) -> str | None:
-    """Path of a place below another, None where it is not below; "" where both are the same."""
-    ends = [str(where).rstrip("/") for where in (inner, outer)]
-    if not any("://" in end for end in ends):
-        ends = [str(Path(end).resolve()) for end in ends]
-        ends = [end.replace(os.sep, "/") for end in ends]
-    below, above = ends
-    if below == above:
-        return ""
-    return below.removeprefix(f"{above}/") if below.startswith(f"{above}/") else None
+    """Path of a place below another; None where it is not below, or the same."""
+    below, above = _address(inner), _address(outer).rstrip("/") + "/"
+    return below.removeprefix(above) if below.startswith(above) else None
+
+
+def _address(where: str | Path) -> str:
+    place = place_of(where)
+    if isinstance(place, LocalPlace):
+        return Path(os.path.realpath(place.root)).as_posix()  # Path.resolve fails on link loops
+    return str(where).rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,12 @@ class LocalPlace:
 
     root: Path
 
-    def files(self, *, recursive: bool, leave_out: frozenset[str]) -> Iterator[Listed]:
+    def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
         """See :class:`Place`; linked folders are followed, each folder is looked at once."""
-        if not self.root.is_dir():
+        if not os.path.isdir(self.root):  # noqa: PTH112 - Path.is_dir may raise
             raise AngiogramError(self.root, "is not a folder", "Give a folder of angiograms.")
         seen: set[tuple[int, int]] = set()
+        _is_new(self.root, seen)
         pending = [PurePosixPath()]
         while pending:
             folder = pending.pop()
@@ -135,14 +142,17 @@ class LocalPlace:
                 path = folder / entry.name
                 if not _is_folder(entry):
                     yield Listed(path)
-                elif recursive and str(path) not in leave_out and _is_new(entry, seen):
+                elif recursive and str(path) != leave_out and _is_new(entry, seen):
                     folders.append(path)
             pending.extend(reversed(folders))
 
     @contextmanager
     def file(self, path: PurePosixPath) -> Iterator[Path]:
         """See :class:`Place`."""
-        yield self.root / path
+        file = self.root / path
+        if file.exists() and not file.is_file():  # reading a pipe could wait for ever
+            raise AngiogramError(file, "is not an ordinary file", "Leave it out.")
+        yield file
 
     @contextmanager
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
@@ -151,20 +161,24 @@ class LocalPlace:
 
     def read_text(self, name: str) -> str | None:
         """See :class:`Place`."""
-        path = self.root / name
         try:
-            return path.read_text("utf-8")
+            return _text(name, (self.root / name).read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise SaveError(
-                path, "is there and cannot be read", "Close it in other programs, or move it away."
+                name, "is there and cannot be read", "Close it in other programs, or move it away."
             ) from error
 
     def write(self, name: str, content: bytes) -> None:
         """See :class:`Place`."""
         make_folder(self.root)
         write_bytes(self.root / name, content)
+
+    def remove_partials(self, folders: Iterable[PurePosixPath]) -> None:
+        """Remove what killed runs left half-written in subfolders."""
+        for folder in folders:
+            remove_partials(self.root / folder)
 
 
 @dataclass(frozen=True)
@@ -184,10 +198,19 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return False
 
 
-def _is_new(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:
+def _text(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SaveError(
+            name, "is there and is not UTF-8 text", "Save it as UTF-8, or move it away."
+        ) from error
+
+
+def _is_new(folder: os.DirEntry[str] | Path, seen: set[tuple[int, int]]) -> bool:
     """Whether a folder was not seen yet, under whatever name: links may form a loop."""
     try:
-        status = os.stat(entry.path)  # noqa: PTH116 - the entry's own is 0 on Windows
+        status = os.stat(folder)  # noqa: PTH116 - an entry's own is 0 on Windows
     except OSError:
         return True  # to be told when it is opened
     known = (status.st_dev, status.st_ino)
@@ -202,7 +225,7 @@ def _remote(url: str) -> RemotePlace:
 
     try:
         system, root = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # a package is absent, the URL is none, the store refuses
         raise NpaError(url, f"cannot be used ({error})", "Give a folder, or another URL.") from (
             error
         )
@@ -217,7 +240,7 @@ class RemotePlace:
     system: Any = field(repr=False)
     root: str = field(repr=False)
 
-    def files(self, *, recursive: bool, leave_out: frozenset[str]) -> Iterator[Listed]:
+    def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
         """See :class:`Place`."""
         try:
             if not self.system.isdir(self.root):
@@ -231,7 +254,7 @@ class RemotePlace:
             ) from error
         for name in sorted(found):
             path = PurePosixPath(name.removeprefix(self.root).lstrip("/"))
-            if not any(str(above) in leave_out for above in path.parents):
+            if leave_out not in [str(above) for above in path.parents]:
                 yield Listed(path)
 
     @contextmanager
@@ -239,7 +262,7 @@ class RemotePlace:
         """See :class:`Place`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             local = Path(folder) / path.name
-            if not self._get(f"{self.root}/{path}", local):
+            if not self._get(str(path), local):
                 raise AngiogramError(
                     path.name, "does not exist any more", "Was it moved during the run?"
                 )
@@ -248,24 +271,24 @@ class RemotePlace:
     @contextmanager
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
         """See :class:`Place`."""
-        folder = self.root if path == PurePosixPath() else f"{self.root}/{path}"
-        with tempfile.TemporaryDirectory(prefix="napari-npa-") as local:
-            yield _RemoteWorkspace(Path(local), folder, self)
+        with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
+            yield _RemoteWorkspace(Path(folder), path, self)
 
     def read_text(self, name: str) -> str | None:
         """See :class:`Place`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             local = Path(folder) / "text"
-            return local.read_text("utf-8") if self._get(f"{self.root}/{name}", local) else None
+            return _text(name, local.read_bytes()) if self._get(name, local) else None
 
     def write(self, name: str, content: bytes) -> None:
         """See :class:`Place`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             local = Path(folder) / "file"
             write_bytes(local, content)
-            self._put(local, f"{self.root}/{name}")
+            self._put(local, name)
 
-    def _get(self, remote: str, local: Path) -> bool:
+    def _get(self, name: str, local: Path) -> bool:
+        remote = f"{self.root}/{name}"
         try:
             # Not get_file: where a file is absent, some stores leave an empty one.
             with self.system.open(remote, "rb") as source, local.open("wb") as target:
@@ -275,21 +298,19 @@ class RemotePlace:
             return False
         except Exception as error:
             raise AngiogramError(
-                remote.rpartition("/")[2],
+                name,
                 f"could not be copied here ({error})",
                 "Check the connection and run again with --resume.",
             ) from error
         return True
 
-    def _put(self, local: Path, remote: str) -> None:
-        folder, _, name = remote.rpartition("/")
-        partial = f"{folder}/.{uuid.uuid4().hex}{Path(name).suffix}"
+    def _put(self, local: Path, name: str) -> None:
+        # An object store has what was there until all has arrived; where that is not so, a run
+        # that is killed meanwhile leaves a file whose hash is not in its record.
+        remote = f"{self.root}/{name}"
         try:
-            self.system.makedirs(folder, exist_ok=True)
-            self.system.put_file(str(local), partial)
-            if self.system.exists(remote):
-                self.system.rm_file(remote)
-            self.system.mv(partial, remote)
+            self.system.makedirs(remote.rpartition("/")[0], exist_ok=True)
+            self.system.put_file(str(local), remote)
         except Exception as error:
             raise SaveError(
                 name,
@@ -301,12 +322,12 @@ class RemotePlace:
 @dataclass(frozen=True)
 class _RemoteWorkspace:
     folder: Path
-    remote: str
+    path: PurePosixPath
     place: RemotePlace
 
     def fetch(self, name: str) -> bool:
-        return self.place._get(f"{self.remote}/{name}", self.folder / name)
+        return self.place._get(str(self.path / name), self.folder / name)
 
     def publish(self, files: tuple[Path, ...]) -> None:
         for file in files:
-            self.place._put(file, f"{self.remote}/{file.name}")
+            self.place._put(file, str(self.path / file.name))

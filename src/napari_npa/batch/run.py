@@ -13,26 +13,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import Any
 
+from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.batch.images import FoundImage, FoundImages, find_images
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
-from napari_npa.batch.places import Place, place_of
-from napari_npa.errors import BatchError
+from napari_npa.batch.places import LocalPlace, Place, place_of
+from napari_npa.errors import BatchError, NpaError
 from napari_npa.results import SOFTWARE
-from napari_npa.table import TABLE, Row, merged, rows_of, table_text
+from napari_npa.table import TABLE, Row
 
 MANIFEST = "run.json"
 """File that says how a batch was run, in the folder of its results."""
 
 AHEAD = 3
 """Images handed out for each worker, so that none waits."""
-
-LEAST_SECONDS_BETWEEN_TABLES = 1.0
-TABLE_SHARE = 0.05
-"""The table is written again once a second at most, and for so much of the time at most."""
 
 STOP_SECONDS = 0.2
 """Within this time a wish to stop is seen."""
@@ -144,10 +141,13 @@ def local_workers(
     runner = ImageRunner(options, device)
     gpus = sum(not name.startswith("cpu") for name in runner.devices)
     count = count or min(4 * gpus, os.cpu_count() or 1) or 2
-    with ThreadPoolExecutor(count, thread_name_prefix="batch") as executor:
+    executor = ThreadPoolExecutor(count, thread_name_prefix="batch")
+    try:
         yield Workers(
             executor, runner.run, count=count, weights=runner.weights, devices=runner.devices
         )
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def run_batch(
@@ -231,7 +231,9 @@ def run_on(
             "Give a folder of TIFF, PNG or JPEG files; for subfolders, add --recursive.",
         )
     place = place_of(output)
-    table = _GrowingTable(place, [str(image.path) for image in found.images])
+    if isinstance(place, LocalPlace):
+        place.remove_partials({PurePosixPath(), *(image.path.parent for image in found.images)})
+    table = GrowingTable(place, [image.name for image in found.images])
     manifest = _Manifest(place, workers, source, options)
     start = time.perf_counter()
     outcomes: dict[int, Outcome] = {}
@@ -239,23 +241,25 @@ def run_on(
     manifest.write("running", {"images": len(found.images)})
     table.write()  # what cannot be written is told before hours of work
     tasks = (Task(str(source), str(output), image, resume) for image in found.images)
-    for at, outcome in _outcomes(workers, enumerate(tasks), stop):
-        outcomes[at] = outcome
-        table.add(outcome.row)
-        if on_finished is not None:
-            finished = len(outcomes)
-            on_finished(Finished(outcome.row, outcome.done_before, finished, len(found.images)))
-    report = BatchReport(
-        rows=tuple(outcomes[at].row for at in sorted(outcomes)),
-        total=len(found.images),
-        done_before=sum(outcome.done_before for outcome in outcomes.values()),
-        skipped=found.skipped,
-        stopped=len(outcomes) < len(found.images),
-        seconds=time.perf_counter() - start,
-        table=TABLE,
-    )
-    table.write()
-    manifest.write("stopped" if report.stopped else "finished", report.counts)
+    try:
+        for at, outcome in _outcomes(workers, enumerate(tasks), stop):
+            outcomes[at] = outcome
+            table.add(outcome.row)
+            if on_finished is not None:
+                done = Finished(outcome.row, outcome.done_before, len(outcomes), len(found.images))
+                on_finished(done)
+    finally:  # also where the workers were lost, or Ctrl+C came a second time
+        report = BatchReport(
+            rows=tuple(outcomes[at].row for at in sorted(outcomes)),
+            total=len(found.images),
+            done_before=sum(outcome.done_before for outcome in outcomes.values()),
+            skipped=found.skipped,
+            stopped=len(outcomes) < len(found.images),
+            seconds=time.perf_counter() - start,
+            table=TABLE,
+        )
+        table.write()
+        manifest.write("stopped" if report.stopped else "finished", report.counts)
     return report
 
 
@@ -266,7 +270,7 @@ def _outcomes(
     waiting = iter(tasks)
     in_hand: dict[Future[Outcome], tuple[int, FoundImage]] = {}
     while True:
-        free = 0 if stop.is_set() else AHEAD * workers.count - len(in_hand)
+        free = 0 if stop.is_set() else max(0, AHEAD * workers.count - len(in_hand))
         for at, task in islice(waiting, free):
             in_hand[workers.submit(task)] = (at, task.image)
         if stop.is_set():
@@ -281,42 +285,20 @@ def _outcomes(
 
 
 def _outcome(future: Future[Outcome], image: FoundImage) -> Outcome:
-    """Outcome of a task; where the worker itself was lost, a failed row."""
+    """Outcome of a task; where the worker itself was lost, a failed row.
+
+    Raises
+    ------
+    NpaError
+        The workers cannot go on: what is wrong with an image they tell in its row.
+    """
     error = future.exception()
     if error is None:
         return future.result()
-    message = f"'{image.path.name}' could not be processed ({type(error).__name__}: {error})."
-    return Outcome(Row(image=str(image.path), status="failed", message=message))
-
-
-class _GrowingTable:
-    """The table while a batch runs: written now and then, in the order of the images.
-
-    Rows of earlier runs stay until they are replaced, so that the table always tells what the
-    folder holds; so do rows that a person's corrections change meanwhile.
-    """
-
-    def __init__(self, place: Place, images: list[str]) -> None:
-        self._place = place
-        self._order = {image: at for at, image in enumerate(images)}
-        self._rows: dict[int, Row] = {}
-        self._next = time.monotonic() + LEAST_SECONDS_BETWEEN_TABLES
-
-    def add(self, row: Row) -> None:
-        """Take a row, and write the table if it is time to."""
-        self._rows[self._order[row.image]] = row
-        if time.monotonic() >= self._next:
-            self.write()
-
-    def write(self) -> None:
-        """Write all rows so far."""
-        start = time.monotonic()
-        text = self._place.read_text(TABLE)
-        new = [self._rows[at] for at in sorted(self._rows)]
-        rows = merged(new, rows_of(text or ""))
-        self._place.write(TABLE, table_text(rows).encode())
-        took = time.monotonic() - start
-        self._next = start + max(LEAST_SECONDS_BETWEEN_TABLES, took / TABLE_SHARE)
+    if isinstance(error, NpaError):
+        raise error
+    message = f"'{image.name}' could not be processed ({type(error).__name__}: {error})."
+    return Outcome(Row(image=image.name, status="failed", message=message))
 
 
 class _Manifest:
