@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, NpaError, SaveError, TrainingError
-from napari_npa.results import write_result
+from napari_npa.results import write_result, write_ungradable
 from napari_npa.review import KEPT, ReviewQueue
 from napari_npa.writing import write_json
 
@@ -81,6 +81,31 @@ def test_a_record_written_by_the_package_is_understood(images, output, tiny_mode
     assert saved.model_sha256 == segmentation.model_sha256
     np.testing.assert_array_equal(tifffile.imread(saved.npa) != 0, segmentation.npa)
     np.testing.assert_array_equal(tifffile.imread(saved.retina) != 0, segmentation.retina)
+
+
+def test_an_ungradable_image_has_a_record_without_index_and_masks(images, output, tiny_model):
+    tifffile.imwrite(images / "a.tif", draw_round_angiogram(160))
+    segmentation = Segmenter("cpu", tiny_model).segment(images / "a.tif")
+    write_result(output, "a", segmentation, seconds=1, probability=True)
+    write_result(output, "b", segmentation, seconds=1)
+    sha256 = segmentation.angiogram.sha256
+    written = write_ungradable(output, "a", segmentation.angiogram)
+    queue = ReviewQueue(images, output)
+    assert (queue.state(0), queue.is_ungradable(0)) == ("edited", True)
+    queue.approve(0, sha256)
+    queue.store()
+    again = ReviewQueue(images, output)
+    assert (again.state(0), again.is_ungradable(0), again.approved) == ("approved", True, 1)
+    assert not again.is_ungradable(1)
+    assert [path.name for path in sorted(output.glob("a_*"))] == ["a_npa.json"]
+    assert len(list(output.glob("b_*"))) == 4  # of the other image nothing is removed
+    (file,) = written.files
+    record = json.loads(file.read_text("utf-8"))
+    assert record["status"] == written.row.status == "ungradable"
+    assert (record["isi"], record["npa_pixels"], record["retina_pixels"]) == (None, None, 0)
+    assert record["image"]["sha256"] == sha256
+    write_result(output, "a", segmentation, seconds=1)
+    assert not ReviewQueue(images, output).is_ungradable(0)
 
 
 def test_an_approval_and_the_position_outlast_a_restart(images, output):

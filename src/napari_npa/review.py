@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Literal
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
-from napari_npa.results import make_folder, record_path
+from napari_npa.results import PICTURE_ENDINGS, RECORD_ENDING, make_folder, read_record
 from napari_npa.training.examples import angiograms
 from napari_npa.writing import write_json
 
@@ -25,12 +25,6 @@ State = Literal["to do", "edited", "approved"]
 
 KEPT = "review.json"
 """File of approvals and position, in the folder of the results."""
-
-RECORD_ENDING = record_path(Path("stem")).name.removeprefix("stem")
-"""End of a record's file name, after the stem of the image."""
-
-OTHER_ENDINGS = ("_overlay", "_probability")
-"""Pictures of a result that are not angiograms; masks are left out of a folder anyhow."""
 
 # A stem that another image holds gets eight characters of the image's hash.
 _OWN_STEM = re.compile(r"(.+)_[0-9a-f]{8}")
@@ -48,15 +42,18 @@ class SavedResult:
         File name and hash of the image.
     edited
         Corrected by hand.
+    ungradable
+        No part of the image can be judged: there are no masks.
     threshold, model_sha256
-        Of the automatic result that was corrected.
+        Of the automatic result that was corrected; None, and empty, of an ungradable one.
     """
 
     base: Path
     image: str
     sha256: str
     edited: bool
-    threshold: float
+    ungradable: bool
+    threshold: float | None
     model_sha256: str
 
     @property
@@ -145,12 +142,17 @@ class ReviewQueue:
         # An approval whose masks are gone is one of nothing.
         if approved is not None and sha256 is None and path.stem in self._bases:
             return "approved"
-        saved = self._saved_under(path) if sha256 is None else self.saved_result(at, sha256)
+        saved = self._saved(at)
         if saved is None:
             return "to do"
         if approved is not None and approved == sha256:
             return "approved"
         return "edited" if saved.edited else "to do"
+
+    def is_ungradable(self, at: int) -> bool:
+        """Whether the saved result of an image says that no part of it can be judged."""
+        saved = self._saved(at)
+        return saved is not None and saved.ungradable
 
     def saved_result(self, at: int, sha256: str) -> SavedResult | None:
         """Result in the output folder that is of this very image, if any."""
@@ -214,7 +216,7 @@ class ReviewQueue:
             self._approved.pop(name, None)
 
     def saved(self, at: int, record: Path) -> None:
-        """Take note that the masks of an image were written; they are not approved yet."""
+        """Take note that a result of an image was written; it is not approved yet."""
         path = self.images[at]
         base = record.name.removesuffix(RECORD_ENDING)
         self._bases.setdefault(path.stem, set()).add(base)
@@ -222,7 +224,7 @@ class ReviewQueue:
         self._approved.pop(path.name, None)
 
     def approve(self, at: int, sha256: str) -> None:
-        """Approve the saved masks of an image."""
+        """Approve what is saved of an image: its masks, or that it is ungradable."""
         self.opened(at, sha256)
         self._approved[self.images[at].name] = sha256
 
@@ -241,6 +243,12 @@ class ReviewQueue:
 
     # Records
 
+    def _saved(self, at: int) -> SavedResult | None:
+        """Result of an image: by its hash once opened, until then by its file name."""
+        path = self.images[at]
+        sha256 = self._hashes.get(path.name)
+        return self._saved_under(path) if sha256 is None else self.saved_result(at, sha256)
+
     def _saved_under(self, path: Path) -> SavedResult | None:
         """Result of an image of that file name, whatever its hash."""
         records = (self._record(base) for base in sorted(self._bases.get(path.stem, ())))
@@ -254,9 +262,9 @@ class ReviewQueue:
     def _without_results(self, paths: Iterable[Path]) -> Iterable[Path]:
         """Leave out hidden files, and pictures of results where images and results are one."""
         bases = set().union(*self._bases.values())
-        pictures = {f"{base}{ending}" for base in bases for ending in OTHER_ENDINGS}
+        pictures = {f"{base}{ending}" for base in bases for ending in PICTURE_ENDINGS}
         for path in paths:
-            is_picture = path.stem in pictures and (self.output / path.name).exists()
+            is_picture = path.name in pictures and (self.output / path.name).exists()
             if not is_picture and not path.name.startswith("."):
                 yield path
 
@@ -276,18 +284,22 @@ def _bases_by_stem(output: Path) -> dict[str, set[str]]:
 
 
 def _read_record(base: Path) -> SavedResult | None:
+    record = read_record(base)
+    if record is None:
+        return None
+    ungradable = record.get("status") == "ungradable"
     try:
-        record = json.loads(record_path(base).read_text("utf-8"))
         return SavedResult(
             base=base,
             image=str(record["image"]["name"]),
-            sha256=str(record["image"]["sha256"]),
-            edited=bool(record["edited"]),
-            threshold=float(record["threshold"]),
+            sha256=record["image"]["sha256"],
+            edited=record["edited"],
+            ungradable=ungradable,
+            threshold=None if ungradable else float(record["threshold"]),
             model_sha256=str(record["model"]["sha256"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # gone, or not a record of ours
+    except (ValueError, KeyError, TypeError):
+        return None  # not a record of ours
 
 
 def _read_kept(path: Path) -> tuple[dict[str, str], str, NpaError | None]:

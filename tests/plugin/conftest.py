@@ -1,5 +1,6 @@
 """Shared by the panel tests: a shown viewer with the panel docked."""
 
+import gc
 import os
 
 import numpy as np
@@ -11,6 +12,25 @@ import torch
 os.environ["NAPARI_STRICT_QT"] = "raise"
 
 PANEL = "Segment non-perfusion"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _imports_are_not_garbage():
+    """Let the garbage collector pass over what was imported.
+
+    napari collects all garbage after each removal of a layer: half a second each time, for the
+    objects of torch, napari and Qt that never become garbage.
+    """
+    import napari.qt
+
+    import napari_npa.review  # torch and the networks
+
+    assert napari_npa.review
+    assert napari.qt
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """What a doctor does in the panel that corrects, with the mouse, in a napari on screen."""
 
+import threading
+
 import numpy as np
 import pytest
+import torch
 from app_model.types import KeyBinding
 from napari._app_model import get_app_model
 from napari.components import ViewerModel
@@ -10,11 +13,14 @@ from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QPoint, Qt
 from vispy.util import keys
 
+from drawing import TINY_CANVASES
 from gestures import click, press_key
 from napari_npa import refine
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.plugin.close_look import TOOL_KEYS, TOOLS
 from napari_npa.plugin.correct_controls import ACTIONS
 from napari_npa.plugin.keys import CORRECT_KEYS, REVIEW_KEYS
+from napari_npa.weights import save_model
 
 PANEL = "Correct non-perfusion"
 
@@ -48,7 +54,7 @@ def corrector(shown, viewer, panel, image, qtbot, tiny_model):
     panel.start_run()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
     _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
-    corrector.model = tiny_model
+    corrector.models.choose_file(tiny_model)
     viewer.window._qt_window.resize(1400, 1000)
     qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
     viewer.reset_view()
@@ -411,6 +417,33 @@ def test_no_key_of_ours_is_one_of_napari_s(viewer):
     ours = {KeyBinding.from_str(key) for key in (*CORRECT_KEYS, *REVIEW_KEYS)}
     assert len(ours) == len(CORRECT_KEYS) + len(REVIEW_KEYS)
     assert not ours & taken
+
+
+def test_the_weights_of_the_tile_network_are_chosen_in_the_panel(
+    viewer, corrector, qtbot, tmp_path, monkeypatch
+):
+    torch.manual_seed(1)
+    path = tmp_path / "other.safetensors"
+    network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval()
+    save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
+    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    [before] = corrector.correction.proposals
+    threads, load = [], refine.TileNetwork.__init__
+
+    def watched(self, *arguments):
+        threads.append(threading.current_thread())
+        load(self, *arguments)
+
+    monkeypatch.setattr(refine.TileNetwork, "__init__", watched)
+    corrector.models.choose_file(path)
+    qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
+    assert threads
+    assert threads[0] is not threading.main_thread()
+    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    assert len(threads) == 1
+    [after] = corrector.correction.proposals
+    assert not np.array_equal(before.evidence, after.evidence)
+    assert corrector.models.toolTip()
 
 
 def test_a_shape_drawn_during_a_correction_is_taken_once(viewer, corrector, qtbot):

@@ -1,5 +1,6 @@
 """What a user does with a folder of angiograms, with the mouse."""
 
+import json
 import threading
 import time
 
@@ -9,17 +10,20 @@ import tifffile
 from napari.layers import Image
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from drawing import draw_round_angiogram
-from napari_npa.networks import VGGUNet
+from drawing import TINY_CANVASES, draw_round_angiogram
+from napari_npa.angiogram import read_angiogram
+from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.plugin import review_panel
-from napari_npa.plugin.jobs import Job
+from napari_npa.plugin.jobs import Job, KeptSegmenter
+from napari_npa.plugin.keys import REVIEW_KEYS
 from napari_npa.plugin.opening import layer_of
-from napari_npa.plugin.preparation import Found
+from napari_npa.plugin.preparation import Found, Opened
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.reviewed_image import ReviewedImage
 from napari_npa.review import KEPT, ReviewQueue
+from napari_npa.weights import save_model
 
 REVIEW = "Review queue"
 
@@ -73,7 +77,8 @@ def runs(monkeypatch):
 def review(viewer, qtbot, tiny_model, runs):
     """The panel, docked, with the tiny model."""
     _, review = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)
-    review.model = tiny_model
+    settle(qtbot, review)
+    review.models.choose_file(tiny_model)
     yield review
     runs.go.set()
     settle(qtbot, review)
@@ -241,7 +246,7 @@ def test_approve_saves_marks_and_goes_on_to_the_next_to_do(viewer, opened, outpu
     assert layers(viewer)[0] == "a"  # from the beginning again
     press(qtbot, opened, opened.approve_button)
     assert marks(opened) == "✓✓✓"
-    assert "approved too" in opened.status.text()
+    assert "so is every other image" in opened.status.text()
     assert ReviewQueue(opened.queue.images[0].parent, output).approved == 3
 
 
@@ -266,7 +271,8 @@ def test_a_restart_resumes_at_the_same_image_with_the_corrected_masks(
     qtbot.wait(50)
     viewer.layers.clear()
     _, again = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)
-    again.model = opened.model
+    settle(qtbot, again)
+    again.models.choose_file(opened.model)
     open_folder(again, folder, output, qtbot)
     assert layers(viewer) == ["b", "Retina", "NPA"]
     assert again.count.text() == "2 of 3, 1 approved"
@@ -303,14 +309,173 @@ def test_an_unreadable_file_gets_a_line_and_can_be_skipped(viewer, review, folde
     assert layers(viewer) == ["c", "Retina", "NPA"]
 
 
-def test_an_image_without_retina_is_shown_and_can_be_skipped(viewer, review, folder, output, qtbot):
+def write_noise(path):
+    """An image in which there is nothing to judge."""
     noise = np.random.default_rng(0).integers(0, 3, (160, 160)).astype(np.uint8)
-    tifffile.imwrite(folder / "a.tif", noise)
+    tifffile.imwrite(path, noise)
+
+
+def test_an_image_without_retina_is_shown_and_can_be_skipped(viewer, review, folder, output, qtbot):
+    write_noise(folder / "a.tif")
     open_folder(review, folder, output, qtbot)
     assert layers(viewer) == ["a"]
     assert "'a.tif' " in review.status.text()
+    assert "Press Ungradable" in review.status.text()
+    assert not review.approve_button.isEnabled()
     press(qtbot, review, review.next)
     assert layers(viewer) == ["b", "Retina", "NPA"]
+    assert not (output / "a_npa.json").exists()
+
+
+def test_an_ungradable_image_is_done_and_stays_so_after_a_restart(
+    viewer, review, folder, output, qtbot
+):
+    write_noise(folder / "a.tif")
+    open_folder(review, folder, output, qtbot)
+    press(qtbot, review, review.ungradable_button)
+    assert layers(viewer) == ["b", "Retina", "NPA"]
+    assert review.count.text() == "2 of 3, 1 approved"
+    assert marks(review) == "⊘○○"
+    record = json.loads((output / "a_npa.json").read_text())
+    assert (record["status"], record["isi"], record["edited"]) == ("ungradable", None, True)
+    assert not list(output.glob("a_*.tif"))
+    assert ReviewQueue(folder, output).approved == 1
+    notification_manager.records.clear()
+    open_folder(review, folder, output, qtbot)
+    assert marks(review) == "⊘○○"
+    tip = review.list_model.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip == "a.tif: ungradable"
+    press(qtbot, review, review.previous)
+    assert review.status.text() == "'a.tif' is marked as ungradable."
+    assert notifications() == []
+
+
+def test_masks_saved_earlier_of_an_ungradable_image_are_removed_when_the_user_agrees(
+    viewer, opened, output, qtbot, monkeypatch
+):
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
+    press(qtbot, opened, opened.approve_button)
+    press(qtbot, opened, opened.previous)
+    press(qtbot, opened, opened.ungradable_button)
+    assert (layers(viewer)[0], marks(opened)) == ("a", "✓○○")
+    assert (output / "a_npa.tif").exists()
+    press(qtbot, opened, opened.ungradable_button)
+    assert (layers(viewer)[0], marks(opened)) == ("b", "⊘○○")
+    assert sorted(path.name for path in output.iterdir()) == ["a_npa.json", KEPT]
+
+
+def test_approving_takes_the_grade_ungradable_back(viewer, opened, output, qtbot):
+    press(qtbot, opened, opened.ungradable_button)  # an untouched result: nothing to ask
+    press(qtbot, opened, opened.previous)
+    assert "is marked as ungradable" in opened.status.text()
+    press(qtbot, opened, opened.next)
+    assert marks(opened) == "⊘○○"
+    press(qtbot, opened, opened.previous)
+    press(qtbot, opened, opened.approve_button)
+    assert marks(opened) == "✓○○"
+    assert json.loads((output / "a_npa.json").read_text())["isi"] is not None
+    assert (output / "a_npa.tif").exists()
+
+
+def test_an_emptied_retina_is_not_approved_but_can_be_marked(viewer, opened, output, qtbot):
+    retina = viewer.layers["Retina"]
+    retina.data_setitem(np.nonzero(retina.data), 0)
+    for button in (opened.approve_button, opened.next):
+        press(qtbot, opened, button)
+        assert "no gradable retina" in opened.status.text()
+        assert "Press Ungradable" in opened.status.text()
+        assert layers(viewer)[0] == "a"
+    press(qtbot, opened, opened.ungradable_button)
+    assert marks(opened) == "⊘○○"
+    assert layers(viewer)[0] == "b"
+
+
+def test_the_grade_ungradable_is_told_when_it_cannot_be_written(viewer, opened, output, qtbot):
+    output.rename(output.with_name("moved"))
+    output.write_text("a file where the folder was")
+    press(qtbot, opened, opened.ungradable_button)
+    assert "nothing was lost" in opened.status.text()
+    assert (layers(viewer)[0], marks(opened)) == ("a", "○○○")
+
+
+@pytest.fixture
+def other_model(tmp_path):
+    """Another untrained network."""
+    network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval()
+    path = tmp_path / "other.safetensors"
+    save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
+    return path
+
+
+def model_of(viewer, name):
+    return results_of(viewer).of(viewer.layers[name], viewer).segmentation.model
+
+
+def test_another_model_is_used_for_what_is_not_shown_yet(viewer, opened, other_model, qtbot):
+    before = viewer.layers["NPA"]
+    opened.models.choose_file(other_model)
+    settle(qtbot, opened)
+    assert viewer.layers["NPA"] is before
+    assert model_of(viewer, "a") == "tiny.safetensors"
+    press(qtbot, opened, opened.next)  # "b" was prepared with the first model
+    assert model_of(viewer, "b") == "other.safetensors"
+    press(qtbot, opened, opened.previous)
+    assert model_of(viewer, "a") == "other.safetensors"
+
+
+def test_a_model_chosen_during_a_run_is_the_one_whose_result_is_shown(
+    viewer, review, folder, output, runs, other_model, qtbot
+):
+    runs.go.clear()
+    review.open_folder(folder, output)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
+    review.models.choose_file(other_model)
+    runs.go.set()
+    settle(qtbot, review)
+    assert layers(viewer) == ["a", "Retina", "NPA"]
+    assert model_of(viewer, "a") == "other.safetensors"
+    assert notifications() == []
+
+
+def test_weights_that_cannot_be_read_are_told_and_others_chosen_instead(
+    viewer, opened, tiny_model, qtbot, tmp_path
+):
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    opened.models.choose_file(tmp_path / "bad.safetensors")
+    settle(qtbot, opened)
+    press(qtbot, opened, opened.next)
+    assert layers(viewer) == ["b"]
+    assert "'bad.safetensors' " in opened.status.text()
+    opened.models.choose_file(tiny_model)
+    settle(qtbot, opened)
+    assert layers(viewer) == ["b", "Retina", "NPA"]
+
+
+def test_two_scales_are_asked_for_in_the_panel(opened, qtbot, monkeypatch):
+    asked, get = [], KeptSegmenter.get
+    monkeypatch.setattr(
+        KeptSegmenter,
+        "get",
+        lambda self, device, model, mode: asked.append(mode) or get(self, device, model),
+    )
+    opened.modes.setChecked(True)
+    settle(qtbot, opened)
+    assert asked == ["two-scale"]  # the image ahead
+    opened.modes.setChecked(False)
+    settle(qtbot, opened)
+    assert asked == ["two-scale", "whole"]
+
+
+def test_the_keys_stand_in_the_panel(review):
+    for key in REVIEW_KEYS:
+        assert key in review.keys.text()
+    for key, button in (
+        ("Shift+N", review.next),
+        ("Shift+B", review.previous),
+        ("Shift+Y", review.approve_button),
+    ):
+        assert key in button.toolTip()
 
 
 def test_layers_stay_when_their_masks_cannot_be_saved(viewer, opened, output, qtbot, tmp_path):
@@ -402,7 +567,8 @@ def test_a_result_is_dropped_when_its_image_was_removed(
 
 
 def test_what_the_user_segmented_meanwhile_is_kept(viewer, panel, folder, qtbot):
-    image = ReviewedImage(layer_of(folder / "a.tif", "a"), viewer)
+    path = folder / "a.tif"
+    image = ReviewedImage(Opened(read_angiogram(path), layer_of(path, "a")), viewer)
     qtbot.mouseClick(panel.run, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
     corrected = paint(viewer)
@@ -437,14 +603,22 @@ def test_a_click_in_the_list_opens_that_image(shown, viewer, opened, qtbot):
 
 
 def test_controls_explain_themselves_and_work_only_when_they_can(review, folder, output, qtbot):
-    later = (review.previous, review.next, review.next_to_do, review.approve_button)
-    for control in (*later, review.choose_images, review.choose_output, review.list):
+    later = (
+        review.previous,
+        review.next,
+        review.next_to_do,
+        review.approve_button,
+        review.ungradable_button,
+    )
+    rest = (review.choose_images, review.choose_output, review.list, review.models, review.modes)
+    for control in (*later, *rest):
         assert control.toolTip()
     assert not any(control.isEnabled() for control in later)
-    for method in (review.go_next, review.go_previous, review.go_to_next_to_do, review.approve):
+    actions = (review.go_next, review.go_previous, review.go_to_next_to_do, review.approve)
+    for method in (*actions, review.mark_ungradable):
         method()  # a key pressed too early
     open_folder(review, folder, output, qtbot)
-    assert [control.isEnabled() for control in later] == [False, True, True, True]
+    assert [control.isEnabled() for control in later] == [False, True, True, True, True]
     assert "to do" in review.list_model.index(0).data(Qt.ItemDataRole.ToolTipRole)
 
 

@@ -15,12 +15,13 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QLabeledDoubleSlider
+from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_npa.measure import Target
-from napari_npa.plugin.close_look import TOOLS
+from napari_npa.plugin.close_look import TILE_TOOL, TOOLS
 from napari_npa.plugin.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.live_index import LiveIndex
+from napari_npa.plugin.model_box import TILE_MODEL, ModelBox
 from napari_npa.plugin.region_layer import DRAWING_MODES
 from napari_npa.plugin.scrolling import fill_scrolling
 from napari_npa.refine import NEUTRAL, Action
@@ -109,6 +110,11 @@ class CorrectControls(QWidget):
             "Show the next place where the network was unsure, that with the largest expected\n"
             "effect on the ischemic index first."
         )
+        self.models = ModelBox()
+        self.models.setToolTip(
+            f"Weights of the tool '{TILE_TOOL}': those of the package, or a file of your own."
+        )
+        self.models.offer([TILE_MODEL], TILE_MODEL)
         self.index = LiveIndex()
         self.log = QLabel()
         self.log.setWordWrap(True)
@@ -146,10 +152,17 @@ class CorrectControls(QWidget):
         form.addRow("Or", self.grow)
         form.addRow("Sensitivity", self.sensitivity)
         form.addRow("Doubt", doubt)
+        advanced = QCollapsible("Advanced")
+        choice = QFormLayout()
+        choice.addRow(TILE_TOOL, self.models)
+        content = QWidget()
+        content.setLayout(choice)
+        advanced.setContent(content)
         layout = QVBoxLayout()
         layout.addLayout(form)
         for shown in (self.index, self.log, self.status, self.keys):
             layout.addWidget(shown)
+        layout.addWidget(advanced)
         layout.addStretch()
         fill_scrolling(self, layout)
 

@@ -20,6 +20,7 @@ from napari_npa.plugin.doubtful import Doubtful
 from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.plugin.keys import CORRECT_KEYS, bind, unbind
 from napari_npa.plugin.messages import tell
+from napari_npa.plugin.model_box import TILE_MODEL
 from napari_npa.plugin.mouse_tools import MouseTools
 from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
@@ -56,7 +57,6 @@ class CorrectPanel(CorrectControls):
         self.results = results_of(self.viewer)
         self.annotations = annotations_of(self.viewer)
         self.device = "auto"
-        self.model: str | Path = "tile"
         self.look = CloseLook()
         self.jobs = Jobs()
         self.looking: set[Job] = set()
@@ -78,6 +78,7 @@ class CorrectPanel(CorrectControls):
         self.instant.toggled.connect(self._enable)
         self.apply.clicked.connect(self.apply_shapes)
         self.cancel.clicked.connect(self.cancel_corrections)
+        self.models.chosen.connect(self._prepare)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
@@ -110,8 +111,7 @@ class CorrectPanel(CorrectControls):
         self.doubtful.follow(self.result)
         self.index.follow(self.result)
         self.status.setText(WHAT_TO_DO if self.result is not None else NO_RESULT)
-        if self.result is not None:
-            self._prepare(self.result)
+        self._prepare()
         self._choose_target()
         self._show_log()
 
@@ -126,15 +126,22 @@ class CorrectPanel(CorrectControls):
         self.mouse.follow(self.result, self._layer())
         self._enable()
 
-    def _prepare(self, result: ImageResult) -> None:
+    def _prepare(self) -> None:
         """Look at the image closely before the first correction asks for it."""
-        angiogram = result.segmentation.angiogram
+        if self.result is None:
+            return
+        angiogram = self.result.segmentation.angiogram
         job = Job(partial(self.look.prepare, angiogram, self.device, self.model))
         self.jobs.start(job, failed=self._fail)
 
     def _layer(self) -> Labels | None:
         """Layer that is corrected."""
         return None if self.result is None else self.result.layer(self.target)
+
+    @property
+    def model(self) -> str | Path:
+        """Weights of the tile network: the name of embedded ones, or a file."""
+        return self.models.choice or TILE_MODEL
 
     @property
     def target(self) -> Target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,8 +11,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from superqt.utils import create_worker
+from superqt.utils import FunctionWorker, create_worker
 
 from napari_npa.errors import Cancelled
 from napari_npa.plugin.opening import layer_of
@@ -20,11 +22,38 @@ from napari_npa.plugin.shown_image import ShownImage, file_stem
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
+    from napari_npa.angiogram import Angiogram
     from napari_npa.annotation import Annotation, Summary
     from napari_npa.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.recovery import AnnotationStore
     from napari_npa.segmentation import Mode, Segmentation, Segmenter
+
+_log = logging.getLogger(__name__)
+
+
+class _Worker(FunctionWorker[Any]):
+    """A worker that may outlive Qt: Python, when it ends, deletes signals before threads."""
+
+    _error: Exception | None = None
+
+    def run(self) -> None:
+        """Work; once the signals are gone nobody can be told, and an error goes to the log."""
+        try:
+            super().run()
+        except RuntimeError:
+            if isalive(self.signals):  # type: ignore[no-untyped-call]
+                raise
+            if self._error is not None and not isinstance(self._error, Cancelled):
+                _log.error("work went on after closing, and failed", exc_info=self._error)
+
+    def work(self) -> Any:  # noqa: ANN401 - whatever the work returns
+        """Do the work, and keep its error."""
+        try:
+            return super().work()
+        except Exception as error:
+            self._error = error
+            raise
 
 
 class Job(QObject):
@@ -52,7 +81,7 @@ class Job(QObject):
         """Hand the work to napari's thread pool."""
         # Not a generator: superqt swallows every RuntimeError of those, torch's included.
         ends: dict[str, Any] = {"returned": self._finish, "errored": self._fail}
-        create_worker(self._run, _connect=ends)
+        create_worker(self._run, _connect=ends, _worker_class=_Worker)
 
     def cancel(self) -> None:
         """Ask the work to stop at its next step."""
@@ -71,7 +100,12 @@ class Job(QObject):
 
     def _report(self, done: int, total: int) -> None:
         self._stop_if_cancelled()
-        self.progressed.emit(done, total)
+        try:
+            self.progressed.emit(done, total)
+        except RuntimeError:
+            if isalive(self):  # type: ignore[no-untyped-call]
+                raise
+            raise Cancelled from None  # napari is gone: whoever wanted the result, too
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
@@ -178,7 +212,9 @@ def segment_shown(
 def save(
     folder: Path, snapshot: Snapshot, session: dict[str, Any] | None, progress: Progress
 ) -> tuple[Path, ...]:
-    """Write a result as it was when the user pressed Save; runs in a worker.
+    """Write a result as it was when the user pressed Save, and its row in the table of a batch.
+
+    Runs in a worker.
 
     Parameters
     ----------
@@ -190,6 +226,7 @@ def save(
     SaveError
         The system refused.
     """
+    from napari_npa.batch.corrected import put_back
     from napari_npa.results import write_result
 
     segmentation = snapshot.segmentation
@@ -203,6 +240,23 @@ def save(
         seconds=snapshot.seconds,
         session=session,
     )
+    put_back(folder, written.row)
+    return written.files
+
+
+def save_ungradable(folder: Path, angiogram: Angiogram, progress: Progress) -> tuple[Path, ...]:
+    """Write that no part of an angiogram can be judged; runs in a worker.
+
+    Raises
+    ------
+    SaveError
+        The system refused.
+    """
+    from napari_npa.batch.corrected import put_back
+    from napari_npa.results import write_ungradable
+
+    written = write_ungradable(folder, file_stem(angiogram), angiogram)
+    put_back(folder, written.row)
     return written.files
 
 

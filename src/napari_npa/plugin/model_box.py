@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFileDialog
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QSizePolicy
+
+if TYPE_CHECKING:  # imports torch
+    from napari_npa.segmentation import Mode
 
 CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
@@ -29,6 +33,8 @@ class ModelBox(QComboBox):
         self.setCurrentIndex(-1)
         self._last = -1
         self.activated.connect(self._activated)
+        # Long names shall not widen the dock.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     @property
     def choice(self) -> str | Path | None:
@@ -62,3 +68,19 @@ class ModelBox(QComboBox):
             self.choose_file(Path(path))
         else:
             self.setCurrentIndex(self._last)
+
+
+class ModeBox(QCheckBox):
+    """Whether the tile network looks too."""
+
+    def __init__(self) -> None:
+        super().__init__("tile network too (slower)")
+        self.setToolTip(
+            "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
+            "network, and average both. 55° images are left to the whole-image network."
+        )
+
+    @property
+    def mode(self) -> Mode:
+        """Mode of the segmenter."""
+        return "two-scale" if self.isChecked() else "whole"

@@ -67,6 +67,12 @@ class Prepared:
         self.error: Exception | None = None
         self.job: Job | None = None
 
+    def as_read(self) -> Prepared:
+        """Return the same image, not segmented yet."""
+        again = Prepared(self.queue, self.at)
+        again.opened = self.opened
+        return again
+
     def take(self, part: Opened | Found | Exception) -> None:
         """Keep what a job has given."""
         if isinstance(part, Opened):
@@ -114,6 +120,20 @@ class Preparer(QObject):
                 prepared.job.cancel()
         self._go_on()
         return self._wanted[0]
+
+    def segment_again(self) -> None:
+        """Drop what was found ahead, what is being looked at, and what failed: another segmenter.
+
+        The result that the first image has already stays.
+        """
+        for place, prepared in enumerate(self._wanted):
+            shown = place == 0 and prepared.found is not None
+            if prepared.opened is None or shown:
+                continue  # a file that cannot be read stays so
+            if prepared.job is not None:
+                prepared.job.cancel()
+            self._wanted[place] = prepared.as_read()
+        self._go_on()
 
     def abandon(self) -> None:
         """Stop: whoever wanted the images is gone."""
@@ -170,7 +190,7 @@ def _segment(
     segmentation = segmenter.segment(angiogram, progress=progress)
     seconds = perf_counter() - started
     saved = prepared.queue.saved_result(prepared.at, angiogram.sha256)
-    if saved is None:
+    if saved is None or saved.threshold is None:
         return Found(segmentation, seconds)
     if saved.model_sha256 == segmentation.model_sha256:
         segmentation = segmentation.at_threshold(saved.threshold)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 from qtpy.QtGui import QFont
@@ -18,13 +18,23 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+from napari_npa.plugin.keys import REVIEW_KEYS, in_words
+from napari_npa.plugin.model_box import ModeBox, ModelBox
+
 if TYPE_CHECKING:  # imports torch
     from napari_npa.review import ReviewQueue, State
 
-MARKS: dict[State, str] = {"to do": "○", "edited": "✎", "approved": "✓"}
+MARKS: dict[State | Literal["ungradable"], str] = {
+    "to do": "○",
+    "edited": "✎",
+    "approved": "✓",
+    "ungradable": "⊘",
+}
 """What stands before an image's name."""
 
 CHOOSE_IMAGES = "Choose a folder of angiograms."
+
+FROM_NOW_ON = "Holds for images that are not segmented yet."
 
 
 class ImageList(QAbstractListModel):
@@ -51,14 +61,21 @@ class ImageList(QAbstractListModel):
         at = index.row()
         name, is_present = self._queue.images[at].name, at == self._queue.position
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{MARKS[self._queue.state(at)]}  {name}"
+            return f"{MARKS[self._grade(at)]}  {name}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{name}: {self._queue.state(at)}{', present image' * is_present}"
+            return f"{name}: {self._grade(at)}{', present image' * is_present}"
         if role == Qt.ItemDataRole.FontRole and is_present:
             font = QFont()
             font.setBold(True)
             return font
         return None
+
+    def _grade(self, at: int) -> State | Literal["ungradable"]:
+        assert self._queue is not None
+        state = self._queue.state(at)
+        # The record is read for the images on screen only.
+        is_graded = state == "approved" and self._queue.is_ungradable(at)
+        return "ungradable" if is_graded else state
 
 
 class ReviewControls(QWidget):
@@ -69,7 +86,9 @@ class ReviewControls(QWidget):
         self._build()
         self._lay_out()
 
-    def show_place(self, queue: ReviewQueue | None, busy: bool, has_result: bool) -> None:
+    def show_place(
+        self, queue: ReviewQueue | None, busy: bool, is_shown: bool, has_result: bool
+    ) -> None:
         """Show where a queue stands, and enable what works.
 
         Parameters
@@ -78,14 +97,17 @@ class ReviewControls(QWidget):
             None: no folder is open.
         busy
             Nothing can be opened now.
+        is_shown
+            The present image is in the viewer.
         has_result
-            The present image has masks that can be approved.
+            It has masks that can be approved.
         """
         ready = queue is not None and not busy
         self.previous.setEnabled(ready and queue is not None and queue.previous is not None)
         self.next.setEnabled(ready and queue is not None and queue.next is not None)
         self.next_to_do.setEnabled(ready)
         self.approve_button.setEnabled(ready and has_result)
+        self.ungradable_button.setEnabled(ready and is_shown)
         self.choose_images.setEnabled(not busy)
         self.choose_output.setEnabled(ready)
         if queue is not None:
@@ -104,8 +126,14 @@ class ReviewControls(QWidget):
         self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
         self.images_folder.setToolTip("Folder of angiograms.")
         self.output_folder.setToolTip("Folder of results.")
+        self.models = ModelBox()
+        self.modes = ModeBox()
+        for control in (self.models, self.modes):
+            control.setToolTip(f"{control.toolTip()}\n{FROM_NOW_ON}")
         self.count = QLabel()
-        self.count.setToolTip("Place of the present image, and how many are approved.")
+        self.count.setToolTip(
+            "Place of the present image, and how many are approved, ungradable ones included."
+        )
         self.list_model = ImageList()
         self.list = QListView()
         self.list.setModel(self.list_model)
@@ -114,9 +142,9 @@ class ReviewControls(QWidget):
         self.legend = QLabel("   ".join(f"{mark} {state}" for state, mark in MARKS.items()))
         self.legend.setToolTip("Marks of the list.")
         self.previous = QPushButton("Previous")
-        self.previous.setToolTip("Save corrections, and open the image before this one.")
+        self.previous.setToolTip("Save corrections, and open the image before this one (Shift+B).")
         self.next = QPushButton("Next")
-        self.next.setToolTip("Save corrections, and open the image after this one.")
+        self.next.setToolTip("Save corrections, and open the image after this one (Shift+N).")
         self.next_to_do = QPushButton("Next to do")
         self.next_to_do.setToolTip(
             "Save corrections, and open the next image that is to do; when none is left, the\n"
@@ -124,9 +152,16 @@ class ReviewControls(QWidget):
         )
         self.approve_button = QPushButton("Approve")
         self.approve_button.setToolTip(
-            "Save the masks as they are, mark the image as approved, and go to the next to do.\n"
-            "Correcting an approved image withdraws the approval."
+            "Save the masks as they are, mark the image as approved, and go to the next to do\n"
+            "(Shift+Y). Correcting an approved image withdraws the approval."
         )
+        self.ungradable_button = QPushButton("Ungradable")
+        self.ungradable_button.setToolTip(
+            "No part of the image can be judged: write that into its record, without masks and\n"
+            "index, mark it as done, and go to the next to do. Approve takes it back."
+        )
+        self.keys = QLabel(in_words(REVIEW_KEYS))
+        self.keys.setToolTip("Keys that work while the image has the focus.")
         self.status = QLabel(CHOOSE_IMAGES)
         self.status.setWordWrap(True)
         self.status.setToolTip("What happened last, or what to do next.")
@@ -137,6 +172,8 @@ class ReviewControls(QWidget):
         folders.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         folders.addRow(self.choose_images, self.images_folder)
         folders.addRow(self.choose_output, self.output_folder)
+        folders.addRow("Model", self.models)
+        folders.addRow("Two scales", self.modes)
         # Long paths shall not widen the dock.
         for label in (self.images_folder, self.output_folder):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -149,5 +186,9 @@ class ReviewControls(QWidget):
         layout.addWidget(self.list, 1)
         layout.addWidget(self.legend)
         layout.addLayout(moves)
-        layout.addWidget(self.approve_button)
+        decisions = QHBoxLayout()
+        decisions.addWidget(self.approve_button, 2)
+        decisions.addWidget(self.ungradable_button, 1)
+        layout.addLayout(decisions)
         layout.addWidget(self.status)
+        layout.addWidget(self.keys)

@@ -12,19 +12,33 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_npa.plugin.annotations import annotations_of
-from napari_npa.plugin.jobs import Job, Jobs, KeptSegmenter, save
+from napari_npa.plugin.jobs import (
+    Job,
+    Jobs,
+    KeptSegmenter,
+    models_and_devices,
+    save,
+    save_ungradable,
+)
 from napari_npa.plugin.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.messages import tell
-from napari_npa.plugin.model_box import WHOLE_MODEL
+from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.review_controls import ReviewControls
+from napari_npa.plugin.review_lines import (
+    ALL_DONE,
+    line_of_error,
+    line_of_failed_save,
+    line_of_found,
+    may_lose_masks,
+)
 from napari_npa.plugin.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.review import ReviewQueue
-    from napari_npa.segmentation import Segmenter
+    from napari_npa.segmentation import Mode, Segmenter
 
 RESULTS = "npa_results"
 """Folder, in that of the images, for the results until another is chosen."""
@@ -40,8 +54,8 @@ class ReviewPanel(ReviewControls):
 
     Attributes
     ----------
-    model
-        Weights to segment with: the name of embedded ones, or a file.
+    model, mode
+        How images that are not segmented yet will be: the name of embedded weights, or a file.
     queue
         The folder that is gone through, and where in it.
     shown
@@ -55,6 +69,7 @@ class ReviewPanel(ReviewControls):
         # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.model: str | Path = WHOLE_MODEL
+        self.mode: Mode = "whole"
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
         self.preparer = Preparer(self._load)
@@ -64,6 +79,7 @@ class ReviewPanel(ReviewControls):
         self.annotations = annotations_of(self.viewer)
         self._connect()
         self._refresh()
+        self.jobs.start(Job(models_and_devices), self._offer, self._fail_aside)
 
     def _connect(self) -> None:
         self.choose_images.clicked.connect(self.ask_for_images)
@@ -72,20 +88,30 @@ class ReviewPanel(ReviewControls):
         self.next.clicked.connect(self.go_next)
         self.next_to_do.clicked.connect(self.go_to_next_to_do)
         self.approve_button.clicked.connect(self.approve)
+        self.ungradable_button.clicked.connect(self.mark_ungradable)
+        self.models.chosen.connect(self._choose_model)
+        self.modes.toggled.connect(self._choose_model)
         self.list.clicked.connect(self._go_to_row)
         self.list.activated.connect(self._go_to_row)
         self.preparer.advanced.connect(self._show_prepared)
         chosen = results_of(self.viewer).chosen
         chosen.connect(self._refresh)
         self.destroyed.connect(partial(chosen.disconnect, self._refresh))
-        bind(
-            self.viewer,
-            REVIEW_KEYS,
-            [self.go_next, self.go_previous, self.approve],
-        )
+        bind(self.viewer, REVIEW_KEYS, [self.go_next, self.go_previous, self.approve])
         self.destroyed.connect(partial(unbind, self.viewer, REVIEW_KEYS))
         self.destroyed.connect(self.jobs.abandon)
         self.destroyed.connect(self.preparer.abandon)
+
+    # Model
+
+    def _offer(self, found: tuple[list[str], list[str]]) -> None:
+        self.models.offer([name for name in found[0] if name != TILE_MODEL], WHOLE_MODEL)
+
+    def _choose_model(self) -> None:
+        chosen = self.models.choice or WHOLE_MODEL, self.modes.mode
+        if chosen != (self.model, self.mode):
+            self.model, self.mode = chosen
+            self.preparer.segment_again()
 
     # Folder
 
@@ -168,6 +194,25 @@ class ReviewPanel(ReviewControls):
         else:
             self._save(result.snapshot(), partial(self._leave, approve))
 
+    def mark_ungradable(self) -> None:
+        """Write that no part of the image can be judged, and go to the next to do."""
+        if self.queue is None or self.shown is None or self.busy:
+            return
+        if self.shown.holds_work() and not may_lose_masks(self):
+            return
+        self._begin(f"Marking '{self.queue.present.name}' as ungradable…")
+        job = Job(partial(save_ungradable, self.queue.output, self.shown.angiogram))
+        self.jobs.start(job, self._end_ungradable, self._fail_save)
+
+    def _end_ungradable(self, files: tuple[Path, ...]) -> None:
+        assert self.queue is not None
+        assert self.shown is not None
+        (record,) = files
+        self.queue.saved(self.queue.position, record)
+        self.shown.note_ungradable()
+        self._end("")
+        self._approve(self.shown.angiogram.sha256)
+
     def _go_to_row(self, row: QModelIndex) -> None:
         self.go_to(row.row())
         self._refresh()
@@ -180,7 +225,7 @@ class ReviewPanel(ReviewControls):
             self._open(to_do)
             return
         self._store()
-        self.status.setText("Approved. Every other image of the folder is approved too.")
+        self.status.setText(ALL_DONE)
         self._refresh()
 
     def _open(self, at: int) -> None:
@@ -204,35 +249,26 @@ class ReviewPanel(ReviewControls):
         if prepared.queue is not self.queue or prepared.at != self.queue.position:
             return
         if prepared.opened is not None and self.shown is None:
-            self.shown = ReviewedImage(prepared.opened.layer, self.viewer)
+            self.shown = ReviewedImage(prepared.opened, self.viewer)
             self.queue.opened(prepared.at, prepared.opened.angiogram.sha256)
             self.status.setText(f"Segmenting '{self.queue.present.name}'…")
         if prepared.found is not None:
             self._show_found(prepared)
         if prepared.error is not None:
-            self.status.setText(tell(prepared.error))
+            self.status.setText(line_of_error(prepared, prepared.error))
         self._refresh()
 
     def _show_found(self, prepared: Prepared) -> None:
         assert self.shown is not None
         assert prepared.found is not None
-        found, name = prepared.found, prepared.queue.images[prepared.at].name
-        shown = self.shown.show(found)
+        shown = self.shown.show(prepared.found)
         self.annotations.record("masks saved earlier")
-        if not shown:
-            self.status.setText(
-                f"'{name}' was removed, changed or segmented meanwhile: result dropped."
-            )
-        elif found.warning is not None:
-            self.status.setText(tell(found.warning))
-        else:
-            what = "Masks as saved; Ctrl+Z in each shows the automatic ones."
-            notes = found.segmentation.notes
-            self.status.setText("\n".join([what, *notes] if found.masks else notes))
+        self.status.setText(line_of_found(prepared, prepared.found, shown=shown))
 
     def _refresh(self, _: object = None) -> None:
-        has_result = self.shown is not None and self.shown.result is not None
-        self.show_place(self.queue, self.busy, has_result)
+        shown = self.shown
+        has_result = shown is not None and shown.result is not None
+        self.show_place(self.queue, self.busy, shown is not None, has_result)
 
     # Saving
 
@@ -268,13 +304,13 @@ class ReviewPanel(ReviewControls):
         then()
 
     def _fail_save(self, error: Exception) -> None:
-        self._end(f"{tell(error)}\nThe image stays open: nothing was lost.")
+        self._end(line_of_failed_save(error))
 
     def _store(self) -> None:
         assert self.queue is not None
-        self.jobs.start(Job(partial(store, self.queue)), None, self._fail_store)
+        self.jobs.start(Job(partial(store, self.queue)), None, self._fail_aside)
 
-    def _fail_store(self, error: Exception) -> None:
+    def _fail_aside(self, error: Exception) -> None:
         self.status.setText(tell(error))
 
     def _begin(self, doing: str) -> None:
@@ -291,4 +327,4 @@ class ReviewPanel(ReviewControls):
         self._end(tell(error))
 
     def _load(self) -> Segmenter:
-        return self.segmenter.get("auto", self.model)
+        return self.segmenter.get("auto", self.model, self.mode)

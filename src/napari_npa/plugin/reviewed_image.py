@@ -12,9 +12,8 @@ from napari_npa.plugin.shown_image import ShownImage
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.types import LayerData
 
-    from napari_npa.plugin.preparation import Found
+    from napari_npa.plugin.preparation import Found, Opened
 
 
 class ReviewedImage:
@@ -22,21 +21,24 @@ class ReviewedImage:
 
     Parameters
     ----------
-    layer
-        Its image layer, which is added.
+    opened
+        The angiogram, and its image layer, which is added.
     viewer
         Where to.
 
     Attributes
     ----------
+    angiogram
+        As it was read.
     is_on_disk
         Whether masks of it, as shown to begin with or later, are in the folder of results.
     """
 
-    def __init__(self, layer: LayerData, viewer: ViewerModel) -> None:
+    def __init__(self, opened: Opened, viewer: ViewerModel) -> None:
+        self.angiogram = opened.angiogram
         self._viewer = viewer
         self._results = results_of(viewer)
-        image = viewer.add_layer(Layer.create(*layer))
+        image = viewer.add_layer(Layer.create(*opened.layer))
         self._opened = ShownImage.of(image, viewer)
         self._shown: ImageResult | None = None
         self._saved: Snapshot | None = None
@@ -90,6 +92,20 @@ class ReviewedImage:
         """Learn that these masks are on disk."""
         self._saved = snapshot
         self.is_on_disk = True
+
+    def note_ungradable(self) -> None:
+        """Learn that no masks shall be on disk, these neither."""
+        result = self.result
+        self._saved = result.snapshot() if result is not None else None
+        self.is_on_disk = False
+
+    def holds_work(self) -> bool:
+        """Whether there are masks that were saved, or corrected and not emptied."""
+        result = self.result
+        if result is None:
+            return self.is_on_disk
+        snapshot = result.snapshot()
+        return bool(snapshot.retina.any()) and (self.is_on_disk or snapshot.is_edited())
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""

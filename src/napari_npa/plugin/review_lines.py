@@ -1,0 +1,55 @@
+"""What the review panel says, in its line of status and in a question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_npa.errors import RetinaError
+from napari_npa.plugin.messages import tell
+
+if TYPE_CHECKING:
+    from napari_npa.plugin.preparation import Found, Prepared
+
+CAN_BE_MARKED = "Press Ungradable if no part of it can be judged."
+
+LOSES_MASKS = "The masks of this image are removed, your corrections too. Is it ungradable?"
+
+ALL_DONE = "Done, and so is every other image of the folder."
+
+
+def line_of_found(prepared: Prepared, found: Found, *, shown: bool) -> str:
+    """What to say of a result; `shown` False: it was dropped."""
+    name = prepared.queue.images[prepared.at].name
+    if not shown:
+        return f"'{name}' was removed, changed or segmented meanwhile: result dropped."
+    if found.warning is not None:
+        return tell(found.warning)
+    lines = [*found.segmentation.notes]
+    if found.masks is not None:
+        lines.insert(0, "Masks as saved; Ctrl+Z in each shows the automatic ones.")
+    elif prepared.queue.is_ungradable(prepared.at):
+        lines.insert(0, f"'{name}' is marked as ungradable; Approve takes that back.")
+    return "\n".join(lines)
+
+
+def line_of_error(prepared: Prepared, error: Exception) -> str:
+    """What to say of an image that could not be read or segmented."""
+    if not isinstance(error, RetinaError):
+        return tell(error)
+    if prepared.queue.is_ungradable(prepared.at):
+        return f"'{prepared.queue.images[prepared.at].name}' is marked as ungradable."
+    return f"{tell(error)}\n{CAN_BE_MARKED}"
+
+
+def line_of_failed_save(error: Exception) -> str:
+    """What to say when masks could not be written."""
+    line = f"{tell(error)}\nThe image stays open: nothing was lost."
+    return f"{line} {CAN_BE_MARKED}" if isinstance(error, RetinaError) else line
+
+
+def may_lose_masks(panel: QWidget) -> bool:
+    """Ask whether masks may be removed."""
+    yes = QMessageBox.StandardButton.Yes
+    return bool(QMessageBox.question(panel, "Ungradable", LOSES_MASKS) == yes)
