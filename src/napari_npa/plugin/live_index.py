@@ -13,7 +13,7 @@ from napari_npa.errors import RetinaError
 from napari_npa.measure import PixelCounts, count_pixels, index_of_counts
 from napari_npa.plugin.result_layers import ImageResult
 
-RECOUNT_MS = 200
+RECOUNT_MS = 100
 """Least time between two counts; one takes 2 ms on 16 million pixels, and to show it in the
 panels several more. The last change of a stroke is always counted."""
 
