@@ -6,6 +6,7 @@ xvfb-run -a -s "-screen 0 1920x1200x24" python docs/make_screenshots.py
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,11 +19,14 @@ os.environ["NAPARI_NPA_DATA"] = tempfile.mkdtemp()
 
 import napari
 from napari.settings import get_settings
-from qtpy.QtCore import QEventLoop, QTimer
+from qtpy.QtCore import QEventLoop, Qt, QTimer
 
+from napari_npa.plugin.batch_table import COLUMNS
 from napari_npa.plugin.correct_panel import CorrectPanel
+from napari_npa.plugin.samples import sample_files
 from napari_npa.plugin.segment_panel import SegmentPanel
 from napari_npa.refine import Action
+from napari_npa.simulate.command import simulate_many
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1500, 1000)
@@ -34,18 +38,30 @@ SHAPES = (
     ("replace", "Tile network", "replace", [(660, 380), (660, 780), (930, 780), (930, 380)]),
     ("remove", "Tile network", "remove", [(415, 1215), (415, 1335), (575, 1335), (575, 1215)]),
 )
+PANEL_WIDTH = 620
+"""Of the panel for folders, pixels."""
+
+SEED = 20
+ISI = [column.title for column in COLUMNS].index("ISI %")
+
 GROWN = (1474, 1365)
 """Row and column of a dark place that the network has missed there."""
 
 
 def main() -> None:
-    """Open a sample, segment, correct, and save what is on screen."""
+    """Make all pictures."""
     get_settings(Path(tempfile.mkdtemp()) / "settings.yaml")
+    IMAGES.mkdir(exist_ok=True)
+    pictures_of_correcting()
+    pictures_of_a_batch()
+
+
+def pictures_of_correcting() -> None:
+    """Open a sample, segment, correct, and save what is on screen."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
     _, segment = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
     open_and_run(viewer, segment, "simulated_1")
-    IMAGES.mkdir(exist_ok=True)
     picture(viewer, "panel")
     _, correct = viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
     wait_while(lambda: len(correct.jobs))
@@ -60,6 +76,44 @@ def main() -> None:
     grow_picture(viewer, correct)
     correct.annotations.flush(10)
     viewer.close()
+
+
+def pictures_of_a_batch() -> None:
+    """Segment a folder, open the image of the highest index, and save what is on screen."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    dock, batch = viewer.window.add_plugin_dock_widget("napari-npa", "Batch")
+    viewer.window._qt_window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
+    with tempfile.TemporaryDirectory() as folder:
+        images = angiograms(Path(folder) / "angiograms")
+        batch.choose_folders(images, images / "npa_results")
+        wait_while(lambda: len(batch.jobs) or len(batch.on_disk.jobs))
+        batch.run.click()
+        wait_while(lambda: batch.run_job is not None or len(batch.on_disk.jobs))
+        results = batch.results
+        results.view.sortByColumn(ISI, Qt.SortOrder.DescendingOrder)
+        results.view.selectRow(0)
+        batch.open.click()
+        wait_while(lambda: batch.opener.is_busy)
+        viewer.reset_view()
+        picture(viewer, "batch")
+        results.tabs.setCurrentWidget(results.overlays)
+        wait(500)
+        wait_while(lambda: len(results.thumbnails.jobs))
+        picture(viewer, "batch_overlays")
+        viewer.close()
+
+
+def angiograms(folder: Path) -> Path:
+    """Make a folder of simulated eyes and one file that is no image."""
+    made = [*sample_files()]
+    for kind, count, size in (("uwfa", 6, 1024), ("55", 4, 512)):
+        made += simulate_many(count, kind, size, SEED, folder.parent / kind)
+    folder.mkdir()
+    for number, path in enumerate(made):
+        shutil.copy(path, folder / f"P{number // 2 + 1:03}_{('OD', 'OS')[number % 2]}.tif")
+    (folder / "P007_OD.tif").write_bytes(b"II*\0, and then the copy was cut off")
+    return folder
 
 
 def open_and_run(viewer: napari.Viewer, segment: SegmentPanel, sample: str) -> None:

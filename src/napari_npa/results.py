@@ -234,11 +234,13 @@ def make_folder(folder: Path) -> None:
 
 def own_stem(folder: Path, stem: str, sha256: str) -> str:
     """Beginning of an image's file names: `stem`, or one of its own if another holds that."""
+    own = hashed_stem(stem, sha256)
+    if record_path(folder / own).exists():
+        return own
     if not record_path(folder / stem).exists():
         return stem
     record = read_record(folder / stem)  # None where it is not of ours: leave it alone
-    holds = record is not None and record["image"]["sha256"] == sha256
-    return stem if holds else hashed_stem(stem, sha256)
+    return stem if record is not None and record["image"]["sha256"] == sha256 else own
 
 
 def hashed_stem(stem: str, sha256: str) -> str:

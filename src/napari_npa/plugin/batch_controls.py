@@ -1,0 +1,141 @@
+"""Controls of the panel for folders, in the order of use."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_npa.plugin.batch_results import BatchResults
+from napari_npa.plugin.model_box import ModeBox, ModelBox
+from napari_npa.plugin.scrolling import fill_scrolling
+
+CHOOSE_IMAGES = "Choose a folder of angiograms, or the results of an earlier run."
+
+
+class BatchControls(QWidget):
+    """The controls, named, explained and laid out; what they do is the panel's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._build_run()
+        self._build_results()
+        self._lay_out()
+
+    def options(self) -> tuple[QWidget, ...]:
+        """Controls that are fixed while a batch runs."""
+        return (
+            self.choose_images,
+            self.choose_output,
+            self.pattern,
+            self.models,
+            self.recursive,
+            self.modes,
+            self.probability,
+            self.overwrite,
+        )
+
+    def _build_run(self) -> None:
+        self.choose_images = QPushButton("Images…")
+        self.choose_images.setToolTip("Choose the folder of angiograms to segment.")
+        self.choose_output = QPushButton("Results…")
+        self.choose_output.setToolTip(
+            "Choose the folder for masks, overlays and the table, or the results of an earlier\n"
+            "run to look at. Until then it is the folder npa_results in that of the images."
+        )
+        self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
+        self.images_folder.setToolTip("Folder of angiograms.")
+        self.output_folder.setToolTip("Folder of results.")
+        self.pattern = QLineEdit()
+        self.pattern.setPlaceholderText("all; or such as *_late.tif")
+        self.pattern.setToolTip(
+            "Only images whose file name is like this: * stands for anything, ? for one\n"
+            "character. Upper and lower case differ."
+        )
+        self.models = ModelBox()
+        self.recursive = QCheckBox("subfolders too")
+        self.recursive.setToolTip(
+            "Search the folders in this one as well; the results get the same subfolders."
+        )
+        self.modes = ModeBox()
+        self.probability = QCheckBox("probability maps")
+        self.probability.setToolTip("Write a map of probabilities for each image as well.")
+        self.overwrite = QCheckBox("make all again")
+        self.overwrite.setToolTip(
+            "Segment images again that have a result already. Otherwise results made from the\n"
+            "same images in the same way are kept, and a stopped run goes on where it was.\n"
+            "Corrected and approved masks are always kept."
+        )
+        self.devices = QComboBox()
+        self.devices.addItem("auto")
+        self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+        self.run = QPushButton("Run")
+        self.run.setToolTip("Segment the folder. napari stays usable meanwhile.")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip(
+            "Stop after the images in hand; Run goes on from there. Closing the panel or napari\n"
+            "stops the same way."
+        )
+        self.progress = QProgressBar()
+        self.progress.setToolTip("Images done.")
+        self.status = QLabel("Looking for models and devices…")
+        self.status.setWordWrap(True)
+        self.status.setToolTip("What happened last, or what to do next.")
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def _build_results(self) -> None:
+        self.results = BatchResults()
+        self.open = QPushButton("Open")
+        self.open.setToolTip("Open the chosen image with its masks, as a double click does.")
+        self.opening = QLabel()
+        self.opening.setWordWrap(True)
+        self.opening.setToolTip("What became of the image that was opened.")
+        self.opening.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.review = QPushButton("Review these")
+        self.review.setToolTip(
+            "Open this folder in the review queue, at the chosen image, to correct and approve.\n"
+            "What is corrected is changed in this table too."
+        )
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow(self.choose_images, self.images_folder)
+        form.addRow(self.choose_output, self.output_folder)
+        form.addRow("File names", self.pattern)
+        form.addRow("Model", self.models)
+        form.addRow("Device", self.devices)
+        # Long names shall not widen the dock.
+        for label in (self.images_folder, self.output_folder):
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        checks = QGridLayout()
+        for at, box in enumerate((self.recursive, self.modes, self.probability, self.overwrite)):
+            checks.addWidget(box, *divmod(at, 2))
+        runs = QHBoxLayout()
+        runs.addWidget(self.run, 2)
+        runs.addWidget(self.cancel, 1)
+        opens = QHBoxLayout()
+        opens.addWidget(self.open, 1)
+        opens.addWidget(self.review, 2)
+        layout = QVBoxLayout()
+        for part in (form, checks, runs):
+            layout.addLayout(part)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        layout.addWidget(self.results, 1)
+        layout.addLayout(opens)
+        layout.addWidget(self.opening)
+        fill_scrolling(self, layout)

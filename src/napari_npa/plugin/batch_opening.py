@@ -1,0 +1,135 @@
+"""Opens an image of a batch in the viewer, with its masks as they were saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from napari_npa.plugin.annotations import annotations_of
+from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.preparation import Prepared, Preparer, read_queue
+from napari_npa.plugin.review_lines import line_of_found
+from napari_npa.plugin.reviewed_image import ReviewedImage
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_npa.errors import NpaError
+    from napari_npa.inference import Progress
+    from napari_npa.review import ReviewQueue
+    from napari_npa.segmentation import Segmenter
+
+
+class ResultOpener(QObject):
+    """Shows one image of a batch at a time; one with unsaved corrections stays beside it.
+
+    Parameters
+    ----------
+    viewer
+        Where to.
+    segmenter_of
+        Called in a worker. The network runs once for an image that is opened, so that
+        threshold and corrections work as after a run.
+    """
+
+    told = Signal(str)
+    """What happens, in words."""
+
+    def __init__(self, viewer: Viewer, segmenter_of: Callable[[], Segmenter]) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.annotations = annotations_of(viewer)
+        self.jobs = Jobs()
+        self.preparer = Preparer(segmenter_of)
+        self.preparer.advanced.connect(self._show)
+        self.shown: ReviewedImage | None = None
+        self._path: Path | None = None
+        self._wanted: tuple[ReviewQueue, int] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is on its way to the viewer."""
+        return bool(self.jobs or self.preparer.jobs)
+
+    def open(self, image: Path, output: Path) -> None:
+        """Show an image whose results are in a folder, unless it is on its way or there.
+
+        Parameters
+        ----------
+        image
+            File of the angiogram.
+        output
+            Folder of its results.
+        """
+        is_open = self.shown is not None and self.shown.is_open
+        if self._path == image and (self.is_busy or is_open):
+            return  # Enter and a double click may say so twice
+        self.told.emit(f"Reading '{image.name}'…")
+        self._path, self._wanted = image, None
+        job = Job(partial(read_queue, image.parent, output))
+        self.jobs.start(job, partial(self._want, image), self._fail)
+
+    def abandon(self) -> None:
+        """Stop: the panel is gone."""
+        self.jobs.abandon()
+        self.preparer.abandon()
+
+    def _want(self, image: Path, queue: ReviewQueue) -> None:
+        if image != self._path:
+            return  # another was asked for meanwhile
+        names = [path.name for path in queue.images]
+        if image.name not in names:
+            self.told.emit(f"'{image.name}' is not in its folder any more.")
+            return
+        self._let_go()
+        self._wanted = (queue, names.index(image.name))
+        self._show(self.preparer.want(*self._wanted))
+
+    def _let_go(self) -> None:
+        """Take the last image out of the viewer, unless something was corrected in it."""
+        if self.shown is not None and self.shown.unsaved() is None:
+            self.shown.remove()
+        self.shown = None
+
+    def _show(self, prepared: Prepared) -> None:
+        if (prepared.queue, prepared.at) != self._wanted:
+            return
+        name = prepared.queue.images[prepared.at].name
+        if prepared.opened is not None and self.shown is None:
+            self.shown = ReviewedImage(prepared.opened, self.viewer)
+            self.told.emit(f"'{name}' is open; its masks follow…")
+        if prepared.found is not None and self.shown is not None:
+            is_shown = self.shown.show(prepared.found)
+            self.annotations.record("masks saved earlier")
+            self.told.emit(line_of_found(prepared, prepared.found, shown=is_shown))
+        if prepared.error is not None:
+            self.told.emit(tell(prepared.error))
+
+    def _fail(self, error: Exception) -> None:
+        self.told.emit(tell(error))
+
+
+def begin_review_at(images: Path, output: Path, name: str, progress: Progress) -> NpaError | None:
+    """Have the review of a folder go on at an image; runs in a worker.
+
+    Returns
+    -------
+    warning
+        What the user should be told of the review that is there.
+
+    Raises
+    ------
+    NpaError
+        The folder holds no angiogram, or its review cannot be read or written.
+    """
+    queue = read_queue(images, output, progress)
+    names = [path.name for path in queue.images]
+    if name in names:
+        queue.go_to(names.index(name))
+        queue.store()
+    return queue.warning

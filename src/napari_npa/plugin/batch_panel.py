@@ -1,0 +1,303 @@
+"""Panel that segments a folder of angiograms and looks at what came out."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
+from superqt.utils import signals_blocked
+
+from napari_npa.plugin.batch_controls import CHOOSE_IMAGES, BatchControls
+from napari_npa.plugin.batch_job import BatchChoices, BatchJob
+from napari_npa.plugin.batch_opening import ResultOpener, begin_review_at
+from napari_npa.plugin.jobs import Job, Jobs, KeptSegmenter, models_and_devices
+from napari_npa.plugin.messages import tell
+from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
+from napari_npa.plugin.review_panel import RESULTS, ReviewPanel
+from napari_npa.plugin.watched_table import ReadTable, WatchedTable
+from napari_npa.table import TABLE, Row, merged
+
+if TYPE_CHECKING:
+    from napari_npa.batch import BatchReport, Finished
+    from napari_npa.errors import NpaError
+    from napari_npa.segmentation import Segmenter
+
+SHOW_MS = 400
+"""Time between two looks at what a run has done."""
+
+
+class BatchPanel(BatchControls):
+    """Choose folders, run, watch the table, open and review images.
+
+    Parameters
+    ----------
+    napari_viewer
+        Where images are opened.
+
+    Attributes
+    ----------
+    images, output
+        Folders of angiograms and of results, None until they are known.
+    run_job
+        The run that is going on.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.images: Path | None = None
+        self.output: Path | None = None
+        self.run_job: BatchJob | None = None
+        self.jobs = Jobs()
+        self.segmenter = KeptSegmenter()
+        self.opener = ResultOpener(self.viewer, self._load)
+        self.on_disk = WatchedTable()
+        self._rows_on_disk: list[Row] = []
+        self._rows_of_run: list[Row] = []
+        self._worked_on = 0
+        self._started = 0.0
+        self._ticks = QTimer(self)
+        self._ticks.setInterval(SHOW_MS)
+        self._connect()
+        self._enable()
+        self.jobs.start(Job(models_and_devices), self._offer, self._fail)
+
+    def _connect(self) -> None:
+        self.choose_images.clicked.connect(self.ask_for_images)
+        self.choose_output.clicked.connect(self.ask_for_output)
+        self.models.chosen.connect(self._enable)
+        self.run.clicked.connect(self.start_run)
+        self.cancel.clicked.connect(self.cancel_run)
+        self._ticks.timeout.connect(self._show_progress)
+        self.on_disk.read.connect(self._take_table)
+        self.on_disk.failed.connect(self._fail)
+        self.results.chosen_changed.connect(self._enable)
+        self.results.open_wanted.connect(self.open_chosen)
+        self.open.clicked.connect(self.open_chosen)
+        self.review.clicked.connect(self.review_these)
+        self.opener.told.connect(self.opening.setText)
+        for running in (self.jobs, self.opener, self.on_disk.jobs, self.results.thumbnails.jobs):
+            self.destroyed.connect(running.abandon)
+
+    # Folders
+
+    def ask_for_images(self) -> None:
+        """Ask for a folder of angiograms; results go to a folder in it until told otherwise."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of angiograms")
+        if folder:
+            self.choose_folders(Path(folder), Path(folder) / RESULTS)
+
+    def ask_for_output(self) -> None:
+        """Ask for a folder of results."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of results")
+        if folder:
+            self.choose_folders(self.images, Path(folder))
+
+    def choose_folders(self, images: Path | None, output: Path) -> None:
+        """Take folders, and show the table that is there.
+
+        Parameters
+        ----------
+        images
+            Folder of angiograms; None: that of the last run into `output`.
+        output
+            Folder of results; made when a run begins.
+        """
+        self.images, self.output = images, output
+        self._rows_on_disk, self._rows_of_run = [], []
+        self._show_rows()
+        self.images_folder.setText("–" if images is None else str(images))
+        self.output_folder.setText(str(output))
+        self.status.setText(f"Looking for '{TABLE}'…")
+        self.on_disk.watch(output)
+        self._enable()
+
+    def _take_table(self, table: ReadTable) -> None:
+        """Show the table as it is on disk, and what a run that goes on has done since."""
+        self._rows_on_disk = table.rows
+        if self.run_job is None:
+            self._rows_of_run = []
+            if self.images is None and table.images is not None:
+                self.images = table.images
+                self.images_folder.setText(str(table.images))
+            if self.status.text() == f"Looking for '{TABLE}'…":
+                self.status.setText(self._what_next())
+        self._show_rows()
+        self._enable()
+
+    def _what_next(self) -> str:
+        if self.images is None:
+            return "Choose the folder of the images too."
+        if self._rows_on_disk:
+            return "Results of an earlier run; Run does what is missing."
+        return "Press Run."
+
+    # Run
+
+    def start_run(self) -> None:
+        """Segment the folder in a worker."""
+        if not self._is_ready() or self.images is None or self.output is None:
+            return
+        choices = BatchChoices(
+            images=self.images,
+            output=self.output,
+            model=str(self.models.choice),
+            mode=self.modes.mode,
+            probability=self.probability.isChecked(),
+            device=self.devices.currentText(),
+            recursive=self.recursive.isChecked(),
+            pattern=self.pattern.text().strip() or None,
+            resume=not self.overwrite.isChecked(),
+        )
+        self._rows_of_run, self._worked_on, self._started = [], 0, perf_counter()
+        self.progress.setRange(0, 0)
+        self.status.setText(f"Segmenting '{self.images.name}'…")
+        self.run_job = BatchJob(choices)
+        self.jobs.start(self.run_job, self._show_report, self._fail_run)
+        self._ticks.start()
+        self._enable()
+
+    def cancel_run(self) -> None:
+        """Ask the run to stop."""
+        if self.run_job is not None:
+            self.run_job.cancel()
+            self.cancel.setEnabled(False)
+            self.status.setText("Stopping after the images in hand…")
+
+    def _show_progress(self) -> None:
+        """Show what was done since the last look, all at once."""
+        if self.run_job is None:
+            return
+        self.on_disk.keep_watching()
+        finished = self.run_job.take()
+        if not finished:
+            return
+        self._rows_of_run += [image.row for image in finished]
+        self._worked_on += sum(not image.done_before for image in finished)
+        self._show_rows()
+        last = finished[-1]
+        self.progress.setRange(0, last.total)
+        self.progress.setValue(last.done)
+        if self.cancel.isEnabled():
+            self.status.setText(self._pace(last))
+
+    def _pace(self, last: Finished) -> str:
+        line = f"{last.done:,} of {last.total:,} images"
+        if self._worked_on == 0:
+            return line
+        rate = 60 * self._worked_on / (perf_counter() - self._started)
+        left = (last.total - last.done) / rate
+        return f"{line}; {rate:.1f} a minute, about {max(1, round(left)):,} min left"
+
+    def _show_report(self, report: BatchReport) -> None:
+        self._show_progress()
+        words = ", ".join(f"{number:,} {what}" for what, number in report.counts.items() if number)
+        done = "Stopped; Run goes on from there" if report.stopped else "Done"
+        lines = [f"{done}: {words}; {report.seconds:.0f} s."]
+        if report.counts["failed"]:
+            lines.append("'failures only' shows which failed, and why.")
+        self._end_run("\n".join(lines))
+
+    def _fail_run(self, error: Exception) -> None:
+        self._show_progress()
+        self._end_run(tell(error))
+
+    def _end_run(self, message: str) -> None:
+        self._ticks.stop()
+        self.run_job = None
+        self.progress.setRange(0, 1)
+        self.progress.reset()
+        self.status.setText(message)
+        self.on_disk.look()
+        self._enable()
+
+    # Table
+
+    def _show_rows(self) -> None:
+        if self.output is None:
+            return
+        # What was corrected since is on disk, and newer than what the run has told.
+        corrected = {row.result for row in self._rows_on_disk if row.edited}
+        fresh = [row for row in self._rows_of_run if not row.result or row.result not in corrected]
+        self.results.show_rows(merged(fresh, self._rows_on_disk), self.output)
+
+    # Opening
+
+    def open_chosen(self) -> None:
+        """Open the chosen image with its masks."""
+        row = self.results.chosen
+        if row is not None and self.images is not None and self.output is not None:
+            result = self.output / row.image
+            self.opener.open(self.images / row.image, result.parent)
+
+    def review_these(self) -> None:
+        """Open the review queue on the folder of the chosen image, at that image."""
+        if self.images is None or self.output is None:
+            return
+        row = self.results.chosen
+        if row is None:
+            self._open_review(self.images, self.output)
+            return
+        image, result = self.images / row.image, self.output / row.image
+        folders = image.parent, result.parent
+        job = Job(partial(begin_review_at, *folders, image.name))
+        self.jobs.start(job, partial(self._open_review, *folders), self._fail)
+
+    def _open_review(self, images: Path, output: Path, warning: NpaError | None = None) -> None:
+        dock, review = self.viewer.window.add_plugin_dock_widget(
+            "napari-npa", "Review queue", tabify=True
+        )
+        assert isinstance(review, ReviewPanel)
+        dock.show()
+        dock.raise_()
+        if isinstance(self.models.choice, Path) and review.models.choice != self.models.choice:
+            review.models.choose_file(self.models.choice)
+        review.modes.setChecked(self.modes.isChecked())
+        review.open_folder(images, output)
+        if warning is not None:
+            self.opening.setText(tell(warning))
+
+    # Controls
+
+    def _offer(self, found: tuple[list[str], list[str]]) -> None:
+        models, devices = found
+        self.models.offer([name for name in models if name != TILE_MODEL], WHOLE_MODEL)
+        with signals_blocked(self.devices):
+            self.devices.clear()
+            self.devices.addItems(devices)
+        if self.output is None:
+            self.status.setText(CHOOSE_IMAGES)
+        self._enable()
+
+    def _is_ready(self) -> bool:
+        return (
+            self.images is not None
+            and self.output is not None
+            and self.models.choice is not None
+            and self.run_job is None
+        )
+
+    def _enable(self) -> None:
+        running = self.run_job is not None
+        for control in self.options():
+            control.setEnabled(not running)
+        self.devices.setEnabled(not running and self.devices.count() > 1)
+        self.run.setEnabled(self._is_ready())
+        self.cancel.setEnabled(running)
+        self.progress.setEnabled(running)
+        has_rows = self.results.table.rowCount() > 0
+        self.open.setEnabled(self.results.chosen is not None and self.images is not None)
+        self.review.setEnabled(has_rows and self.images is not None)
+
+    def _fail(self, error: Exception) -> None:
+        self.status.setText(tell(error))
+
+    def _load(self) -> Segmenter:
+        model = self.models.choice or WHOLE_MODEL
+        return self.segmenter.get(self.devices.currentText(), model, self.modes.mode)
