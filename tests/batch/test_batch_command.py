@@ -7,9 +7,9 @@ import numpy as np
 import pandas
 import pytest
 import tifffile
+from batch_folders import line_of, results, statuses, table, write_eye
 from PIL import Image
 
-from conftest import line_of, results, statuses, table, write_eye
 from napari_npa import cli, writing
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.batch.places import LocalPlace

@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
+from batch_folders import table
 
-from conftest import table
 from napari_npa.batch import BatchOptions, growing_table, run_batch
 
 MANY = 10_000

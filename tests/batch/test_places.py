@@ -2,9 +2,9 @@
 
 import fsspec
 import pytest
+from batch_folders import line_of, results, statuses, table
 from fsspec.implementations.memory import MemoryFileSystem
 
-from conftest import line_of, results, statuses, table
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.batch.places import LocalPlace, inside, place_of
 from napari_npa.errors import AngiogramError, NpaError, SaveError

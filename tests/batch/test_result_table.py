@@ -8,10 +8,10 @@ from io import StringIO
 
 import numpy as np
 import pytest
+from batch_folders import statuses, table, write_eye
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import statuses, table, write_eye
 from napari_npa.batch import BatchOptions, growing_table, run_batch
 from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.batch.places import LocalPlace

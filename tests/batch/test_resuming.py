@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from batch_folders import THRESHOLD, line_of, results, table, write_eye
 
-from conftest import THRESHOLD, line_of, results, table, write_eye
 from drawing import TINY_CANVASES
 from napari_npa.angiogram import read_angiogram
 from napari_npa.batch import BatchOptions, run_batch
@@ -52,6 +52,17 @@ def correct(source, output, model, image="a.tif"):
     folder = (output / image).parent
     stem = (source / image).stem
     return write_result(folder, stem, segmentation, seconds=1.0, npa=npa).row
+
+
+def test_a_correction_takes_the_place_of_the_result_that_shares_its_stem(
+    batch, source, output, tiny_model
+):
+    write_eye(source / "a.png.tif", 5).rename(source / "a.tiff")
+    assert batch(source, output).exit_code == 0
+    row = correct(source, output, tiny_model, "a.tiff")
+    assert row.result == f"a_{row.sha256[:8]}"
+    assert json.loads((output / f"{row.result}_npa.json").read_text())["edited"]
+    assert not json.loads((output / "a_npa.json").read_text())["edited"]
 
 
 def test_what_is_whole_and_same_is_kept(made, output):
