@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_npa.angiogram import read_angiogram
 from napari_npa.errors import RetinaError
 from napari_npa.field import field_of_view, instrument_field
 from napari_npa.raster import reduced
 from napari_npa.retina import find_retina, gradable_retina
+from napari_npa.simulate import simulate
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LABELLED = sorted((DATA / "ffa55" / "labelled").glob("*.jpg"))
@@ -103,6 +105,43 @@ def test_an_irregular_field_is_widefield():
     assert overlap(instrument_field(pixels), field) > 0.99
 
 
+def test_a_well_rounded_widefield_outline_is_no_circle():
+    y, x, _, _ = grid(500)
+    field = np.abs(y / 0.82) ** 2.3 + np.abs(x / 0.84) ** 2.3 < 1
+    field &= np.hypot(y - 1.45, x) > 0.7
+    assert field_of_view(field) == "uwfa"
+
+
+# Seeds whose outline follows a circle all round (8013) or along one side.
+@pytest.mark.parametrize("seed", [8013, 60002, 61037])
+def test_a_simulated_widefield_eye_is_widefield(seed):
+    eye = simulate("uwfa", 512, seed)
+    assert find_retina(eye.pixels.astype(np.float32) / 255).view == "uwfa"
+
+
+@pytest.mark.parametrize("seed", [60000, 60001, 60002])
+def test_a_simulated_camera_frame_is_round(seed):
+    eye = simulate("55", 512, seed)
+    found = find_retina(eye.pixels.astype(np.float32) / 255)
+    assert found.view == "55"
+    assert overlap(found.gradable, eye.field) > 0.97  # the edge margin takes 2 %
+
+
+@needs_real_images
+def test_every_real_image_has_the_kind_of_its_folder():
+    files = {
+        "55": sorted((DATA / "ffa55").rglob("*.jpg")),
+        "uwfa": sorted((DATA / "uwfa").glob("*.png")),
+    }
+    wrong = [
+        path.name
+        for kind, paths in files.items()
+        for path in paths
+        if field_of_view(instrument_field(read_angiogram(path).pixels)) != kind
+    ]
+    assert wrong == []
+
+
 def test_an_image_without_surround_is_all_field_and_all_gradable():
     pixels = np.full((300, 400), 0.2, np.float32)
     pixels[100:150, 100:200] = 0.03
@@ -132,6 +171,15 @@ def test_a_dark_place_between_vessels_stays_gradable():
     pixels, _ = widefield(hole=True)
     y, x, _, _ = grid(len(pixels))
     assert gradable_retina(pixels)[np.hypot(y, x - 0.4) < 0.12].all()
+
+
+def test_ground_of_two_gray_levels_is_not_gradable_whatever_its_relative_contrast():
+    pixels, field = widefield()
+    y, _, distance, _ = grid(len(pixels))
+    shaded = pixels * (0.12 + 0.88 / (1 + np.exp((y - 0.2) / 0.03)))
+    gradable = gradable_retina(shaded.astype(np.float32))
+    assert gradable[(y < 0.15) & (distance < 0.5)].all()
+    assert gradable[field & (y > 0.4) & (distance < 0.6)].mean() < 0.2
 
 
 @pytest.mark.parametrize("gray", [50, 250])
