@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QThreadPool, Signal  # type: ignore[attr-defined]
 from superqt.utils import FunctionWorker, create_worker
 
 from napari_npa.errors import Cancelled
@@ -36,6 +36,12 @@ class _Worker(FunctionWorker[Any]):
     """A worker that may outlive Qt: Python, when it ends, deletes signals before threads."""
 
     _error: Exception | None = None
+
+    def start(self) -> None:
+        """Start at once; superqt waits for the event loop, so for the canvas to be redrawn."""
+        self._worker_set.add(self)  # as superqt does: kept alive, and waited for at the end
+        self._finished.connect(self._set_discard)
+        QThreadPool.globalInstance().start(self)
 
     def run(self) -> None:
         """Work; once the signals are gone nobody can be told, and an error goes to the log."""

@@ -16,6 +16,7 @@ from napari.layers import Image, Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_npa.plugin.drawing_context import guard_removals
 from napari_npa.plugin.mask_layers import npa_layer, outline_pixels, retina_layer
 from napari_npa.plugin.shown_image import ShownImage
 
@@ -249,6 +250,7 @@ def results_of(viewer: ViewerModel) -> Results:
     """Results of a viewer: one object, whichever panels are open."""
     if viewer not in _RESULTS:
         _RESULTS[viewer] = Results(viewer.layers)
+        guard_removals(viewer)
     return _RESULTS[viewer]
 
 
