@@ -1,6 +1,6 @@
 """Write docs/evidence.md: every figure about the embedded weights, measured anew.
 
-    python docs/make_evidence.py --ffa55 DIR [--uwfa DIR] [--runs runs]
+    python docs/make_evidence.py --ffa55 DIR [--uwfa DIR] [--runs runs] [--only unseen scales]
 
 Needs what ``make weights`` left in ``runs``. Real images are measured, never shown.
 """
@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -69,23 +71,36 @@ def main() -> None:
     parser.add_argument("--ffa55", type=Path, required=True)
     parser.add_argument("--uwfa", type=Path)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="the others stay as they are")
     options = parser.parse_args()
     real = Groups.of(options.ffa55)
     embedded = Segmenter("auto")
-    parts = [
-        HEAD,
-        simulated_only(options.runs / "simulated.safetensors", real),
-        cross_validation(options.runs / "crossval"),
-        without_pretraining(options.runs),
-        unseen_simulated(embedded),
-        two_scales(),
-        resolutions(embedded, options.uwfa),
-        realism(options.ffa55, options.uwfa),
-        published(options.runs / "crossval"),
-    ]
+    sections: dict[str, Callable[[], str]] = {
+        "simulated-only": lambda: simulated_only(options.runs / "simulated.safetensors", real),
+        "crossval": lambda: cross_validation(options.runs / "crossval"),
+        "scratch": lambda: without_pretraining(options.runs),
+        "unseen": lambda: unseen_simulated(embedded),
+        "scales": two_scales,
+        "resolutions": lambda: resolutions(embedded, options.uwfa),
+        "realism": lambda: realism(options.ffa55, options.uwfa),
+        "published": lambda: published(options.runs / "crossval"),
+    }
     page = DOCS / "evidence.md"
+    if options.only:
+        before = sections_of(page.read_text("utf-8"))
+        measured = [sections[name]() for name in options.only]
+        parts = [*(before | sections_of("\n".join(measured))).values()]
+    else:
+        parts = [HEAD, *(measure() for measure in sections.values())]
     page.write_text("\n".join(parts), "utf-8")
     print(f"wrote {page}")
+
+
+def sections_of(page: str) -> dict[str, str]:
+    """Parts of a page by their headings; what stands before the first has the key ''."""
+    first, *others = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    named = {part.partition("\n")[0]: part.rstrip("\n") + "\n" for part in others}
+    return ({"": first.rstrip("\n") + "\n"} if first.strip() else {}) | named
 
 
 HEAD = """# Evidence
