@@ -1,6 +1,7 @@
 """A folder of angiograms looked through in order, with what is done kept between sessions."""
 
 import json
+import os
 import threading
 from time import perf_counter
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
-from napari_npa.errors import AngiogramError, NpaError, SaveError, TrainingError
+from napari_npa.approvals import KEPT
+from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.results import write_result, write_ungradable
-from napari_npa.review import KEPT, ReviewQueue
+from napari_npa.review import ReviewQueue
 from napari_npa.writing import write_json
 
 SHA = {"a": "a" * 64, "b": "b" * 64, "c": "c" * 64, "d": "d" * 64}
@@ -31,6 +33,19 @@ def images(tmp_path):
 
 
 @pytest.fixture
+def tree(images):
+    """The same with subfolders, of which one holds an image of the name of another."""
+    for name in ("sub/a.tif", "sub/deep/d.tif", "npa_results/a_npa.tif", "old/a_overlay.png"):
+        (images / name).parent.mkdir(parents=True, exist_ok=True)
+        (images / name).touch()
+    (images / "old" / "a_npa.json").touch()
+    return images
+
+
+TREE = ("a.tif", "b.tif", "c.tif", "sub/a.tif", "sub/deep/d.tif")
+
+
+@pytest.fixture
 def output(tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
@@ -40,6 +55,7 @@ def output(tmp_path):
 def record(output, base, image, sha256, edited=True):
     """The record that results.write_result leaves, as far as the queue reads it."""
     path = output / f"{base}_npa.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "image": {"name": image, "sha256": sha256},
         "edited": edited,
@@ -242,7 +258,7 @@ def test_results_beside_the_images_are_not_angiograms(images):
 def test_a_folder_that_cannot_be_reviewed_is_told(tmp_path, output, images):
     with pytest.raises(AngiogramError, match="'results' holds no angiogram"):
         ReviewQueue(output, output)
-    with pytest.raises(TrainingError, match="'nowhere' cannot be read"):
+    with pytest.raises(AngiogramError, match="'nowhere' is not a folder"):
         ReviewQueue(tmp_path / "nowhere", output)
     (output / KEPT).mkdir()
     with pytest.raises(NpaError, match=r"'review.json' cannot be read"):
@@ -270,37 +286,155 @@ def test_stores_at_the_same_time_leave_the_last_state(images, output):
     assert [path.name for path in output.iterdir()] == [KEPT]
 
 
-def test_ten_thousand_images_are_listed_in_a_second(tmp_path):
+def test_a_tree_comes_folder_by_folder_with_results_in_the_same_subfolders(tree, output):
+    queue = ReviewQueue(tree, tree / "npa_results", recursive=True)
+    assert queue.names == TREE
+    assert queue.images == tuple(tree / name for name in TREE)
+    queue.go_to(4)
+    assert queue.results == tree / "npa_results" / "sub" / "deep"
+    assert ReviewQueue(tree, output).names == TREE[:3]
+
+
+def test_images_of_one_name_in_two_folders_have_each_their_own_state(tree, output):
+    record(output, "sub/a", "a.tif", SHA["a"])
+    queue = ReviewQueue(tree, output, recursive=True)
+    assert states(queue) == ["to do", "to do", "to do", "edited", "to do"]
+    assert queue.saved_result(0, SHA["a"]) is None
+    assert queue.saved_result(3, SHA["a"]).npa == output / "sub" / "a_npa.tif"
+    queue.saved(0, record(output, "a", "a.tif", SHA["b"]))
+    queue.approve(0, SHA["b"])
+    assert states(queue) == ["approved", "to do", "to do", "edited", "to do"]
+
+
+def test_a_review_of_a_tree_is_kept_in_one_file_and_resumed(tree, output):
+    queue = ReviewQueue(tree, output, recursive=True)
+    queue.go_to(3)
+    queue.saved(3, record(output, f"sub/a_{SHA['a'][:8]}", "a.tif", SHA["a"]))
+    queue.approve(3, SHA["a"])
+    queue.store()
+    kept = {"position": "sub/a.tif", "approved": {"sub/a.tif": SHA["a"]}}
+    assert json.loads((output / KEPT).read_text()) == kept
+    assert [path.name for path in (output / "sub").iterdir()] == ["a_aaaaaaaa_npa.json"]
+    again = ReviewQueue(tree, output, recursive=True)
+    assert (again.present, again.state(3), again.approved) == (tree / "sub/a.tif", "approved", 1)
+
+
+def test_a_review_of_the_folder_alone_goes_on_with_its_subfolders_and_back(tree, output):
+    write_json(output / KEPT, {"position": "b.tif", "approved": {"a.tif": SHA["a"]}})
+    record(output, "a", "a.tif", SHA["a"])
+    queue = ReviewQueue(tree, output, recursive=True)
+    assert (queue.position, queue.state(0), queue.approved) == (1, "approved", 1)
+    queue.go_to(4)
+    queue.saved(4, record(output, "sub/deep/d", "d.tif", SHA["d"]))
+    queue.approve(4, SHA["d"])
+    queue.store()
+    flat = ReviewQueue(tree, output)
+    assert (flat.present.name, flat.approved) == ("c.tif", 1)
+    flat.store()
+    assert ReviewQueue(tree, output, recursive=True).approved == 2
+
+
+def approve_alone(tree, output):
+    """Review the subfolder ``sub`` on its own."""
+    sub = ReviewQueue(tree / "sub", output / "sub")
+    sub.saved(0, record(output, "sub/a", "a.tif", SHA["a"]))
+    sub.approve(0, SHA["a"])
+    sub.store()
+    return sub
+
+
+def test_approvals_of_a_subfolder_reviewed_alone_hold_in_the_tree(tree, output):
+    sub = approve_alone(tree, output)
+    before = (output / "sub" / KEPT).read_bytes()
+    queue = ReviewQueue(tree, output, recursive=True)
+    assert (queue.state(3), queue.approved, queue.position) == ("approved", 1, 0)
+    queue.store()
+    assert (output / "sub" / KEPT).read_bytes() == before
+    sub.saved(0, output / "sub" / "a_npa.json")  # withdrawn where it was given
+    sub.store()
+    assert ReviewQueue(tree, output, recursive=True).state(3) == "edited"
+
+
+def test_an_approval_of_a_subfolder_can_be_withdrawn_and_given_in_the_tree(tree, output):
+    approve_alone(tree, output)
+    queue = ReviewQueue(tree, output, recursive=True)
+    queue.saved(3, output / "sub" / "a_npa.json")
+    for state in ("edited", "approved"):
+        queue.store()
+        assert ReviewQueue(tree, output, recursive=True).state(3) == state
+        queue.approve(3, SHA["a"])
+    assert ReviewQueue(tree / "sub", output / "sub").state(0) == "approved"
+
+
+def test_of_two_files_that_tell_of_an_image_the_upper_one_counts(tree, output):
+    middle, lower = output / "sub", output / "sub" / "deep"
+    record(output, "sub/deep/d", "d.tif", SHA["d"])
+    write_json(lower / KEPT, {"position": "d.tif", "approved": {"d.tif": SHA["d"]}})
+    assert ReviewQueue(tree, output, recursive=True).state(4) == "approved"
+    queue = ReviewQueue(tree / "sub", middle, recursive=True)
+    assert queue.names == ("a.tif", "deep/d.tif")
+    queue.saved(1, lower / "d_npa.json")
+    queue.store()
+    assert ReviewQueue(tree, output, recursive=True).state(4) == "edited"
+
+
+def test_damaged_approvals_of_a_subfolder_are_put_aside_and_told(tree, output):
+    (output / "sub").mkdir()
+    (output / "sub" / KEPT).write_text("{")
+    queue = ReviewQueue(tree, output, recursive=True)
+    assert "'sub/review.json' is damaged" in str(queue.warning)
+    assert (output / "sub" / "review_damaged_1.json").read_text() == "{"
+
+
+def test_an_image_that_cannot_be_named_is_left_out_and_told(images, output):
+    (images / os.fsdecode(b"\xff.tif")).touch()
+    queue = ReviewQueue(images, output)
+    assert queue.names == TREE[:3]
+    assert "has a name that is not valid Unicode. It is left out" in str(queue.warning)
+
+
+def test_a_folder_of_subfolders_is_told_how_to_be_reviewed(tmp_path, images, output):
+    with pytest.raises(AngiogramError, match="look into its subfolders too"):
+        ReviewQueue(tmp_path, output)
+    names = [f"images/{name}" for name in TREE[:3]]
+    assert list(ReviewQueue(tmp_path, output, recursive=True).names) == names
+
+
+@pytest.mark.parametrize("folders", [1, 2000])
+def test_ten_thousand_images_are_listed_in_a_second(tmp_path, folders):
     images, output = tmp_path / "images", tmp_path / "results"
-    images.mkdir()
-    output.mkdir()
-    names = [f"eye_{number:05}" for number in range(10_000)]
+    names = [f"{number % folders:04}/eye_{number // folders:05}" for number in range(10_000)]
+    for folder in {name.partition("/")[0] for name in names}:
+        (images / folder).mkdir(parents=True)
+        (output / folder).mkdir(parents=True)
     for name in names:
         (images / f"{name}.tif").touch()
         for ending in ("npa.tif", "retina.tif", "overlay.png", "npa.json"):
             (output / f"{name}_{ending}").touch()
+    names.sort()
     approved = {f"{name}.tif": SHA["a"] for name in names[:9000]}
-    write_json(output / KEPT, {"position": "eye_05000.tif", "approved": approved})
+    write_json(output / KEPT, {"position": f"{names[5000]}.tif", "approved": approved})
     started = perf_counter()
-    queue = ReviewQueue(images, output)
+    queue = ReviewQueue(images, output, recursive=True)
     assert (queue.position, queue.approved, queue.state(9999)) == (5000, 9000, "to do")
     assert perf_counter() - started < 1
 
 
 @given(st.lists(st.tuples(st.sampled_from(["saved", "approve", "opened"]), st.integers(0, 2))))
 def test_whatever_is_done_a_restart_tells_the_same(tmp_path_factory, steps):
-    folder = tmp_path_factory.mktemp("review")
-    for name in "abc":
+    folder, names = tmp_path_factory.mktemp("review"), ("a", "b", "sub/a")
+    (folder / "sub").mkdir()
+    for name in names:
         (folder / f"{name}.tif").touch()
-    queue = ReviewQueue(folder, folder)
+    queue = ReviewQueue(folder, folder, recursive=True)
     for verb, at in steps:
-        name = "abc"[at]
+        sha256 = SHA["abc"[at]]
         if verb == "saved":
-            queue.saved(at, record(folder, name, f"{name}.tif", SHA[name]))
+            queue.saved(at, record(folder, names[at], f"{names[at][-1]}.tif", sha256))
         else:
-            getattr(queue, verb)(at, SHA[name])
+            getattr(queue, verb)(at, sha256)
         queue.go_to(at)
     queue.store()
-    again = ReviewQueue(folder, folder)
+    again = ReviewQueue(folder, folder, recursive=True)
     assert (states(again), again.position) == (states(queue), queue.position)
     assert again.approved == states(again).count("approved")

@@ -1,30 +1,24 @@
 """A folder of angiograms to be looked through: what is done, and where one was.
 
-What is edited is read from the records beside the masks; approvals and the position are kept
-in ``review.json`` in the same folder.
+What is edited is read from the records beside the masks, the rest from ``review.json``.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from threading import Lock
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from napari_npa.errors import AngiogramError, NpaError, SaveError
-from napari_npa.results import PICTURE_ENDINGS, RECORD_ENDING, make_folder, read_record
-from napari_npa.training.examples import angiograms
-from napari_npa.writing import write_json
+from napari_npa.approvals import KEPT, Approvals
+from napari_npa.batch.images import find_images
+from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.results import RECORD_ENDING, hashed_stem, read_record
 
 State = Literal["to do", "edited", "approved"]
-
-KEPT = "review.json"
-"""File of approvals and position, in the folder of the results."""
 
 # A stem that another image holds gets eight characters of the image's hash.
 _OWN_STEM = re.compile(r"(.+)_[0-9a-f]{8}")
@@ -71,51 +65,61 @@ class ReviewQueue:
     """The angiograms of a folder in order, each to do, edited or approved.
 
     Nothing is hashed and no record is read before it is asked for: an image is known by its
-    file name until :meth:`opened` tells its hash.
+    name until :meth:`opened` tells its hash.
 
     Parameters
     ----------
-    images
-        Folder of angiograms.
+    folder
+        Angiograms.
     output
         Folder of the results; made when something is first stored.
+    recursive
+        Look into the subfolders too; their results are in the same subfolders of `output`.
 
     Attributes
     ----------
+    names : tuple of str
+        The angiograms, told from the folder, as ``sub/eye.tif``: by subfolder, then by name.
     images : tuple of Path
-        The angiograms, sorted by name.
+        The same, where they are.
     position : int
         Index of the present one; where the last review stopped, to begin with. Had that
         file gone, the one that has taken its place in the order.
     warning : NpaError or None
-        What the user should be told: damaged approvals were put aside.
+        What the user should be told: damaged approvals were put aside, or an image or
+        subfolder is left out.
 
     Raises
     ------
-    TrainingError
-        The folder of images cannot be read.
     AngiogramError
-        It holds no angiogram.
+        The folder cannot be read, or holds no angiogram.
     SaveError
         Damaged approvals are there and cannot be put aside.
     NpaError
         The approvals are there and cannot be read.
     """
 
-    def __init__(self, images: Path, output: Path) -> None:
+    def __init__(self, folder: Path, output: Path, recursive: bool = False) -> None:
+        self.folder = folder
         self.output = output
-        self._bases = _bases_by_stem(output)
-        self.images = tuple(self._without_results(angiograms(images)))
-        if not self.images:
-            raise AngiogramError(
-                images, "holds no angiogram", "Choose a folder of TIFF, PNG or JPEG files."
-            )
+        self.recursive = recursive
+        found = find_images(folder, output, recursive=recursive).images
+        paths = [image.path for image in found if not image.problem]
+        if not paths:
+            ways = "" if recursive else ", or look into its subfolders too"
+            remedy = f"Choose a folder of TIFF, PNG or JPEG files{ways}."
+            raise AngiogramError(folder, "holds no angiogram", remedy)
+        self.names = tuple(map(str, paths))
+        self.images = tuple(folder / name for name in self.names)
+        self._stems = tuple(str(path.with_suffix("")) for path in paths)
+        self._bases, reviewed = _results(output, {path.parent for path in paths})
         self._records: dict[str, SavedResult | None] = {}
         self._hashes: dict[str, str] = {}
-        self._store = Lock()
-        self._approved, position, self.warning = _read_kept(output / KEPT)
-        names = [path.name for path in self.images]
-        self.position: int = min(bisect_left(names, position), len(names) - 1)
+        self._approvals = Approvals(output, reviewed)
+        place = bisect_left(paths, _order(PurePosixPath(self._approvals.position)), key=_order)
+        self.position: int = min(place, len(paths) - 1)
+        left_out = (_left_out(image.name, image.problem) for image in found if image.problem)
+        self.warning: NpaError | None = self._approvals.damage or next(left_out, None)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -126,21 +130,26 @@ class ReviewQueue:
         return self.images[self.position]
 
     @property
+    def results(self) -> Path:
+        """Folder for its results."""
+        return (self.output / self.names[self.position]).parent
+
+    @property
     def approved(self) -> int:
         """How many are approved."""
         return sum(
             self.state(at) == "approved"
-            for at, path in enumerate(self.images)
-            if path.name in self._approved
+            for at, name in enumerate(self.names)
+            if name in self._approvals
         )
 
     def state(self, at: int) -> State:
-        """State of an image: by its hash once opened, until then by its file name."""
-        path = self.images[at]
-        sha256 = self._hashes.get(path.name)
-        approved = self._approved.get(path.name)
+        """State of an image: by its hash once opened, until then by its name."""
+        name = self.names[at]
+        sha256 = self._hashes.get(name)
+        approved = self._approvals.of(name)
         # An approval whose masks are gone is one of nothing.
-        if approved is not None and sha256 is None and path.stem in self._bases:
+        if approved is not None and sha256 is None and self._stems[at] in self._bases:
             return "approved"
         saved = self._saved(at)
         if saved is None:
@@ -156,8 +165,8 @@ class ReviewQueue:
 
     def saved_result(self, at: int, sha256: str) -> SavedResult | None:
         """Result in the output folder that is of this very image, if any."""
-        stem = self.images[at].stem
-        for base in (stem, f"{stem}_{sha256[:8]}"):
+        stem = self._stems[at]
+        for base in (stem, hashed_stem(stem, sha256)):
             if base in self._bases.get(stem, ()):
                 record = self._record(base)
                 if record is not None and record.sha256 == sha256:
@@ -210,23 +219,22 @@ class ReviewQueue:
 
     def opened(self, at: int, sha256: str) -> None:
         """Learn the hash of an image; an approval of another image of that name is dropped."""
-        name = self.images[at].name
+        name = self.names[at]
         self._hashes[name] = sha256
-        if self._approved.get(name) != sha256:
-            self._approved.pop(name, None)
+        if self._approvals.of(name) != sha256:
+            self._approvals.withdraw(name)
 
     def saved(self, at: int, record: Path) -> None:
         """Take note that a result of an image was written; it is not approved yet."""
-        path = self.images[at]
-        base = record.name.removesuffix(RECORD_ENDING)
-        self._bases.setdefault(path.stem, set()).add(base)
+        base = record.relative_to(self.output).as_posix().removesuffix(RECORD_ENDING)
+        self._bases.setdefault(self._stems[at], set()).add(base)
         self._records.pop(base, None)
-        self._approved.pop(path.name, None)
+        self._approvals.withdraw(self.names[at])
 
     def approve(self, at: int, sha256: str) -> None:
         """Approve what is saved of an image: its masks, or that it is ungradable."""
         self.opened(at, sha256)
-        self._approved[self.images[at].name] = sha256
+        self._approvals.give(self.names[at], sha256)
 
     def store(self) -> None:
         """Write approvals and position; from any thread, the last call writes the last state.
@@ -236,51 +244,61 @@ class ReviewQueue:
         SaveError
             The system refused.
         """
-        with self._store:
-            make_folder(self.output)
-            content = {"position": self.present.name, "approved": dict(self._approved)}
-            write_json(self.output / KEPT, content)
+        self._approvals.position = self.names[self.position]
+        self._approvals.store()
 
     # Records
 
     def _saved(self, at: int) -> SavedResult | None:
-        """Result of an image: by its hash once opened, until then by its file name."""
-        path = self.images[at]
-        sha256 = self._hashes.get(path.name)
-        return self._saved_under(path) if sha256 is None else self.saved_result(at, sha256)
-
-    def _saved_under(self, path: Path) -> SavedResult | None:
-        """Result of an image of that file name, whatever its hash."""
-        records = (self._record(base) for base in sorted(self._bases.get(path.stem, ())))
-        return next((r for r in records if r is not None and r.image == path.name), None)
+        """Result of an image: by its hash once opened, until then by its name."""
+        if (sha256 := self._hashes.get(self.names[at])) is not None:
+            return self.saved_result(at, sha256)
+        records = (self._record(base) for base in sorted(self._bases.get(self._stems[at], ())))
+        name = self.images[at].name
+        return next((r for r in records if r is not None and r.image == name), None)
 
     def _record(self, base: str) -> SavedResult | None:
         if base not in self._records:
             self._records[base] = _read_record(self.output / base)
         return self._records[base]
 
-    def _without_results(self, paths: Iterable[Path]) -> Iterable[Path]:
-        """Leave out hidden files, and pictures of results where images and results are one."""
-        bases = set().union(*self._bases.values())
-        pictures = {f"{base}{ending}" for base in bases for ending in PICTURE_ENDINGS}
-        for path in paths:
-            is_picture = path.name in pictures and (self.output / path.name).exists()
-            if not is_picture and not path.name.startswith("."):
-                yield path
+
+def _order(path: PurePosixPath) -> tuple[tuple[str, ...], str]:
+    """Place of an image in the queue; as :func:`napari_npa.batch.find_images` sorts."""
+    return path.parent.parts, path.name
 
 
-def _bases_by_stem(output: Path) -> dict[str, set[str]]:
-    """Beginnings of the names of results, by the stems of the images that they may be of."""
-    found: dict[str, set[str]] = {}
-    names = (path.name for path in output.iterdir()) if output.is_dir() else ()
-    for name in names:
-        if not name.endswith(RECORD_ENDING):
-            continue
-        base = name.removesuffix(RECORD_ENDING)
-        found.setdefault(base, set()).add(base)
-        if own := _OWN_STEM.fullmatch(base):
-            found.setdefault(own.group(1), set()).add(base)
-    return found
+def _left_out(name: str, problem: str) -> NpaError:
+    return NpaError(name, problem, "It is left out of the queue: ask its owner, or rename it.")
+
+
+def _results(
+    output: Path, folders: set[PurePosixPath]
+) -> tuple[dict[str, set[str]], list[PurePosixPath]]:
+    """What there is in folders of results and those above them; all told from `output`.
+
+    Returns
+    -------
+    bases
+        Beginnings of the names of results, by the stems of the images that they may be of.
+    reviewed
+        Subfolders that hold approvals of their own.
+    """
+    bases: dict[str, set[str]] = {}
+    reviewed = []
+    for folder in folders.union(*(folder.parents for folder in folders)):
+        results = output / folder
+        below = f"{folder}/" if folder.parts else ""
+        for name in os.listdir(results) if results.is_dir() else ():  # noqa: PTH208 - faster
+            if name == KEPT and below:
+                reviewed.append(folder)
+            if not name.endswith(RECORD_ENDING):
+                continue
+            base = below + name.removesuffix(RECORD_ENDING)
+            bases.setdefault(base, set()).add(base)
+            if own := _OWN_STEM.fullmatch(base):
+                bases.setdefault(own.group(1), set()).add(base)
+    return bases, reviewed
 
 
 def _read_record(base: Path) -> SavedResult | None:
@@ -300,48 +318,3 @@ def _read_record(base: Path) -> SavedResult | None:
         )
     except (ValueError, KeyError, TypeError):
         return None  # not a record of ours
-
-
-def _read_kept(path: Path) -> tuple[dict[str, str], str, NpaError | None]:
-    """Approvals, name of the present image, and what the user should be told."""
-    try:
-        text = path.read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return {}, "", None
-    except UnicodeDecodeError:
-        return {}, "", _put_aside(path)
-    except OSError as error:
-        raise NpaError(
-            path,
-            f"cannot be read ({error.strerror})",
-            "It holds the approvals of this folder: allow reading it, or choose another folder.",
-        ) from error
-    try:
-        kept = json.loads(text)
-        approved, position = dict(kept["approved"]), kept["position"]
-    except (ValueError, KeyError, TypeError):
-        return {}, "", _put_aside(path)
-    if not all(isinstance(word, str) for word in (position, *approved, *approved.values())):
-        return {}, "", _put_aside(path)
-    return approved, position, None
-
-
-def _put_aside(path: Path) -> NpaError:
-    """Rename damaged approvals, over nothing, and say so."""
-    number = 1
-    while (aside := path.with_stem(f"{path.stem}_damaged_{number}")).exists():
-        number += 1
-    try:
-        path.rename(aside)
-    except OSError as error:
-        raise SaveError(
-            path,
-            f"is damaged and cannot be put aside ({error.strerror})",
-            "Rename it yourself, or choose another folder for the results.",
-        ) from error
-    return NpaError(
-        path,
-        f"is damaged: which images were approved is not known any more. It was kept as "
-        f"'{aside.name}', and no mask was touched",
-        "Restore it from a backup if you have one, or approve the images again.",
-    )

@@ -166,18 +166,22 @@ def test_corrected_masks_are_never_overwritten(made, source, output, tiny_model)
         assert int(told["npa_pixels"]) == row.npa_pixels
 
 
-def test_approved_masks_are_never_overwritten(made, source, output):
-    """The review queue looks through one folder at a time, and keeps its approvals there."""
-    queue = ReviewQueue(source / "visit 1", output / "visit 1")
-    queue.approve(0, read_angiogram(source / "visit 1" / "b.tif").sha256)
+@pytest.mark.parametrize("reviewed", ["visit 1", ""])
+def test_approved_masks_are_never_overwritten(made, source, output, reviewed):
+    """The folder was reviewed alone, or as one of a tree, where the approvals are kept then."""
+    queue = ReviewQueue(source / reviewed, output / reviewed, recursive=True)
+    queue.approve(
+        queue.images.index(source / "visit 1" / "b.tif"),
+        read_angiogram(source / "visit 1" / "b.tif").sha256,
+    )
     queue.store()
     assert made("--overwrite", "--threshold", "0.44") == ALL - {"visit 1/b"}
 
 
 def test_while_approvals_cannot_be_read_nothing_is_overwritten(made, output):
-    (output / "review.json").write_text("{")
+    (output / "review.json").write_text("{")  # which may tell of subfolders too
     before = (output / "a_npa.tif").read_bytes()
-    assert made("--overwrite", "--threshold", "0.44") == ALL - {"a"}
+    assert made("--overwrite", "--threshold", "0.44") == set()
     assert (output / "a_npa.tif").read_bytes() == before
     assert "review.json" in table(output)[0]["message"]
 

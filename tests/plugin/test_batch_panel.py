@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QThreadPool
-from qtpy.QtWidgets import QFileDialog, QToolTip
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
 from drawing import draw_round_angiogram
 from gestures import click
@@ -228,10 +228,11 @@ def test_cancel_stops_after_the_images_in_hand_and_run_goes_on(
     assert "Stopped; Run goes on from there: 15 images" in batch.status.text()
     reached = batch.results.table.rowCount()
     assert 0 < reached < 15
+    kept = cells(batch, STATUS).count("ok")  # what failed is tried again
     so_far = network.count
     run(qtbot, batch)
     assert batch.results.table.rowCount() == 15
-    assert f"{reached} done before" in batch.status.text()
+    assert f"{kept} done before" in batch.status.text()
     assert network.count > so_far
 
 
@@ -400,6 +401,57 @@ def test_review_begins_at_the_chosen_image(done, viewer, qtbot):
     qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
     assert layers(viewer) == ["b", "Retina", "NPA"]
     assert review.queue.output == done.output
+
+
+def test_review_goes_through_the_subfolders_that_were_run_too(
+    done, viewer, folder, output, qtbot, monkeypatch
+):
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)  # masks may be lost
+    choose(qtbot, done, "sub/c.tif")
+    click(qtbot, done.review)
+    review = viewer.window.add_plugin_dock_widget("napari-npa", "Review queue")[1]
+
+    def wait():
+        qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
+
+    wait()
+    assert (review.queue.folder, review.queue.output) == (folder, output)
+    assert review.queue.names == ("a.tif", "b.tif", "broken.tif", "sub/c.tif")
+    assert review.count.text() == "4 of 4, 0 approved"
+    assert review.recursive.isChecked()
+    click(qtbot, review.ungradable_button)
+    wait()
+    assert layers(viewer) == ["a", "Retina", "NPA"]
+    click(qtbot, review.approve_button)
+    wait()
+    assert {row.image: row.status for row in read_table(output)}["sub/c.tif"] == "ungradable"
+    kept = json.loads((output / "review.json").read_text())
+    assert kept["approved"].keys() == {"a.tif", "sub/c.tif"}
+    settle(qtbot, done)
+    choose(qtbot, done, "a.tif")
+    click(qtbot, done.review)  # again, at another image
+    wait()
+    assert review.count.text() == "1 of 4, 2 approved"
+    # What was approved stays when all is made again, the masks that nobody changed too.
+    before = (output / "a_npa.tif").stat().st_mtime_ns
+    click(qtbot, done.overwrite)
+    run(qtbot, done)
+    assert (output / "a_npa.tif").stat().st_mtime_ns == before
+    assert not (output / "sub" / "c_npa.tif").exists()
+
+
+def test_review_of_a_run_without_subfolders_stays_in_the_folder(
+    batch, viewer, folder, output, qtbot
+):
+    batch.choose_folders(folder, output)
+    settle(qtbot, batch)
+    run(qtbot, batch)
+    click(qtbot, batch.review)
+    review = viewer.window.add_plugin_dock_widget("napari-npa", "Review queue")[1]
+    qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
+    assert review.queue.names == ("a.tif", "b.tif", "broken.tif")
+    assert not review.recursive.isChecked()
 
 
 def test_a_run_over_corrected_masks_keeps_them(done, output, qtbot):

@@ -9,11 +9,12 @@ import pytest
 import tifffile
 from napari.layers import Image
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.angiogram import read_angiogram
+from napari_npa.approvals import KEPT
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.plugin import review_panel
 from napari_npa.plugin.jobs import Job, KeptSegmenter
@@ -22,7 +23,7 @@ from napari_npa.plugin.opening import layer_of
 from napari_npa.plugin.preparation import Found, Opened
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.reviewed_image import ReviewedImage
-from napari_npa.review import KEPT, ReviewQueue
+from napari_npa.review import ReviewQueue
 from napari_npa.weights import save_model
 
 REVIEW = "Review queue"
@@ -527,6 +528,56 @@ def test_results_go_to_the_folder_that_is_chosen(viewer, opened, qtbot, tmp_path
     assert str(chosen) in opened.output_folder.text()
 
 
+def test_subfolders_are_gone_through_when_wanted(shown, viewer, opened, folder, output, qtbot):
+    (folder / "sub").mkdir()
+    tifffile.imwrite(folder / "sub" / "c.tif", draw_round_angiogram(160, 4))
+    press(qtbot, opened, opened.next)
+    press(qtbot, opened, opened.approve_button)
+    press(qtbot, opened, opened.previous)
+    corrected = paint(viewer)  # withdraws the approval, not saved yet
+    click_box(qtbot, opened)
+    assert opened.count.text() == "2 of 4, 0 approved"
+    assert marks(opened) == "○✎○○"
+    np.testing.assert_array_equal(viewer.layers["NPA"].data != 0, saved(output, "b"))
+    assert (saved(output, "b") & ~corrected).sum() == 0
+    opened.go_to(3)
+    settle(qtbot, opened)
+    assert opened.list_model.index(3).data() == "○  sub/c.tif"
+    paint(viewer)
+    press(qtbot, opened, opened.approve_button)
+    assert not (output / "c_npa.tif").exists()
+    assert saved(output / "sub", "c").shape == (160, 160)
+    opened.go_to(3)
+    settle(qtbot, opened)
+    assert layers(viewer) == ["c", "Retina", "NPA"]
+    assert "as saved" in opened.status.text()
+    click_box(qtbot, opened)
+    assert opened.count.text() == "3 of 3, 0 approved"
+    click_box(qtbot, opened)
+    assert marks(opened) == "○✎○✓"
+    assert json.loads((output / KEPT).read_text())["approved"].keys() == {"sub/c.tif"}
+    assert notifications() == []
+
+
+def click_box(qtbot, review):
+    """Click 'subfolders too', where its box is, not where its words end."""
+    place = QPoint(10, review.recursive.height() // 2)
+    qtbot.mouseClick(review.recursive, Qt.MouseButton.LeftButton, pos=place)
+    settle(qtbot, review)
+
+
+def test_a_folder_of_subfolders_opens_once_they_are_wanted(
+    shown, viewer, review, folder, output, qtbot
+):
+    open_folder(review, folder.parent, output, qtbot)
+    assert "look into its subfolders too" in review.status.text()
+    click_box(qtbot, review)
+    assert review.queue.names == ("images/a.tif", "images/b.tif", "images/c.tif")
+    press(qtbot, review, review.ungradable_button)
+    assert (output / "images" / "a_npa.json").exists()
+    assert marks(review) == "⊘○○"
+
+
 def test_damaged_approvals_are_told_and_kept(viewer, review, folder, output, qtbot):
     output.mkdir()
     (output / KEPT).write_text("{")
@@ -610,7 +661,8 @@ def test_controls_explain_themselves_and_work_only_when_they_can(review, folder,
         review.approve_button,
         review.ungradable_button,
     )
-    rest = (review.choose_images, review.choose_output, review.list, review.models, review.modes)
+    folders = (review.choose_images, review.choose_output, review.recursive)
+    rest = (*folders, review.list, review.models, review.modes)
     for control in (*later, *rest):
         assert control.toolTip()
     assert not any(control.isEnabled() for control in later)

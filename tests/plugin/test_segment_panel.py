@@ -264,7 +264,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(viewer, panel, image, qtbot,
 
 def test_controls_work_only_when_they_can(viewer, panel, qtbot, round_angiogram):
     later = (panel.cancel, panel.threshold, panel.save)
-    choices = (panel.images.native, panel.models, panel.two_scales, panel.devices, panel.run)
+    choices = (panel.images.native, panel.models, panel.modes, panel.devices, panel.run)
     for control in (*later, *choices, panel.progress, panel.index.index, panel.status):
         assert control.toolTip()
     assert not panel.run.isEnabled()
@@ -312,8 +312,8 @@ def test_any_kind_of_image_layer_is_segmented(viewer, panel, qtbot, round_angiog
 def test_two_scales_look_a_second_time_with_the_tile_network(viewer, panel, image, qtbot):
     run(qtbot, panel)
     assert "tile" not in panel.result.segmentation.model
-    assert panel.two_scales.isEnabled()
-    panel.two_scales.setChecked(True)
+    assert panel.modes.isEnabled()
+    panel.modes.setChecked(True)
     run(qtbot, panel)
     assert panel.result.segmentation.model.endswith("+tile")
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path, PurePosixPath
 from threading import Condition, Lock
@@ -16,12 +17,12 @@ import torch
 
 from napari_npa import __version__
 from napari_npa.angiogram import read_angiogram
+from napari_npa.approvals import KEPT
 from napari_npa.batch.images import FoundImage
-from napari_npa.batch.places import Workspace, place_of
+from napari_npa.batch.places import Place, Workspace, place_of
 from napari_npa.decoding import pixel_count
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.results import hashed_stem, read_record, record_path, write_result
-from napari_npa.review import KEPT
 from napari_npa.segmentation import Mode, Segmenter
 from napari_npa.table import Row
 from napari_npa.writing import file_sha256
@@ -152,13 +153,14 @@ class ImageRunner:
 
     def _run(self, task: Task) -> Outcome:
         path = task.image.path
+        output = place_of(task.output)
         with (
             place_of(task.source).file(path) as file,
-            place_of(task.output).workspace(path.parent) as workspace,
+            output.workspace(path.parent) as workspace,
         ):
-            sha256 = _sha256(file)
-            if (kept := self._kept(workspace, path, sha256, resume=task.resume)) is not None:
-                return Outcome(kept, done_before=True)
+            kept = partial(self._kept, output, workspace, path, sha256 := _sha256(file))
+            if (row := kept(resume=task.resume)) is not None:
+                return Outcome(row, done_before=True)
             with self._room.taken(pixel_count(file)):
                 segmenter = self._segmenters[next(self._turn) % len(self._segmenters)]
                 start = time.perf_counter()
@@ -167,8 +169,8 @@ class ImageRunner:
                 )
                 seconds = time.perf_counter() - start
                 # Once more: it may have been corrected meanwhile.
-                if (kept := self._kept(workspace, path, sha256, resume=False)) is not None:
-                    return Outcome(kept, done_before=True)
+                if (row := kept(resume=False)) is not None:
+                    return Outcome(row, done_before=True)
                 written = write_result(
                     workspace.folder,
                     hashed_stem(path.stem, sha256) if task.image.shares_stem else path.stem,
@@ -181,7 +183,7 @@ class ImageRunner:
             return Outcome(_placed(written.row, path))
 
     def _kept(
-        self, workspace: Workspace, path: PurePosixPath, sha256: str, *, resume: bool
+        self, output: Place, workspace: Workspace, path: PurePosixPath, sha256: str, *, resume: bool
     ) -> Row | None:
         """Row of an earlier result that is to be kept, if there is one.
 
@@ -198,7 +200,7 @@ class ImageRunner:
         row = row_of_record(record, stem) if _is_whole(record, workspace) else None
         if row is not None and resume and record.get("options") == self.made_with:
             return _placed(row, path)
-        if not record["edited"] and not _is_approved(sha256, workspace):
+        if not record["edited"] and not _is_approved(sha256, output, path.parent):
             return None
         if row is None:
             raise BatchError(
@@ -262,19 +264,20 @@ def row_of_record(record: Mapping[str, Any], result: str) -> Row | None:
         return None
 
 
-def _is_approved(sha256: str, workspace: Workspace) -> bool:
-    """Whether a person approved the masks of an image in the review queue."""
-    if not workspace.fetch(KEPT):
-        return False
+def _is_approved(sha256: str, output: Place, folder: PurePosixPath) -> bool:
+    """Whether a person approved the masks of an image, reviewing its folder or one above it."""
     try:
-        kept = json.loads((workspace.folder / KEPT).read_bytes())
-        return sha256 in kept["approved"].values()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        for above in (folder, *folder.parents):
+            kept = output.read_text(str(above / KEPT))
+            if kept is not None and sha256 in json.loads(kept)["approved"].values():
+                return True
+    except (NpaError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BatchError(
             KEPT,
             "cannot be read: whether these masks were approved is not known",
             "Restore it, or move it away to have them made again.",
         ) from error
+    return False
 
 
 def _sha256(file: Path) -> str:

@@ -19,8 +19,6 @@ from napari_npa.plugin.reviewed_image import ReviewedImage
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_npa.errors import NpaError
-    from napari_npa.inference import Progress
     from napari_npa.review import ReviewQueue
     from napari_npa.segmentation import Segmenter
 
@@ -71,7 +69,7 @@ class ResultOpener(QObject):
             return  # Enter and a double click may say so twice
         self.told.emit(f"Reading '{image.name}'…")
         self._path, self._wanted = image, None
-        job = Job(partial(read_queue, image.parent, output))
+        job = Job(partial(read_queue, image.parent, output, False, image.name, None))
         self.jobs.start(job, partial(self._want, image), self._fail)
 
     def abandon(self) -> None:
@@ -82,12 +80,11 @@ class ResultOpener(QObject):
     def _want(self, image: Path, queue: ReviewQueue) -> None:
         if image != self._path:
             return  # another was asked for meanwhile
-        names = [path.name for path in queue.images]
-        if image.name not in names:
+        if queue.present != image:
             self.told.emit(f"'{image.name}' is not in its folder any more.")
             return
         self._let_go()
-        self._wanted = (queue, names.index(image.name))
+        self._wanted = (queue, queue.position)
         self._show(self.preparer.want(*self._wanted))
 
     def _let_go(self) -> None:
@@ -112,24 +109,3 @@ class ResultOpener(QObject):
 
     def _fail(self, error: Exception) -> None:
         self.told.emit(tell(error))
-
-
-def begin_review_at(images: Path, output: Path, name: str, progress: Progress) -> NpaError | None:
-    """Have the review of a folder go on at an image; runs in a worker.
-
-    Returns
-    -------
-    warning
-        What the user should be told of the review that is there.
-
-    Raises
-    ------
-    NpaError
-        The folder holds no angiogram, or its review cannot be read or written.
-    """
-    queue = read_queue(images, output, progress)
-    names = [path.name for path in queue.images]
-    if name in names:
-        queue.go_to(names.index(name))
-        queue.store()
-    return queue.warning

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from superqt.utils import signals_blocked
 
 from napari_npa.plugin.batch_controls import CHOOSE_IMAGES, BatchControls
 from napari_npa.plugin.batch_job import BatchChoices, BatchJob
-from napari_npa.plugin.batch_opening import ResultOpener, begin_review_at
+from napari_npa.plugin.batch_opening import ResultOpener
 from napari_npa.plugin.jobs import Job, Jobs, KeptSegmenter, models_and_devices
 from napari_npa.plugin.messages import tell
 from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
@@ -24,7 +23,6 @@ from napari_npa.table import TABLE, Row, merged
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchReport, Finished
-    from napari_npa.errors import NpaError
     from napari_npa.segmentation import Segmenter
 
 SHOW_MS = 400
@@ -237,19 +235,9 @@ class BatchPanel(BatchControls):
             self.opener.open(self.images / row.image, result.parent)
 
     def review_these(self) -> None:
-        """Open the review queue on the folder of the chosen image, at that image."""
+        """Open the review queue on the folders of the batch, at the chosen image."""
         if self.images is None or self.output is None:
             return
-        row = self.results.chosen
-        if row is None:
-            self._open_review(self.images, self.output)
-            return
-        image, result = self.images / row.image, self.output / row.image
-        folders = image.parent, result.parent
-        job = Job(partial(begin_review_at, *folders, image.name))
-        self.jobs.start(job, partial(self._open_review, *folders), self._fail)
-
-    def _open_review(self, images: Path, output: Path, warning: NpaError | None = None) -> None:
         dock, review = self.viewer.window.add_plugin_dock_widget(
             "napari-npa", "Review queue", tabify=True
         )
@@ -259,9 +247,9 @@ class BatchPanel(BatchControls):
         if isinstance(self.models.choice, Path) and review.models.choice != self.models.choice:
             review.models.choose_file(self.models.choice)
         review.modes.setChecked(self.modes.isChecked())
-        review.open_folder(images, output)
-        if warning is not None:
-            self.opening.setText(tell(warning))
+        recursive = any("/" in row.image for row in self.results.table.rows)
+        at = self.results.chosen.image if self.results.chosen is not None else ""
+        review.open_folder(self.images, self.output, recursive, at)
 
     # Controls
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_npa.angiogram import Angiogram, read_angiogram
-from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.masks import read_mask
 from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.plugin.opening import layer_of
@@ -214,8 +215,24 @@ def _saved_masks(
     return npa, retina
 
 
-def read_queue(images: Path, output: Path, progress: Progress) -> ReviewQueue:
+def read_queue(
+    folder: Path,
+    output: Path,
+    recursive: bool,
+    at: str,
+    before: ReviewQueue | None,
+    progress: Progress,
+) -> ReviewQueue:
     """List a folder and read what is done of it; imports torch.
+
+    Parameters
+    ----------
+    folder, output, recursive
+        As for :class:`napari_npa.review.ReviewQueue`.
+    at
+        Name of the image to begin at; unknown or empty: where the last review stopped.
+    before
+        Queue that has been open, maybe of the same results: it is stored first.
 
     Raises
     ------
@@ -224,7 +241,13 @@ def read_queue(images: Path, output: Path, progress: Progress) -> ReviewQueue:
     """
     from napari_npa.review import ReviewQueue
 
-    return ReviewQueue(images, output)
+    if before is not None:
+        with suppress(SaveError):  # told at the last move already
+            before.store()
+    queue = ReviewQueue(folder, output, recursive)
+    if at in queue.names:
+        queue.go_to(queue.names.index(at))
+    return queue
 
 
 def read_records(queue: ReviewQueue, progress: Progress) -> None:

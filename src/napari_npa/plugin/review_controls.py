@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
 from qtpy.QtGui import QFont
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -59,7 +60,7 @@ class ImageList(QAbstractListModel):
         if self._queue is None or not index.isValid():
             return None
         at = index.row()
-        name, is_present = self._queue.images[at].name, at == self._queue.position
+        name, is_present = self._queue.names[at], at == self._queue.position
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{MARKS[self._grade(at)]}  {name}"
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -110,6 +111,9 @@ class ReviewControls(QWidget):
         self.ungradable_button.setEnabled(ready and is_shown)
         self.choose_images.setEnabled(not busy)
         self.choose_output.setEnabled(ready)
+        self.recursive.setEnabled(not busy)
+        if queue is not None and not busy:
+            self.recursive.setChecked(queue.recursive)
         if queue is not None:
             self.count.setText(f"{queue.position + 1} of {len(queue)}, {queue.approved} approved")
             self.list.viewport().update()  # asks again for the states on screen
@@ -126,6 +130,10 @@ class ReviewControls(QWidget):
         self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
         self.images_folder.setToolTip("Folder of angiograms.")
         self.output_folder.setToolTip("Folder of results.")
+        self.recursive = QCheckBox("subfolders too")
+        self.recursive.setToolTip(
+            "Go through the folders in this one as well; the results get the same subfolders."
+        )
         self.models = ModelBox()
         self.modes = ModeBox()
         for control in (self.models, self.modes):
@@ -172,6 +180,7 @@ class ReviewControls(QWidget):
         folders.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         folders.addRow(self.choose_images, self.images_folder)
         folders.addRow(self.choose_output, self.output_folder)
+        folders.addRow("", self.recursive)
         folders.addRow("Model", self.models)
         folders.addRow("Two scales", self.modes)
         # Long paths shall not widen the dock.

@@ -36,6 +36,7 @@ from napari_npa.plugin.review_lines import (
 from napari_npa.plugin.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
+    from napari_npa.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.review import ReviewQueue
     from napari_npa.segmentation import Mode, Segmenter
@@ -56,6 +57,8 @@ class ReviewPanel(ReviewControls):
     ----------
     model, mode
         How images that are not segmented yet will be: the name of embedded weights, or a file.
+    folders
+        Of angiograms and of results, as they were last asked for.
     queue
         The folder that is gone through, and where in it.
     shown
@@ -73,6 +76,7 @@ class ReviewPanel(ReviewControls):
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
         self.preparer = Preparer(self._load)
+        self.folders: tuple[Path, Path] | None = None
         self.queue: ReviewQueue | None = None
         self.shown: ReviewedImage | None = None
         self.busy = False
@@ -84,6 +88,7 @@ class ReviewPanel(ReviewControls):
     def _connect(self) -> None:
         self.choose_images.clicked.connect(self.ask_for_images)
         self.choose_output.clicked.connect(self.ask_for_output)
+        self.recursive.clicked.connect(self.open_again)
         self.previous.clicked.connect(self.go_previous)
         self.next.clicked.connect(self.go_next)
         self.next_to_do.clicked.connect(self.go_to_next_to_do)
@@ -119,28 +124,37 @@ class ReviewPanel(ReviewControls):
         """Ask for a folder of angiograms and open it."""
         folder = QFileDialog.getExistingDirectory(self, "Folder of angiograms")
         if folder:
-            self.open_folder(Path(folder), Path(folder) / RESULTS)
+            self.open_folder(Path(folder), Path(folder) / RESULTS, self.recursive.isChecked())
 
     def ask_for_output(self) -> None:
         """Ask for a folder for the results of the images that are open."""
         folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
         if folder and self.queue is not None:
-            self.open_folder(self.queue.images[0].parent, Path(folder))
+            self.open_folder(self.queue.folder, Path(folder), self.queue.recursive)
 
-    def open_folder(self, images: Path, output: Path) -> None:
-        """Go through a folder, from where an earlier review stopped.
+    def open_again(self) -> None:
+        """Open the folder with its subfolders, or without, as the check box says."""
+        if self.folders is not None:
+            self.open_folder(*self.folders, self.recursive.isChecked())
+
+    def open_folder(
+        self, images: Path, output: Path, recursive: bool = False, at: str = ""
+    ) -> None:
+        """Go through a folder, from where an earlier review stopped or from an image.
 
         Parameters
         ----------
-        images
-            Folder of angiograms.
-        output
-            Folder of results; made when absent.
+        images, output, recursive, at
+            As for :func:`napari_npa.plugin.preparation.read_queue`.
         """
         if not self.busy:
-            self._begin(f"Reading '{images.name}'…")
-            job = Job(partial(read_queue, images, output))
-            self.jobs.start(job, self._take_queue, self._fail)
+            self.folders = images, output
+            self._leave(partial(self._read, partial(read_queue, *self.folders, recursive, at)))
+
+    def _read(self, read: Callable[[ReviewQueue | None, Progress], ReviewQueue]) -> None:
+        self._begin("Reading the folder…")
+        # What was saved and approved of the same folder shall be in what is read.
+        self.jobs.start(Job(partial(read, self.queue)), self._take_queue, self._fail)
 
     def _take_queue(self, queue: ReviewQueue) -> None:
         self.busy = False
@@ -149,7 +163,7 @@ class ReviewPanel(ReviewControls):
     def _start_queue(self, queue: ReviewQueue) -> None:
         self._close_image()
         self.queue = queue
-        self.images_folder.setText(str(queue.images[0].parent))
+        self.images_folder.setText(str(queue.folder))
         self.output_folder.setText(str(queue.output))
         self.list_model.list_images_of(queue)
         self.jobs.start(Job(partial(read_records, queue)), self._refresh)
@@ -201,7 +215,7 @@ class ReviewPanel(ReviewControls):
         if self.shown.holds_work() and not may_lose_masks(self):
             return
         self._begin(f"Marking '{self.queue.present.name}' as ungradable…")
-        job = Job(partial(save_ungradable, self.queue.output, self.shown.angiogram))
+        job = Job(partial(save_ungradable, self.queue.results, self.shown.angiogram))
         self.jobs.start(job, self._end_ungradable, self._fail_save)
 
     def _end_ungradable(self, files: tuple[Path, ...]) -> None:
@@ -287,7 +301,7 @@ class ReviewPanel(ReviewControls):
         assert self.shown is not None
         assert self.shown.result is not None
         session = self.annotations.as_record(self.shown.result)
-        job = Job(partial(save, self.queue.output, snapshot, session))
+        job = Job(partial(save, self.queue.results, snapshot, session))
         self.jobs.start(job, partial(self._end_save, snapshot, then), self._fail_save)
 
     def _end_save(

@@ -7,7 +7,6 @@ from typing import Any
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_npa.plugin.live_index import LiveIndex
-from napari_npa.plugin.model_box import ModelBox
+from napari_npa.plugin.model_box import ModeBox, ModelBox
 from napari_npa.plugin.recovery_bar import RecoveryBar
 from napari_npa.plugin.scrolling import fill_scrolling
 
@@ -46,11 +45,7 @@ class SegmentControls(QWidget):
             "Open an angiogram by its content: TIFF, PNG or JPEG, whatever its name ends in."
         )
         self.models = ModelBox()
-        self.two_scales = QCheckBox("tile network too (slower)")
-        self.two_scales.setToolTip(
-            "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
-            "network, and average both. 55° images are left to the whole-image network."
-        )
+        self.modes = ModeBox()
         self.devices = QComboBox()
         self.devices.addItem("auto")
         self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
@@ -91,7 +86,7 @@ class SegmentControls(QWidget):
         choice.addWidget(self.open, 1)
         form.addRow("Angiogram", choice)
         form.addRow("Model", self.models)
-        form.addRow("Two scales", self.two_scales)
+        form.addRow("Two scales", self.modes)
         form.addRow("Device", self.devices)
         form.addRow(buttons)
         form.addRow(self.progress)

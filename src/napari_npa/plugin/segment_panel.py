@@ -34,7 +34,7 @@ from napari_npa.plugin.segment_controls import SegmentControls
 from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
 
 if TYPE_CHECKING:
-    from napari_npa.segmentation import Mode, Segmentation
+    from napari_npa.segmentation import Segmentation
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
 
@@ -150,7 +150,7 @@ class SegmentPanel(SegmentControls):
         ready = self.image is not None and self.models.choice is not None
         self.run.setEnabled(ready and not running)
         self.models.setEnabled(not running)
-        self.two_scales.setEnabled(not running)
+        self.modes.setEnabled(not running)
         self.devices.setEnabled(not running and self.devices.count() > 1)
         self.cancel.setEnabled(running)
         self.progress.setEnabled(running)
@@ -164,8 +164,8 @@ class SegmentPanel(SegmentControls):
         if self.image is None or self.models.choice is None:
             return
         shown = ShownImage.of(self.image, self.viewer)
-        mode: Mode = "two-scale" if self.two_scales.isChecked() else "whole"
-        load = partial(self.segmenter.get, self.devices.currentText(), self.models.choice, mode)
+        model = self.models.choice, self.modes.mode
+        load = partial(self.segmenter.get, self.devices.currentText(), *model)
         previous = self.result.segmentation if self.result is not None else None
         self.run_job = Job(partial(segment_shown, shown, load, previous))
         self.run_job.progressed.connect(self._show_progress)
