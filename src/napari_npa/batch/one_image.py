@@ -19,6 +19,7 @@ from napari_npa import __version__
 from napari_npa.angiogram import read_angiogram
 from napari_npa.approvals import KEPT
 from napari_npa.batch.images import FoundImage
+from napari_npa.batch.memory import give_back_free_memory
 from napari_npa.batch.places import Place, Workspace, place_of
 from napari_npa.decoding import pixel_count
 from napari_npa.errors import BatchError, NpaError
@@ -149,6 +150,8 @@ class ImageRunner:
             message = f"'{name.name}' does not fit in memory. Close other programs."
         except Exception as error:  # nothing stops the run; what it was must be told
             message = f"'{name.name}' could not be processed ({type(error).__name__}: {error})."
+        finally:
+            give_back_free_memory()
         return Outcome(Row(image=str(name), status="failed", message=message))
 
     def _run(self, task: Task) -> Outcome:
