@@ -81,9 +81,10 @@ def segment(
     probability: Probability = False,
 ) -> None:
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
-    from napari_npa.results import make_folder, write_result
+    from napari_npa.results import write_result
     from napari_npa.segmentation import Segmenter
     from napari_npa.table import Row, write_table
+    from napari_npa.writing import make_folder
 
     make_folder(output)
     segmenter = Segmenter(device, model, mode=mode)
@@ -119,8 +120,8 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Of the first eye; the next ones follow.")] = 0,
 ) -> None:
     """Simulate angiograms with exact masks of non-perfusion and gradable retina."""
-    from napari_npa.results import make_folder
     from napari_npa.simulate import simulate_many
+    from napari_npa.writing import make_folder
 
     make_folder(output)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
@@ -144,7 +145,7 @@ def evaluate(
 ) -> None:
     """Compare predicted with annotated masks: overlap, distances, ischemic index."""
     from napari_npa.evaluate import evaluate_folders, markdown_summary, write_evaluation
-    from napari_npa.results import make_folder
+    from napari_npa.writing import make_folder
 
     rows = evaluate_folders(predictions, masks)
     make_folder(output.parent)

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from napari_npa.cli_options import Device
+
 console = Console(soft_wrap=True)
 
 Tool = Literal["network", "shape", "threshold", "local threshold", "contour", "clusters", "walker"]
@@ -39,12 +41,12 @@ def refine(
     sensitivity: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="More finds more; 0.5 is the tool's own.")
     ] = 0.5,
-    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    device: Device = "auto",
     tile: Annotated[str, typer.Option(help="Embedded weights, or a weights file.")] = "tile",
 ) -> None:
     """Correct saved masks inside a shape, or grow a region from a pixel."""
     from napari_npa.refine.command import Correction, correct_files
-    from napari_npa.results import make_folder
+    from napari_npa.writing import make_folder
 
     if sum(map(bool, (rectangle, polygon, click))) != 1:
         raise typer.BadParameter("give one of them", param_hint="--rectangle, --polygon, --click")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from napari_npa.cli_options import Device
 from napari_npa.errors import NpaError
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ FineTunedShare = Annotated[
 Frozen = Annotated[
     float | None, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same training.")]
 
 
@@ -252,8 +252,8 @@ def crossval(
     Interrupted, the same command goes on where it stopped.
     """
     from napari_npa.evaluate import markdown_summary
-    from napari_npa.results import make_folder
     from napari_npa.training.crossval import cross_validate
+    from napari_npa.writing import make_folder
 
     make_folder(output)
     rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)

@@ -8,9 +8,8 @@ from io import StringIO
 from pathlib import Path
 
 from napari_npa.cohort import Cohort, GroupSummary
-from napari_npa.errors import SaveError
 from napari_npa.two_graders import TwoGraders
-from napari_npa.writing import write_text
+from napari_npa.writing import make_folder, write_text
 
 
 def write_tables(output: Path, cohort: Cohort) -> list[Path]:
@@ -26,12 +25,7 @@ def write_tables(output: Path, cohort: Cohort) -> list[Path]:
     SaveError
         A file could not be written.
     """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveError(
-            output, f"cannot be made ({error.strerror})", "Choose another folder."
-        ) from error
+    make_folder(output)
     files = {"summary.csv": _summary_table(cohort)}
     if cohort.second is not None:
         files["agreement.csv"] = _agreement_table(cohort.second)

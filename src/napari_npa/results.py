@@ -23,6 +23,7 @@ from napari_npa.session import require_image
 from napari_npa.table import Row
 from napari_npa.writing import (
     file_sha256,
+    make_folder,
     write_json,
     write_mask,
     write_png,
@@ -216,22 +217,6 @@ def record_path(base: Path) -> Path:
     return base.with_name(base.name + RECORD_ENDING)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a results folder, and those above it.
-
-    Raises
-    ------
-    SaveError
-        It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SaveError(
-            folder, f"cannot be made ({error.strerror})", "Choose another folder."
-        ) from error
-
-
 def own_stem(folder: Path, stem: str, sha256: str) -> str:
     """Beginning of an image's file names: `stem`, or one of its own if another holds that."""
     own = hashed_stem(stem, sha256)
@@ -259,6 +244,27 @@ def read_record(base: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return record if ours else None
+
+
+def row_of_record(record: Mapping[str, Any], result: str) -> Row | None:
+    """Row of the table that an image's record tells; None where it was damaged."""
+    try:
+        return Row(
+            image=record["image"]["name"],
+            isi=record["isi"],
+            npa_pixels=record["npa_pixels"],
+            retina_pixels=record["retina_pixels"],
+            model=record["model"]["name"],
+            seconds=record["seconds"],
+            status=record.get("status", "ok"),
+            message="; ".join(record["notes"]),
+            threshold=record["threshold"],
+            edited=record["edited"],
+            sha256=record["image"]["sha256"],
+            result=result,
+        )
+    except (KeyError, TypeError):
+        return None
 
 
 def _record(

@@ -105,6 +105,22 @@ def remove_partials(folder: Path) -> None:
                     Path(entry.path).unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into, and those above it.
+
+    Raises
+    ------
+    SaveError
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(
+            folder, f"cannot be made ({error.strerror})", "Choose another folder."
+        ) from error
+
+
 def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
     """Write a mask as a deflate-compressed TIFF of 0 and 1.
 

@@ -123,7 +123,7 @@ def kill_and_resume(batch, program, source, output, tmp_path, images, kills):
 
 
 def test_two_kills_leave_no_trace(batch, program, source, output, tmp_path):
-    kill_and_resume(batch, program, source, output, tmp_path, images=15, kills=2)
+    kill_and_resume(batch, program, source, output, tmp_path, images=60, kills=2)
 
 
 @pytest.mark.slow

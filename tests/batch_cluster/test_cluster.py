@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import distributed
 import pytest
 import tifffile
 from typer.testing import CliRunner
@@ -25,10 +26,6 @@ from napari_npa.errors import BatchError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.table import rows_of
 from napari_npa.weights import save_model
-
-distributed = pytest.importorskip(
-    "distributed", reason="needs a Dask cluster: pip install 'napari-npa[cluster]'"
-)
 
 IMAGES = 12
 

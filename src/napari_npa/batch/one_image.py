@@ -23,7 +23,7 @@ from napari_npa.batch.memory import give_back_free_memory
 from napari_npa.batch.places import Place, Workspace, place_of
 from napari_npa.decoding import pixel_count
 from napari_npa.errors import BatchError, NpaError
-from napari_npa.results import hashed_stem, read_record, record_path, write_result
+from napari_npa.results import hashed_stem, read_record, record_path, row_of_record, write_result
 from napari_npa.segmentation import Mode, Segmenter
 from napari_npa.table import Row
 from napari_npa.writing import file_sha256
@@ -244,27 +244,6 @@ def all_devices(device: str) -> tuple[str, ...]:
     """Devices to share the images among: every GPU for ``auto`` and ``cuda``, else that one."""
     gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
     return tuple(f"cuda:{index}" for index in range(gpus)) if gpus > 1 else (device,)
-
-
-def row_of_record(record: Mapping[str, Any], result: str) -> Row | None:
-    """Row of the table that an image's record tells; None where it was damaged."""
-    try:
-        return Row(
-            image=record["image"]["name"],
-            isi=record["isi"],
-            npa_pixels=record["npa_pixels"],
-            retina_pixels=record["retina_pixels"],
-            model=record["model"]["name"],
-            seconds=record["seconds"],
-            status=record.get("status", "ok"),
-            message="; ".join(record["notes"]),
-            threshold=record["threshold"],
-            edited=record["edited"],
-            sha256=record["image"]["sha256"],
-            result=result,
-        )
-    except (KeyError, TypeError):
-        return None
 
 
 def _is_approved(sha256: str, output: Place, folder: PurePosixPath) -> bool:

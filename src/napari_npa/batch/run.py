@@ -23,7 +23,7 @@ from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.batch.places import LocalPlace, Place, place_of
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.results import SOFTWARE
-from napari_npa.table import TABLE, Row
+from napari_npa.table import Row
 
 MANIFEST = "run.json"
 """File that says how a batch was run, in the folder of its results."""
@@ -63,8 +63,6 @@ class BatchReport:
         Not all images were done because somebody asked to stop.
     seconds
         Wall-clock time.
-    table
-        Name of the table, in the folder of the results.
     """
 
     rows: tuple[Row, ...]
@@ -73,7 +71,6 @@ class BatchReport:
     skipped: int
     stopped: bool
     seconds: float
-    table: str
 
     @property
     def counts(self) -> dict[str, int]:
@@ -256,7 +253,6 @@ def run_on(
             skipped=found.skipped,
             stopped=len(outcomes) < len(found.images),
             seconds=time.perf_counter() - start,
-            table=TABLE,
         )
         table.write()
         manifest.write("stopped" if report.stopped else "finished", report.counts)
