@@ -2,11 +2,14 @@
 
 import gc
 import os
+import threading
 
 import numpy as np
 import pytest
 import tifffile
 import torch
+
+from napari_npa.networks import VGGUNet
 
 # A widget left behind by a test is an error.
 os.environ["NAPARI_STRICT_QT"] = "raise"
@@ -71,3 +74,30 @@ def samples(tmp_path, monkeypatch, round_angiogram):
         tifffile.imwrite(tmp_path / f"sim_{seed}_npa.tif", np.zeros_like(round_angiogram))
     monkeypatch.setattr("napari_npa.plugin.samples.FOLDERS", (tmp_path,))
     return tmp_path
+
+
+@pytest.fixture
+def output(tmp_path):
+    """Folder of results, which is not there yet."""
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """How often the network has run; `go` is set, cleared it makes the network wait."""
+
+    class Runs:
+        count, go, waiting = 0, threading.Event(), threading.Event()
+
+    forward = VGGUNet.forward
+
+    def counted(self, images):
+        Runs.count += 1
+        Runs.waiting.set()
+        assert Runs.go.wait(20)
+        return forward(self, images)
+
+    Runs.go.set()
+    monkeypatch.setattr(VGGUNet, "forward", counted)
+    yield Runs
+    Runs.go.set()

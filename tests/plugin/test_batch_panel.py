@@ -1,7 +1,6 @@
 """What a user does with a folder at a time, with the mouse, in a napari on screen."""
 
 import json
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,6 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 from drawing import draw_round_angiogram
 from gestures import click
 from napari_npa.batch.run import MANIFEST
-from napari_npa.networks import VGGUNet
 from napari_npa.plugin.batch_overview import IsiHistogram
 from napari_npa.plugin.batch_table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
 from napari_npa.plugin.batch_thumbnails import KEPT, Thumbnails
@@ -47,39 +45,13 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def output(tmp_path):
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def network(monkeypatch):
-    """The network; `go` is set, cleared it makes the network wait."""
-
-    class Network:
-        count, go, entered = 0, threading.Event(), threading.Event()
-
-    forward = VGGUNet.forward
-
-    def counted(self, images):
-        Network.count += 1
-        Network.entered.set()
-        assert Network.go.wait(30)
-        return forward(self, images)
-
-    Network.go.set()
-    monkeypatch.setattr(VGGUNet, "forward", counted)
-    yield Network
-    Network.go.set()
-
-
-@pytest.fixture
-def batch(shown, viewer, qtbot, tiny_model, network):
+def batch(shown, viewer, qtbot, tiny_model, runs):
     """The panel, docked in a napari on screen, with the tiny model."""
     _, batch = viewer.window.add_plugin_dock_widget("napari-npa", BATCH)
     qtbot.waitUntil(lambda: not batch.jobs, timeout=30_000)
     batch.models.choose_file(tiny_model)
     yield batch
-    network.go.set()
+    runs.go.set()
     settle(qtbot, batch)
 
 
@@ -91,6 +63,12 @@ def done(batch, folder, output, qtbot):
     click(qtbot, batch.recursive)
     run(qtbot, batch)
     return batch
+
+
+def add_twelve(folder):
+    """More angiograms than are in hand at a time."""
+    for seed in range(12):
+        tifffile.imwrite(folder / f"more_{seed:02}.tif", draw_round_angiogram(160, seed + 5))
 
 
 def settle(qtbot, batch):
@@ -172,18 +150,18 @@ def test_a_folder_chosen_and_run_with_the_mouse_fills_the_table(
     assert notifications() == []
 
 
-def test_rows_come_while_the_run_goes_on(batch, folder, output, qtbot, network):
+def test_rows_come_while_the_run_goes_on(batch, folder, output, qtbot, runs):
     for seed in range(12):
         tifffile.imwrite(folder / f"more_{seed}.tif", draw_round_angiogram(160, seed + 5))
     batch.choose_folders(folder, output)
     click(qtbot, batch.run)
-    qtbot.waitUntil(lambda: network.count > 3, timeout=60_000)
-    network.go.clear()
+    qtbot.waitUntil(lambda: runs.count > 3, timeout=60_000)
+    runs.go.clear()
     qtbot.waitUntil(lambda: 0 < batch.results.table.rowCount() < 14, timeout=60_000)
     assert " of 15 images" in batch.status.text()
     assert batch.progress.maximum() == 15
     assert batch.progress.value() == batch.results.table.rowCount()
-    network.go.set()
+    runs.go.set()
     qtbot.waitUntil(lambda: batch.run_job is None, timeout=60_000)
     assert batch.results.table.rowCount() == 15
 
@@ -209,31 +187,28 @@ def test_the_reason_of_a_failure_is_shown(done, qtbot):
     assert len(cells(done)) == 4
 
 
-def test_cancel_stops_after_the_images_in_hand_and_run_goes_on(
-    batch, folder, output, qtbot, network
-):
-    for seed in range(12):
-        tifffile.imwrite(folder / f"more_{seed:02}.tif", draw_round_angiogram(160, seed + 5))
+def test_cancel_stops_after_the_images_in_hand_and_run_goes_on(batch, folder, output, qtbot, runs):
+    add_twelve(folder)
     batch.choose_folders(folder, output)
     settle(qtbot, batch)
-    network.go.clear()
+    runs.go.clear()
     click(qtbot, batch.run)
-    qtbot.waitUntil(network.entered.is_set, timeout=60_000)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     click(qtbot, batch.cancel)
     assert "Stopping after the images in hand" in batch.status.text()
     assert not batch.cancel.isEnabled()
-    network.go.set()
+    runs.go.set()
     qtbot.waitUntil(lambda: batch.run_job is None, timeout=60_000)
     settle(qtbot, batch)
     assert "Stopped; Run goes on from there: 15 images" in batch.status.text()
     reached = batch.results.table.rowCount()
     assert 0 < reached < 15
     kept = cells(batch, STATUS).count("ok")  # what failed is tried again
-    so_far = network.count
+    so_far = runs.count
     run(qtbot, batch)
     assert batch.results.table.rowCount() == 15
     assert f"{kept} done before" in batch.status.text()
-    assert network.count > so_far
+    assert runs.count > so_far
 
 
 def test_a_double_click_opens_the_image_with_its_saved_masks(done, viewer, output, qtbot):
@@ -324,14 +299,14 @@ def test_the_histogram_counts_images_by_index(shown, qtbot):
 
 
 def test_the_run_goes_on_while_another_image_is_segmented(
-    batch, panel, viewer, folder, output, qtbot, round_angiogram, network
+    batch, panel, viewer, folder, output, qtbot, round_angiogram, runs
 ):
     for seed in range(8):
         tifffile.imwrite(folder / f"more_{seed:02}.tif", draw_round_angiogram(160, seed + 5))
     batch.choose_folders(folder, output)
     settle(qtbot, batch)
     click(qtbot, batch.run)
-    qtbot.waitUntil(network.entered.is_set, timeout=60_000)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     viewer.add_image(round_angiogram, name="eye")
     click(qtbot, panel.run)
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=60_000)
@@ -468,48 +443,46 @@ def test_a_run_over_corrected_masks_keeps_them(done, output, qtbot):
     assert after.isi == row.isi
 
 
-def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, network):
+def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, runs):
     batch.choose_folders(folder, output)
     settle(qtbot, batch)
-    network.go.clear()
+    runs.go.clear()
     click(qtbot, batch.run)
-    qtbot.waitUntil(network.entered.is_set, timeout=60_000)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     job = batch.run_job
     viewer.window.remove_dock_widget(batch)
     batch.deleteLater()
     qtbot.wait(50)
     assert job._stop.is_set()
     assert job.signalsBlocked()
-    network.go.set()
+    runs.go.set()
     qtbot.waitUntil(lambda: status(output) != "running", timeout=60_000)
     assert notifications() == []
 
 
-def test_closing_napari_stops_the_run(batch, viewer, folder, output, qtbot, network):
-    for seed in range(12):
-        tifffile.imwrite(folder / f"more_{seed:02}.tif", draw_round_angiogram(160, seed + 5))
+def test_closing_napari_stops_the_run(batch, viewer, folder, output, qtbot, runs):
+    add_twelve(folder)
     batch.choose_folders(folder, output)
     settle(qtbot, batch)
-    network.go.clear()
+    runs.go.clear()
     click(qtbot, batch.run)
-    qtbot.waitUntil(network.entered.is_set, timeout=60_000)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     viewer.close()
     qtbot.wait(50)
-    network.go.set()
+    runs.go.set()
     qtbot.waitUntil(lambda: status(output) != "running", timeout=60_000)
     assert status(output) == "stopped"
     assert 0 < len(read_table(output)) < 15
     assert notifications() == []
 
 
-def test_a_correction_during_the_run_is_shown_and_stays(batch, folder, output, qtbot, network):
-    for seed in range(12):
-        tifffile.imwrite(folder / f"more_{seed:02}.tif", draw_round_angiogram(160, seed + 5))
+def test_a_correction_during_the_run_is_shown_and_stays(batch, folder, output, qtbot, runs):
+    add_twelve(folder)
     batch.choose_folders(folder, output)
     settle(qtbot, batch)
     click(qtbot, batch.run)
     qtbot.waitUntil(lambda: "a.tif" in cells(batch), timeout=60_000)
-    network.go.clear()
+    runs.go.clear()
     (automatic,) = [row for row in batch.results.table.rows if row.image == "a.tif"]
     update_table(output, replace(automatic, isi=0.5, edited=True))
 
@@ -518,7 +491,7 @@ def test_a_correction_during_the_run_is_shown_and_stays(batch, folder, output, q
 
     qtbot.waitUntil(lambda: corrected() == ["a.tif"], timeout=20_000)
     assert batch.run_job is not None
-    network.go.set()
+    runs.go.set()
     qtbot.waitUntil(lambda: batch.run_job is None, timeout=60_000)
     settle(qtbot, batch)
     assert corrected() == ["a.tif"]

@@ -49,32 +49,6 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def output(tmp_path):
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def runs(monkeypatch):
-    """How often the network has run; `go` is set, cleared it makes the network wait."""
-
-    class Runs:
-        count, go, waiting = 0, threading.Event(), threading.Event()
-
-    forward = VGGUNet.forward
-
-    def counted(self, images):
-        Runs.count += 1
-        Runs.waiting.set()
-        assert Runs.go.wait(20)
-        return forward(self, images)
-
-    Runs.go.set()
-    monkeypatch.setattr(VGGUNet, "forward", counted)
-    yield Runs
-    Runs.go.set()
-
-
-@pytest.fixture
 def review(viewer, qtbot, tiny_model, runs):
     """The panel, docked, with the tiny model."""
     _, review = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)

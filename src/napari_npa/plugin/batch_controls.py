@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -20,8 +17,9 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_npa.plugin.batch_results import BatchResults
-from napari_npa.plugin.model_box import ModeBox, ModelBox
+from napari_npa.plugin.model_box import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.scrolling import fill_scrolling
+from napari_npa.plugin.told import Told
 
 CHOOSE_IMAGES = "Choose a folder of angiograms, or the results of an earlier run."
 
@@ -79,9 +77,7 @@ class BatchControls(QWidget):
             "same images in the same way are kept, and a stopped run goes on where it was.\n"
             "Corrected and approved masks are always kept."
         )
-        self.devices = QComboBox()
-        self.devices.addItem("auto")
-        self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+        self.devices = DeviceBox()
         self.run = QPushButton("Run")
         self.run.setToolTip("Segment the folder. napari stays usable meanwhile.")
         self.cancel = QPushButton("Cancel")
@@ -91,19 +87,13 @@ class BatchControls(QWidget):
         )
         self.progress = QProgressBar()
         self.progress.setToolTip("Images done.")
-        self.status = QLabel("Looking for models and devices…")
-        self.status.setWordWrap(True)
-        self.status.setToolTip("What happened last, or what to do next.")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = Told("Looking for models and devices…")
 
     def _build_results(self) -> None:
         self.results = BatchResults()
         self.open = QPushButton("Open")
         self.open.setToolTip("Open the chosen image with its masks, as a double click does.")
-        self.opening = QLabel()
-        self.opening.setWordWrap(True)
-        self.opening.setToolTip("What became of the image that was opened.")
-        self.opening.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.opening = Told(explained="What became of the image that was opened.")
         self.review = QPushButton("Review these")
         self.review.setToolTip(
             "Open this folder in the review queue, at the chosen image, to correct and approve.\n"

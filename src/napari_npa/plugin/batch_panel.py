@@ -257,8 +257,7 @@ class BatchPanel(BatchControls):
         models, devices = found
         self.models.offer([name for name in models if name != TILE_MODEL], WHOLE_MODEL)
         with signals_blocked(self.devices):
-            self.devices.clear()
-            self.devices.addItems(devices)
+            self.devices.offer(devices)
         if self.output is None:
             self.status.setText(CHOOSE_IMAGES)
         self._enable()

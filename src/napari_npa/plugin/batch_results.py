@@ -29,6 +29,7 @@ from napari_npa.plugin.batch_table import (
     state,
 )
 from napari_npa.plugin.batch_thumbnails import ThumbnailList, Thumbnails
+from napari_npa.plugin.told import Told
 
 if TYPE_CHECKING:
     from napari_npa.table import Row
@@ -104,11 +105,8 @@ class BatchResults(QWidget):
         self.preview.setFixedSize(PREVIEW_SIDE, PREVIEW_SIDE)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.preview.setToolTip("Overlay of the chosen image: non-perfusion red, retina green.")
-        self.details = QLabel()
-        self.details.setWordWrap(True)
+        self.details = Told(explained="All that the table says of the chosen image.")
         self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.details.setToolTip("All that the table says of the chosen image.")
-        self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
     def _lay_out(self) -> None:
         chosen = QHBoxLayout()

@@ -24,6 +24,7 @@ from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.model_box import TILE_MODEL, ModelBox
 from napari_npa.plugin.region_layer import DRAWING_MODES
 from napari_npa.plugin.scrolling import fill_scrolling
+from napari_npa.plugin.told import Told
 from napari_npa.refine import NEUTRAL, Action
 
 TARGETS: dict[str, Target] = {"Non-perfusion": "npa", "Gradable retina": "retina"}
@@ -124,10 +125,7 @@ class CorrectControls(QWidget):
         )
         self.keys = QLabel(in_words(CORRECT_KEYS) + "\nCtrl+Z: undo; Ctrl+Shift+Z: redo")
         self.keys.setToolTip("Keys that work while the image has the focus.")
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setToolTip("What happened last, or what to do next.")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = Told()
 
     def _lay_out(self) -> None:
         actions = QGridLayout()

@@ -1,4 +1,4 @@
-"""Choice of the weights: those of the package, or a file."""
+"""Choice of weights, mode and device."""
 
 from __future__ import annotations
 
@@ -84,3 +84,17 @@ class ModeBox(QCheckBox):
     def mode(self) -> Mode:
         """Mode of the segmenter."""
         return "two-scale" if self.isChecked() else "whole"
+
+
+class DeviceBox(QComboBox):
+    """Processor to compute on; until the present ones are known, the automatic choice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addItem("auto")
+        self.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+
+    def offer(self, devices: list[str]) -> None:
+        """List the present devices, the automatic choice first."""
+        self.clear()
+        self.addItems(devices)

@@ -21,6 +21,7 @@ from superqt import QElidingLabel
 
 from napari_npa.plugin.keys import REVIEW_KEYS, in_words
 from napari_npa.plugin.model_box import ModeBox, ModelBox
+from napari_npa.plugin.told import Told
 
 if TYPE_CHECKING:  # imports torch
     from napari_npa.review import ReviewQueue, State
@@ -170,10 +171,7 @@ class ReviewControls(QWidget):
         )
         self.keys = QLabel(in_words(REVIEW_KEYS))
         self.keys.setToolTip("Keys that work while the image has the focus.")
-        self.status = QLabel(CHOOSE_IMAGES)
-        self.status.setWordWrap(True)
-        self.status.setToolTip("What happened last, or what to do next.")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = Told(CHOOSE_IMAGES)
 
     def _lay_out(self) -> None:
         folders = QFormLayout()

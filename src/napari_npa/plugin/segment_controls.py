@@ -7,10 +7,8 @@ from typing import Any
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -21,9 +19,10 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_npa.plugin.live_index import LiveIndex
-from napari_npa.plugin.model_box import ModeBox, ModelBox
+from napari_npa.plugin.model_box import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.recovery_bar import RecoveryBar
 from napari_npa.plugin.scrolling import fill_scrolling
+from napari_npa.plugin.told import Told
 
 THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01
@@ -46,9 +45,7 @@ class SegmentControls(QWidget):
         )
         self.models = ModelBox()
         self.modes = ModeBox()
-        self.devices = QComboBox()
-        self.devices.addItem("auto")
-        self.devices.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+        self.devices = DeviceBox()
         self.run = QPushButton("Run")
         self.run.setToolTip("Find the gradable retina and the non-perfused areas in it.")
         self.cancel = QPushButton("Cancel")
@@ -70,10 +67,7 @@ class SegmentControls(QWidget):
         self.who.setToolTip("Who corrects, for the record that is saved; never the patient.")
         self.save = QPushButton("Save…")
         self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
-        self.status = QLabel("Looking for models and devices…")
-        self.status.setWordWrap(True)
-        self.status.setToolTip("What happened last, or what to do next.")
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status = Told("Looking for models and devices…")
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()

@@ -109,8 +109,7 @@ class SegmentPanel(SegmentControls):
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
         models, devices = found
         self.models.offer([name for name in models if name != TILE_MODEL], WHOLE_MODEL)
-        self.devices.clear()
-        self.devices.addItems(devices)
+        self.devices.offer(devices)
         self.status.setText("" if self.image is not None else NO_IMAGE)
         self._enable()
 
