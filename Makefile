@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 NPA := $(VENV)/bin/napari-npa
 READY := $(VENV)/.ready
 
-.PHONY: help demo test slow lint bench screenshots weights simulate crossval scratch evidence clean
+.PHONY: help demo test slow lint bench screenshots weights simulate crossval compare evidence clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -69,7 +69,11 @@ runs/simulated.safetensors: | simulate
 crossval: runs/simulated.safetensors  ## Score the recipe on patients it never saw, in five folds
 	$(NPA) crossval --output runs/crossval $(REAL) $(SIMULATED) $(FINE)
 
-weights: crossval  ## Train the embedded weights (two and a half hours on two cores with bfloat16)
+weights: crossval  ## Train the embedded weights (three hours on two cores with bfloat16)
+	$(NPA) train --preset retina --output src/napari_npa/weights/retina.safetensors \
+	    --run runs/retina --resume --simulated runs/sim_uwfa --simulated runs/sim_tile \
+	    --held-out 'sim_100[0-9]' --held-out 'sim_300[0-9]' \
+	    --attribution "BSD-3-Clause. Simulated images only."
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --threshold-uwfa 0.5 --attribution "$(LICENCE)"
@@ -78,8 +82,11 @@ weights: crossval  ## Train the embedded weights (two and a half hours on two co
 	    --held-out 'sim_500[0-9]' --held-out 'sim_300[0-9]' --attribution "$(LICENCE)"
 	$(PY) docs/make_model_card.py
 
-scratch: $(READY)  ## The same fine-tuning without pre-training, to see what that is worth
-	$(NPA) crossval --output runs/scratch $(REAL) $(SIMULATED) $(STEPS)
+compare: $(READY)  ## Each encoder by the same steps without pre-training, in five folds
+	for encoder in vgg16 resnet34 plain; do \
+	    $(NPA) crossval --encoder $$encoder --output runs/compare/$$encoder \
+	        $(REAL) $(SIMULATED) $(STEPS) || exit 1; \
+	done
 
 # UWFA: a folder of ultra-widefield angiograms, if you have one.
 UWFA ?= ../shared/data/uwfa

@@ -36,8 +36,7 @@ def markdown(card: dict[str, Any]) -> str:
         f"- Canvas, pixels, by field of view: {pairs(card['canvases'])}; trained at "
         f"{pairs(settings['canvases'])}.",
         f"- Threshold: {card['threshold']}{by_view(card.get('thresholds', {}))}.",
-        f"- Trained on: {pairs(training['images'])} images; labelled ones of "
-        f"{', '.join(training['patients'])}.",
+        f"- Trained on: {pairs(training['images'])} images{whose(training['patients'])}.",
         f"- Trained for: {settings['steps']} steps of {settings['batch_size']} views, "
         f"{training['seconds'] / 60:.0f} minutes on {training['device']}, from {start(settings)}; "
         "the command is `make weights`.",
@@ -48,8 +47,7 @@ def markdown(card: dict[str, Any]) -> str:
         *cross_validation(card["cross_validation"]),
         "## Scores on images that these weights never saw",
         "",
-        "Of the command line's masks at the images' own size. *Flagged*: share of the gradable "
-        "retina called non-perfused.",
+        f"Of the command line's masks at the images' own size. *Flagged*: {flagged(card)}.",
         "",
         "| images | how many | mean Dice | pooled Dice | mean flagged |",
         "|---|---|---|---|---|",
@@ -65,6 +63,18 @@ def markdown(card: dict[str, Any]) -> str:
         for i in held_out["images"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def whose(patients: list[str]) -> str:
+    """Whom labelled images are of."""
+    return f"; labelled ones of {', '.join(patients)}" if patients else ""
+
+
+def flagged(card: dict[str, Any]) -> str:
+    """What is meant by it, for what the network looks for."""
+    if card["training"]["settings"].get("target") == "retina":
+        return "share of the image called gradable"
+    return "share of the gradable retina called non-perfused"
 
 
 def start(settings: dict[str, Any]) -> str:

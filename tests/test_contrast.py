@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing import draw_round_angiogram
-from napari_npa.contrast import input_channels, normalise_contrast
+from napari_npa.contrast import input_channels, logarithmic, normalise_contrast
 
 
 def disc(side=96, seed=0):
@@ -31,6 +31,13 @@ def test_white_is_the_99th_percentile_of_the_retina_not_of_a_bright_lid():
     np.testing.assert_array_equal(
         normalise_contrast(with_lid, retina)[10:], normalise_contrast(pixels, retina)[10:]
     )
+
+
+def test_logarithmic_levels_rise_from_0_to_1_and_spread_the_dark_ones():
+    levels = logarithmic(np.arange(256, dtype=np.float32)[None] / 255)[0]
+    assert (levels[0], levels[-1]) == (0, pytest.approx(1))
+    assert (np.diff(levels) > 0).all()
+    assert levels[8] - levels[4] > 10 * (levels[204] - levels[200])
 
 
 def test_a_quarter_of_white_becomes_its_power():

@@ -13,6 +13,7 @@ from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli import app
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.simulate.command import simulate_many
 from napari_npa.training.augmentation import Augmentation, random_view
 from napari_npa.training.crossval import calibration, patient_folds
 from napari_npa.training.examples import (
@@ -125,6 +126,28 @@ def test_gradable_retina_is_learned_where_it_is_outlined_only(labelled):
     assert whole_view(examples[0])[2].tolist() == [1, 0]
 
 
+def test_the_retina_is_learned_alone_and_found_with_the_weights(tmp_path):
+    folder = tmp_path / "simulated"
+    simulate_many(2, "uwfa", 256, 7000, folder)
+    options = ["--simulated", folder, "--held-out", "sim_7001", "--steps", 2, "--batch-size", 2]
+    small = ["--canvas-uwfa", 64, "--canvas-55", 64, "--view", 64, "--device", "cpu"]
+    path = tmp_path / "mine.safetensors"
+    command = ["train", "--preset", "retina", "--output", path, *options, *small]
+    result = CliRunner().invoke(app, [str(word) for word in command])
+    assert result.exit_code == 0, result.output
+    model = load_model(path)
+    assert (model.input, model.output) == ("levels", "retina")
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card["held_out"]["images"][0]["image"] == "sim_7001"
+    assert card["architecture"] == "NarrowUNet, outputs: gradable retina"
+
+
+def test_the_retina_cannot_be_learned_where_it_is_not_outlined(labelled, tmp_path):
+    config = replace(TINY, target="retina", network=UNetConfig(decoder=(8, 8, 8, 8), outputs=1))
+    with pytest.raises(TrainingError, match="gradable retina is not outlined"):
+        fit(files_of(labelled), [], config, tmp_path / "run", device="cpu")
+
+
 def test_tiles_without_enough_non_perfusion_are_dropped_but_perfused_eyes_are_kept():
     npa = np.zeros((128, 128), bool)
     npa[:64, 64:128][:13, :32] = True  # 10.2 % of the upper right tile
@@ -145,7 +168,7 @@ def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):
     network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8), outputs=1))
     path = tmp_path / "old.safetensors"
     save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
-    with pytest.raises(TrainingError, match="one output"):
+    with pytest.raises(TrainingError, match="1 output"):
         Recipe(replace(TINY, start_from=str(path)))
 
 

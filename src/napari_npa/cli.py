@@ -160,7 +160,7 @@ def info() -> None:
     import torch
 
     from napari_npa.devices import has_fast_bf16, present_devices
-    from napari_npa.weights import embedded_models, load_model
+    from napari_npa.weights import RETINA, embedded_models, load_model
 
     table = Table(show_header=False, box=None)
     table.add_row("napari-npa", __version__)
@@ -182,7 +182,7 @@ def info() -> None:
         fast = "bfloat16" if has_fast_bf16(torch.device(device)) else "float32"
         table.add_row(f"device {device}", f"computes in {fast}")
     table.add_row("processor threads", str(torch.get_num_threads()))
-    for name in embedded_models():
+    for name in (*embedded_models(), RETINA):
         model = load_model(name)
         table.add_row(
             f"weights {name}",

@@ -31,8 +31,11 @@ PatientPattern = Annotated[
     str, typer.Option(help="Regular expression that finds the patient in a file name.")
 ]
 Preset = Annotated[
-    Literal["default", "published"],
-    typer.Option(help="Recipe to begin with: ours, or that of Li et al."),
+    Literal["default", "published", "retina"],
+    typer.Option(
+        help="Recipe to begin with: ours, that of Li et al., or that of the network which finds "
+        "the gradable retina of ultra-widefield images."
+    ),
 ]
 Encoder = Annotated[
     Literal["vgg16", "plain", "resnet34"] | None,

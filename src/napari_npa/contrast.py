@@ -21,6 +21,10 @@ GAMMA = 0.6
 DARKEST_WHITE = 0.001
 """Least white level: keeps the noise of a nearly black image from being stretched to white."""
 
+DARK_LEVELS = 4.0
+"""Gray levels of 255 below which the scale of :func:`logarithmic` is nearly even: the noise of an
+ultra-widefield angiogram and the ground of its dark periphery."""
+
 SURROUND_SIGMA = 16.0
 """Pixels of the network's input over which the local mean and spread are taken."""
 
@@ -66,6 +70,23 @@ def normalise_contrast(
     stretched: NDArray[np.float32] = np.minimum(pixels / np.float32(white), np.float32(1))
     stretched **= np.float32(GAMMA)
     return stretched
+
+
+def logarithmic(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring dim and bright retina nearer to each other while it is not known where retina is.
+
+    Parameters
+    ----------
+    pixels : (rows, columns) float32
+        Gray levels in [0, 1].
+
+    Returns
+    -------
+    levels : (rows, columns) float32
+        In [0, 1]; unlike those of :func:`normalise_contrast` they depend on the exposure.
+    """
+    white = 255 / DARK_LEVELS
+    return np.asarray(np.log1p(np.float32(white) * pixels) / np.float32(np.log1p(white)))
 
 
 def input_channels(stretched: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from napari_npa.devices import has_fast_bf16
 from napari_npa.errors import DeviceError, WeightsError
 from napari_npa.field import Field
 from napari_npa.letterbox import Letterbox
-from napari_npa.measure import Target
+from napari_npa.measure import TARGET_NAMES, Target
 from napari_npa.networks import UNet, fold_batch_norm
 from napari_npa.raster import Gray, Mask, Window, bounding_box
 from napari_npa.weights import Model, Output
@@ -159,11 +159,11 @@ class Inference:
         WeightsError
             The network has not learned what is looked for.
         """
-        if target == "retina" and self.model.output != "npa+retina":
+        if not self.model.has_learned(target):
             raise WeightsError(
                 self.model.name,
-                "has not learned the gradable retina",
-                "Choose the embedded tile network, or another tool.",
+                f"has not learned {TARGET_NAMES[target]}",
+                "Choose other weights, or another tool.",
             )
         images = torch.cat([channels.flip(axes) for axes in mirrors])
         devices = [self.device] + [torch.device("cpu")] * (self.device.type != "cpu")
@@ -216,7 +216,7 @@ def target_probability(logits: Tensor, output: Output, target: Target = "npa") -
     """(N, 1 or 2, rows, columns) logits to (N, rows, columns) probability of a target."""
     if output == "classes":
         return torch.softmax(logits, dim=1)[:, 1]
-    return torch.sigmoid(logits[:, ("npa", "retina").index(target)])
+    return torch.sigmoid(logits[:, output.split("+").index(target)])
 
 
 def _mirrored_mean(found: Tensor, mirrors: tuple[tuple[int, ...], ...]) -> Tensor:

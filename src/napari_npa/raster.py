@@ -50,14 +50,6 @@ def largest_part(mask: Mask) -> Mask:
     return np.asarray((parts == sizes.argmax()) & mask)
 
 
-def long_parts(mask: Mask, length: float) -> Mask:
-    """Parts whose bounding box is at least ``length`` pixels across."""
-    parts, _ = ndi.label(mask, structure=EIGHT_NEIGHBOURS)
-    boxes = ndi.find_objects(parts)
-    sizes = [np.hypot(*(side.stop - side.start for side in box)) for box in boxes]
-    return np.asarray(np.array([0.0, *sizes])[parts] >= length)
-
-
 def reduced(pixels: Gray, side: int) -> Gray:
     """Area average with the given longest side; a smaller image is returned as it is."""
     longest = max(pixels.shape)

@@ -20,7 +20,7 @@ from napari_npa.inference import Inference, Progress, Steps
 from napari_npa.letterbox import FIELD_MM, Letterbox
 from napari_npa.measure import ischemic_index
 from napari_npa.raster import Gray, Mask
-from napari_npa.retina import Retina, find_retina
+from napari_npa.retina import Retina, find_retina, retina_weights
 from napari_npa.weights import Model, as_model
 
 Mode = Literal["whole", "two-scale"]
@@ -158,7 +158,7 @@ class Segmenter:
     def weights(self) -> tuple[str, ...]:
         """SHA-256 of the weights that results depend on."""
         used = (self._whole, self._tile) if self._tile else (self._whole,)
-        return tuple(inference.model.sha256 for inference in used)
+        return (*(inference.model.sha256 for inference in used), retina_weights())
 
     def segment(
         self,

@@ -1,4 +1,4 @@
-"""The product's network, and the published ones that it is compared with."""
+"""The product's networks, and the published ones that they are compared with."""
 
 from napari_npa.triton_guard import import_triton_apart
 
@@ -7,12 +7,14 @@ import_triton_apart()  # before anything below imports torchvision
 import torch  # noqa: E402
 
 from napari_npa.networks.comparison import PlainUNet, ResNetUNet  # noqa: E402
+from napari_npa.networks.narrow import NarrowUNet  # noqa: E402
 from napari_npa.networks.unet import Encoder, UNet, UNetConfig, fold_batch_norm  # noqa: E402
 from napari_npa.networks.vgg_unet import VGGUNet  # noqa: E402
 
 __all__ = [
     "NETWORKS",
     "Encoder",
+    "NarrowUNet",
     "UNet",
     "UNetConfig",
     "VGGUNet",
@@ -24,6 +26,7 @@ __all__ = [
 NETWORKS: dict[Encoder, type[UNet]] = {
     "vgg16": VGGUNet,
     "plain": PlainUNet,
+    "narrow": NarrowUNet,
     "resnet34": ResNetUNet,
 }
 """Networks by their encoder."""

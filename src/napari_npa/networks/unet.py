@@ -18,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 ENCODER_REDUCTION = 16
 """The deepest stage has this many times fewer rows and columns than the first."""
 
-Encoder = Literal["vgg16", "plain", "resnet34"]
+Encoder = Literal["vgg16", "plain", "narrow", "resnet34"]
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class UNetConfig:
     decoder
         Channels of the four decoder stages, deepest first.
     outputs
-        Channels of the head, in logits: non-perfusion and gradable retina, or the classes
-        of a network from elsewhere (see :class:`napari_npa.weights.Model`).
+        Channels of the head, in logits: non-perfusion and gradable retina, one of them, or the
+        classes of a network from elsewhere (see :class:`napari_npa.weights.Model`).
     batch_norm
         Batch normalisation after each convolution, of encoder and decoder.
     input_stride

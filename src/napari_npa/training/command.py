@@ -13,14 +13,18 @@ import numpy as np
 
 from napari_npa import __version__
 from napari_npa.agreement import Agreement, compare, pooled
+from napari_npa.angiogram import read_angiogram
 from napari_npa.devices import choose_device
+from napari_npa.errors import RetinaError
 from napari_npa.masks import read_mask
+from napari_npa.networks import UNetConfig
+from napari_npa.retina import find_retina
 from napari_npa.segmentation import Segmenter
 from napari_npa.training.crossval import calibration
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit, training_seconds
-from napari_npa.weights import save_model
+from napari_npa.weights import Model, load_model, save_model
 from napari_npa.writing import write_json
 
 LIMITS = (
@@ -78,12 +82,13 @@ def train_and_score(
         canvases=config.inference_canvases,
         threshold=threshold,
         thresholds=thresholds,
+        target=config.target,
     )
     scores = score(output, held_out, device=device)
     card: dict[str, Any] = {
         "name": output.stem,
         "sha256": sha256,
-        "architecture": f"{type(network).__name__}, outputs: non-perfusion, gradable retina",
+        "architecture": f"{type(network).__name__}, outputs: {_outputs(network.config)}",
         "parameters": sum(p.numel() for p in network.parameters()),
         "software": f"napari-npa {__version__}",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -116,15 +121,15 @@ def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto")
     -------
     scores
         ``images`` (Dice and share of the retina flagged of each) and, for each source,
-        mean Dice, pooled Dice and mean share flagged.
+        mean Dice, pooled Dice and mean share flagged. Of weights for the gradable retina the
+        same of that: its Dice, and its share of the image.
     """
-    segmenter = Segmenter(device, weights)
+    model = load_model(weights)
+    finder = model if model.output == "retina" else Segmenter(device, model)
     images: list[dict[str, Any]] = []
     by_source: dict[str, list[Agreement]] = {}
     for file in files:
-        result = segmenter.segment(file.image)
-        truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
-        counts = compare(result.npa, truth, result.retina | truth)
+        counts = _agreement(finder, file)
         by_source.setdefault(file.source, []).append(counts)
         images.append(
             {
@@ -145,6 +150,25 @@ def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto")
         for source, counts in by_source.items()
     }
     return {"summary": summary, "images": images}
+
+
+def _agreement(finder: Segmenter | Model, file: LabelledFile) -> Agreement:
+    """How well non-perfusion, or the gradable retina, is found in a file."""
+    if isinstance(finder, Segmenter):
+        result = finder.segment(file.image)
+        truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
+        return compare(result.npa, truth, result.retina | truth)
+    assert file.retina is not None  # see fit
+    truth = read_mask(file.retina)
+    try:
+        found = find_retina(read_angiogram(file.image).pixels, model=finder).gradable
+    except RetinaError:
+        found = np.zeros_like(truth)
+    return compare(found, truth)
+
+
+def _outputs(config: UNetConfig) -> str:
+    return "non-perfusion, gradable retina" if config.outputs == 2 else "gradable retina"
 
 
 def _counts(files: Sequence[LabelledFile]) -> dict[str, int]:

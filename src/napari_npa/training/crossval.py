@@ -102,7 +102,7 @@ def cross_validate(
     SaveError
         A file could not be written.
     """
-    load = cache(lambda file: load_example(file, config.canvases))
+    load = cache(lambda file: load_example(file, config.canvases, config.target))
     scored = []
     for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed), start=1):
         report(f"fold {fold} of {folds}: held out {', '.join(_patients(held_out))}")
@@ -112,7 +112,13 @@ def cross_validate(
             network = fit(
                 train, held_out, config, run, device=device, resume=True, report=report, load=load
             )
-            save_model(weights, network, canvases=config.inference_canvases, threshold=0.5)
+            save_model(
+                weights,
+                network,
+                canvases=config.inference_canvases,
+                threshold=0.5,
+                target=config.target,
+            )
         scored.append((f"fold {fold}", Segmenter(device, weights), held_out))
     write_text(output / THRESHOLD_TABLE, _threshold_table(_counts_by_threshold(scored)))
     threshold = calibration(output).threshold

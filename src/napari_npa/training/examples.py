@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.angiogram import read_angiogram
-from napari_npa.contrast import normalise_contrast
+from napari_npa.contrast import logarithmic, normalise_contrast
 from napari_npa.decoding import IMAGE_SUFFIXES
 from napari_npa.errors import TrainingError
 from napari_npa.field import field_of_view, instrument_field, scale_window
 from napari_npa.letterbox import Letterbox
 from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
+from napari_npa.measure import Target
 from napari_npa.retina import find_retina
 
 Source = Literal["labelled", "perfused", "painted", "simulated"]
@@ -33,7 +34,7 @@ class Example:
     path, patient, source
         Where it is from; `patient` is what sets are split by.
     stretched : (canvas, canvas) uint8
-        Contrast-normalised gray levels, 0 to 255.
+        Gray levels as the network is fed with, 0 to 255.
     npa : (canvas, canvas) bool
         Non-perfusion.
     retina : (canvas, canvas) bool, or None
@@ -49,7 +50,7 @@ class Example:
 
     @property
     def image(self) -> NDArray[np.float32]:
-        """Contrast-normalised gray levels in [0, 1], (canvas, canvas) float32."""
+        """Gray levels in [0, 1], (canvas, canvas) float32."""
         return np.divide(self.stretched, 255, dtype=np.float32)
 
 
@@ -162,8 +163,15 @@ def split_by_patient(
     return train, test
 
 
-def load_example(file: LabelledFile, canvases: dict[str, int]) -> Example:
-    """Read an angiogram and its masks and put them on the canvas for its field of view."""
+def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = "npa") -> Example:
+    """Read an angiogram and its masks and put them on the canvas for its field of view.
+
+    Parameters
+    ----------
+    target
+        What is to be learned of it: gray levels are stretched by those of the retina, unless
+        that is what is looked for.
+    """
     pixels = read_angiogram(file.image).pixels
     npa = _mask(file.mask, file.image, pixels.shape)
     outlined = _mask(file.retina, file.image, pixels.shape)
@@ -175,7 +183,8 @@ def load_example(file: LabelledFile, canvases: dict[str, int]) -> Example:
         window = scale_window(field, view, pixels.shape)
     box = Letterbox(pixels.shape, canvases[view], window)
     retina = box.apply_mask(gradable)
-    stretched = normalise_contrast(box.apply(pixels), retina)
+    scaled = box.apply(pixels)
+    stretched = normalise_contrast(scaled, retina) if target == "npa" else logarithmic(scaled)
     return Example(
         file.image,
         file.patient,

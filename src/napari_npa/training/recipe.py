@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from napari_npa.errors import TrainingError
+from napari_npa.measure import TARGETS, Target
 from napari_npa.networks import Encoder, UNetConfig, build
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
@@ -41,6 +42,8 @@ class TrainingConfig:
 
     Attributes
     ----------
+    target
+        What is learned: non-perfusion, with the gradable retina beside it, or that alone.
     steps, steps_per_epoch
         Optimiser steps in all, and between two checkpoints and validations.
     batch_size
@@ -76,6 +79,7 @@ class TrainingConfig:
         None: whole images.
     """
 
+    target: Target = "npa"
     steps: int = 2000
     steps_per_epoch: int = 100
     batch_size: int = 8
@@ -151,11 +155,40 @@ def published_config() -> TrainingConfig:
     )
 
 
-Preset = Literal["default", "published"]
+def retina_config() -> TrainingConfig:
+    """Recipe of the network that finds the gradable retina of ultra-widefield images.
+
+    It sees whole images, small, by logarithmic gray levels: augmented gently, since how bright
+    the ground is against the noise is what tells whether vessels can be seen.
+    """
+    return TrainingConfig(
+        target="retina",
+        steps=1500,
+        learning_rate=2e-3,
+        painted=0,
+        inference_scale={},
+        view=512,
+        canvases={"55": 512, "uwfa": 512},
+        augmentation=Augmentation(
+            scale_ratio=1.15,
+            aspect_ratio=1.08,
+            rotation_degrees=60.0,
+            gamma_ratio=1.05,
+            gain_range=(0.97, 1.03),
+            noise=0.03,
+            sharpness=(-0.5, 0.5),
+            shading=0.05,
+        ),
+        network=UNetConfig(encoder="narrow", decoder=(64, 48, 32, 16), outputs=1),
+    )
+
+
+Preset = Literal["default", "published", "retina"]
 
 PRESETS: dict[Preset, Callable[[], TrainingConfig]] = {
     "default": TrainingConfig,
     "published": published_config,
+    "retina": retina_config,
 }
 """Recipes by name."""
 
@@ -198,11 +231,12 @@ class Recipe(lightning.LightningModule):
             if config.start_from is None
             else load_model(config.start_from).network.train()
         )
-        if network.config.outputs != 2:
+        wanted = {"npa": 2, "retina": 1}[config.target]
+        if network.config.outputs != wanted:
             raise TrainingError(
                 str(config.start_from),
-                f"has {'one output' if network.config.outputs == 1 else 'other outputs'}",
-                "Start from weights with two: non-perfusion and gradable retina.",
+                f"has {network.config.outputs} output(s), but {wanted} are to be learned",
+                "Start from weights that were trained for the same.",
             )
         # Channels last: a third faster on processors and GPUs with half-precision units.
         self.network = network.to(memory_format=torch.channels_last)
@@ -212,16 +246,15 @@ class Recipe(lightning.LightningModule):
         images, targets, known = batch
         self.network.freeze_encoder(self.global_step < self.config.frozen * self.config.steps)
         logits = self.network(images.contiguous(memory_format=torch.channels_last)).float()
-        loss = self._npa_loss(logits[:, :1], targets[:, :1]) + (
-            self.config.retina_weight
-            * combined_loss(
-                logits[:, 1:],
-                targets[:, 1:],
-                cross_entropy_share=self.config.cross_entropy_share,
-                class_weight=1.0,
-                known=known[:, 1],
-            )
+        loss = combined_loss(
+            logits[:, -1:],
+            targets[:, 1:],
+            cross_entropy_share=self.config.cross_entropy_share,
+            class_weight=1.0,
+            known=known[:, 1],
         )
+        if self.config.target == "npa":
+            loss = self._npa_loss(logits[:, :1], targets[:, :1]) + self.config.retina_weight * loss
         self.log("loss", loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
@@ -241,7 +274,8 @@ class Recipe(lightning.LightningModule):
     def validation_step(self, batch: View, index: int) -> None:
         """Pixel counts of one held-out image, gathered into a pooled Dice."""
         images, targets, _ = batch
-        flagged, target = self.network(images)[:, :1].float() > 0, targets[:, :1]
+        found = TARGETS.index(self.config.target)
+        flagged, target = self.network(images)[:, :1].float() > 0, targets[:, found : found + 1]
         self._overlap += int((flagged & (target > 0)).sum())
         self._marked += int(flagged.sum()) + int(target.sum())
 

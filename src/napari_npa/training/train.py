@@ -136,17 +136,24 @@ def fit(
     Raises
     ------
     TrainingError
-        The folder holds another run and `resume` is not set.
+        The folder holds another run and `resume` is not set, or what is to be learned is not
+        outlined.
     """
     checkpoint = run / CHECKPOINT
     if checkpoint.exists() and not resume:
         raise TrainingError(
             run, "already holds a training run", "Add --resume to go on with it, or move it away."
         )
+    if config.target == "retina" and not all(file.retina for file in train):
+        raise TrainingError(
+            "training set",
+            "has images whose gradable retina is not outlined",
+            "Give folders with masks <stem>_retina.*, as 'napari-npa simulate' writes them.",
+        )
     run.mkdir(parents=True, exist_ok=True)
     write_json(run / SETTINGS, asdict(config))
     lightning.seed_everything(config.seed, verbose=False)
-    load = load or partial(load_example, canvases=config.canvases)
+    load = load or partial(load_example, canvases=config.canvases, target=config.target)
     report(f"reading {len(train)} images to train on and {len(held_out)} held out")
     examples = [load(file) for file in train]
     if config.painted:

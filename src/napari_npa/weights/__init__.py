@@ -1,6 +1,7 @@
 """Network weights: the embedded ones, a user's own, and those of other programs."""
 
 from napari_npa.weights.store import (
+    RETINA,
     Model,
     Output,
     as_model,
@@ -11,6 +12,7 @@ from napari_npa.weights.store import (
 )
 
 __all__ = [
+    "RETINA",
     "Model",
     "Output",
     "as_model",

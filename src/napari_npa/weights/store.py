@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.measure import Target
 from napari_npa.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.weights.foreign import load_unet_pytorch
 from napari_npa.writing import atomic, file_sha256
@@ -23,12 +24,19 @@ EMBEDDED = Path(__file__).parent
 HEADER = "napari_npa"
 """Key of the safetensors metadata under which a network's description is stored."""
 
-Input = Literal["contrast", "rgb"]
-"""What a network is fed: our three contrast channels, or gray levels of 255 thrice."""
+RETINA = "retina"
+"""Name of the embedded weights that find the gradable retina, which all others rely on."""
 
-Output = Literal["npa", "npa+retina", "classes"]
-"""What its logits say: non-perfusion, yes or no; the same, then gradable retina; or two classes
-that exclude each other, the second non-perfusion."""
+Input = Literal["contrast", "levels", "rgb"]
+"""What a network is fed: our three channels of the contrast within the gradable retina; the same
+of logarithmic gray levels, while that is not known; or gray levels of 255 thrice."""
+
+Output = Literal["npa", "retina", "npa+retina", "classes"]
+"""What its logits say: non-perfusion, yes or no; gradable retina; both; or two classes that exclude
+each other, the second non-perfusion."""
+
+FED: dict[Target, Input] = {"npa": "contrast", "retina": "levels"}
+"""What our networks are fed, by what they were trained for."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Model:
     canvases
         Side of the whole-image canvas by field of view, pixels.
     threshold
-        Probability from which a pixel counts as non-perfused.
+        Probability from which a pixel counts as non-perfused, or as gradable.
     thresholds
         The same by field of view, where it differs.
     """
@@ -62,14 +70,18 @@ class Model:
     threshold: float
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
+    def has_learned(self, target: Target) -> bool:
+        """Whether the network can be asked for a mask."""
+        return target in ("npa" if self.output == "classes" else self.output).split("+")
+
     def threshold_for(self, view: str) -> float:
         """Probability from which a pixel of a field of view counts as non-perfused."""
         return self.thresholds.get(view, self.threshold)
 
 
 def embedded_models() -> list[str]:
-    """Names of the weights that come with the package."""
-    return sorted(path.stem for path in EMBEDDED.glob("*.safetensors"))
+    """Names of the weights for non-perfusion that come with the package."""
+    return sorted({path.stem for path in EMBEDDED.glob("*.safetensors")} - {RETINA})
 
 
 def as_model(model: str | Path | Model) -> Model:
@@ -85,7 +97,7 @@ def load_model(name: str | Path = "whole") -> Model:
     WeightsError
         Missing, damaged (SHA-256 differs from the card's), or of an unknown kind.
     """
-    if str(name) in embedded_models():
+    if str(name) in (*embedded_models(), RETINA):
         path = EMBEDDED / f"{name}.safetensors"
         return replace(_load_file(path, expected=_card(path)["sha256"]), name=str(name))
     path = Path(name)
@@ -121,10 +133,16 @@ def save_model(
     canvases: dict[str, int],
     threshold: float,
     thresholds: Mapping[str, float] | None = None,
+    target: Target = "npa",
 ) -> str:
     """Write a network in half precision and return the file's SHA-256.
 
     The other parameters are attributes of :class:`Model`.
+
+    Parameters
+    ----------
+    target
+        What it was trained for; a network with two outputs has learned both.
 
     Raises
     ------
@@ -134,8 +152,8 @@ def save_model(
     header = {
         "format": 1,
         "network": asdict(network.config),
-        "input": "contrast",
-        "output": "npa+retina" if network.config.outputs == 2 else "npa",
+        "input": FED[target],
+        "output": "npa+retina" if network.config.outputs == 2 else target,
         "canvases": canvases,
         "threshold": threshold,
         "thresholds": dict(thresholds or {}),
