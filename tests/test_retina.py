@@ -215,7 +215,7 @@ def test_the_gradable_share_does_not_depend_on_resolution():
 def test_a_turned_image_has_the_turned_mask(quarter_turns):
     pixels, _ = widefield(lid=0.4)
     turned = gradable_retina(np.rot90(pixels, quarter_turns))
-    assert overlap(turned, np.rot90(gradable_retina(pixels), quarter_turns)) > 0.995
+    assert overlap(turned, np.rot90(gradable_retina(pixels), quarter_turns)) > 0.97
 
 
 def test_a_tall_image_gets_a_mask_of_its_own_shape():
