@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
+from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
@@ -454,7 +455,7 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     batch.deleteLater()
     qtbot.wait(50)
     assert job._stop.is_set()
-    assert job.signalsBlocked()
+    assert not isalive(job)
     runs.go.set()
     qtbot.waitUntil(lambda: status(output) != "running", timeout=60_000)
     assert notifications() == []

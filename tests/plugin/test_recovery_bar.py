@@ -1,5 +1,9 @@
 """What was corrected is there again after napari was killed, or the image is opened again."""
 
+import gc
+from weakref import ref
+
+import napari
 import numpy as np
 import pytest
 import tifffile
@@ -137,3 +141,25 @@ def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
     assert panel.annotations.flush(10)
     assert list(store.folder.glob("*")) == []
     assert panel.recovery.offered is None
+
+
+def test_a_closed_viewer_is_freed_and_its_last_change_is_kept(store, eye, qtbot, tiny_model):
+    def worked_on():
+        viewer = napari.Viewer(show=False)
+        panel = docked(viewer, qtbot, tiny_model)
+        viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
+        opened(panel, qtbot, eye)
+        corrected(viewer, panel, qtbot)
+        viewer.layers["NPA"].undo()  # recorded once the layers have been still for a while
+        kept = [ref(each) for each in (viewer, panel, panel.annotations, viewer.layers["NPA"])]
+        viewer.close()
+        return kept
+
+    def all_freed():
+        gc.collect()
+        assert [each() for each in left] == [None] * 4
+
+    left = worked_on()
+    qtbot.waitUntil(all_freed, timeout=20_000)
+    [unsaved] = store.unsaved()
+    assert unsaved.edits == 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
@@ -205,7 +206,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     qtbot.wait(50)
     held.go.set()
     qtbot.wait(200)
-    assert job.signalsBlocked()
+    assert not isalive(job)
     viewer.add_image(image.data)
     viewer.layers.clear()
     assert not panel.jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize, ref
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -59,15 +59,17 @@ class Annotations(QObject):
         self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
         self._saving: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
         self._on_disk: dict[str, int] = {}
-        self._autosaver = Autosaver(self.store, self._reported.emit)
+        self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
+        finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python ends
         self._reported.connect(self._note_on_disk)
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLE_MS)
-        self._settled.timeout.connect(lambda: self.record(UNNAMED))
+        # Methods, not lambdas or partials: these would keep this object, and with it the viewer.
+        self._settled.timeout.connect(self._record_settled)
         self.results.chosen.connect(self._follow)
         if (app := QApplication.instance()) is not None:
-            app.aboutToQuit.connect(partial(self.flush, CLOSING_SECONDS))
+            app.aboutToQuit.connect(self._flush_at_end)
         viewer.scene.camera.events.connect(self._touch)
         viewer.cursor.events.connect(self._touch)
         self._follow()
@@ -82,7 +84,7 @@ class Annotations(QObject):
         session, result = self.session, self.result
         if session is None or result is None:
             return
-        self._settled.stop()
+        self._end_settling()
         if session.record(tool, *result.masks(), monotonic()):
             self._keep(session, result)
             self.changed.emit()
@@ -101,7 +103,7 @@ class Annotations(QObject):
         session = annotation.session.resumed(angiogram.name, angiogram.sha256, shape)
         self._sessions[self.result] = session
         self.result.put(session.npa.unpack(), session.retina.unpack())
-        self._settled.stop()
+        self._end_settling()
         self.changed.emit()
 
     def as_record(self, result: ImageResult, who: str = "") -> dict[str, Any] | None:
@@ -142,6 +144,12 @@ class Annotations(QObject):
         if self._settled.isActive():
             self.record(UNNAMED)
         return self._autosaver.flush(seconds)
+
+    def _record_settled(self) -> None:
+        self.record(UNNAMED)
+
+    def _flush_at_end(self) -> None:
+        self.flush(CLOSING_SECONDS)
 
     def in_words(self) -> str:
         """Edits and time of the session, for the panel."""
@@ -191,7 +199,12 @@ class Annotations(QObject):
             self._settle()
 
     def _settle(self) -> None:
+        _SETTLING.add(self)
         self._settled.start()
+
+    def _end_settling(self) -> None:
+        _SETTLING.discard(self)
+        self._settled.stop()
 
     def _touch(self) -> None:
         if self.session is not None:
@@ -204,6 +217,14 @@ class Annotations(QObject):
             self._on_disk[self.session.id] = outcome
         self.changed.emit()
 
+
+def _report(annotations: ref[Annotations], sha256: str, outcome: int | SaveError) -> None:
+    if (told := annotations()) is not None:
+        told._reported.emit(sha256, outcome)
+
+
+_SETTLING: set[Annotations] = set()
+"""Those with a change that is not recorded yet: kept though the viewer be gone."""
 
 _ANNOTATIONS: WeakKeyDictionary[ViewerModel, Annotations] = WeakKeyDictionary()
 

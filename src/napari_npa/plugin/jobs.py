@@ -82,6 +82,8 @@ class Job(QObject):
         super().__init__()
         self._work = work
         self._cancel = threading.Event()
+        # What is connected may refer to this job, and to a panel: Python alone frees neither.
+        self.ended.connect(self.deleteLater)
 
     def start(self) -> None:
         """Hand the work to napari's thread pool."""
@@ -98,6 +100,7 @@ class Job(QObject):
         self.cancel()
         with suppress(RuntimeError):  # Qt, closing down, has deleted the signals already
             self.blockSignals(True)
+            self.deleteLater()
 
     def _run(self) -> Any:  # noqa: ANN401 - whatever the work returns
         result = self._work(self._report)
