@@ -29,6 +29,11 @@ Mode = Literal["whole", "two-scale"]
 TILE_SHARE = 0.5
 """Weight of the tile network in the fused logits."""
 
+FINER = 1.25
+"""Images at most this many times as large as the whole-image network's canvas are not looked at
+again: on 40 simulated eyes of its very size a second look lowered the mean IoU from .872 to .847
+(on 20 of twice that it raises it, see docs/evidence.md)."""
+
 LEAST_AREA_MM2: dict[Field, float] = {"55": 0.0, "uwfa": 2.54}
 """Areas smaller than this are not called: on ultra-widefield images one disc area. Perfused
 periphery is called in specks; without them the mean IoU on 40 simulated eyes (seeds 61000 to 61039)
@@ -130,7 +135,8 @@ class Segmenter:
     model
         Name of embedded weights, a weights file, or a loaded :class:`Model`.
     mode
-        ``whole``, or ``two-scale``: `tile` too, wherever its canvas is finer than `model`'s.
+        ``whole``, or ``two-scale``: `tile` too, wherever its canvas is finer than `model`'s and
+        the image finer than that.
     tile
         Weights of the tile network, as for `model`; only loaded in two-scale mode.
 
@@ -234,7 +240,10 @@ def segment(
 
 
 def _is_finer(tile: Model, whole: Model, retina: Retina) -> bool:
-    return tile.canvases[retina.view] > whole.canvases[retina.view]
+    """Whether the tile network has a finer canvas, and the image more to show on it."""
+    canvas = whole.canvases[retina.view]
+    extent = max(span.stop - span.start for span in retina.window)
+    return tile.canvases[retina.view] > canvas and extent > FINER * canvas
 
 
 def _on_canvas(
