@@ -165,7 +165,7 @@ def test_the_sensitivity_moves_the_last_correction_without_the_network(
     qtbot.waitUntil(lambda: corrector.sensitivity.value() == 0.5, timeout=1000)
     npa.undo()  # the correction
     np.testing.assert_array_equal(npa.data, before)
-    assert not corrector.sensitivity.isEnabled()
+    qtbot.waitUntil(lambda: not corrector.sensitivity.isEnabled(), timeout=1000)
 
 
 def test_the_slider_is_off_once_the_brush_was_there(viewer, corrector, qtbot):

@@ -40,6 +40,10 @@ PATIENCE_MS = 250
 ADJUST_MS = 60
 """Least time between two changes of the mask while the slider is dragged."""
 
+EDITED_MS = 100
+"""Least time between two looks at what the brush has changed of the last correction: to compare
+its masks at every stamp would slow the brush."""
+
 
 class CorrectPanel(CorrectControls):
     """Draw a shape or click; the mask changes inside; drag the sensitivity; undo.
@@ -89,6 +93,10 @@ class CorrectPanel(CorrectControls):
         self.sensitivity.valueChanged.connect(self._moves.throttle)
         self.sensitivity.sliderPressed.connect(self._begin_drag)
         self.sensitivity.sliderReleased.connect(self._end_drag)
+        after = QSignalThrottler.EmissionPolicy.Trailing
+        self._edits = QSignalThrottler(policy=after, parent=self)
+        self._edits.setTimeout(EDITED_MS)
+        self._edits.triggered.connect(self._enable_sensitivity)
         self.uncertainty.toggled.connect(self.doubtful.show)
         self.next_doubtful.clicked.connect(self.go_to_next_doubtful)
         actions = [
@@ -120,7 +128,10 @@ class CorrectPanel(CorrectControls):
             return
         for layer in (self.result.npa, self.result.retina):
             for event in (layer.events.paint, layer.events.set_data):
-                (event.connect if on else event.disconnect)(self._enable)
+                (event.connect if on else event.disconnect)(self._edited)
+
+    def _edited(self) -> None:
+        self._edits.throttle()
 
     def _choose_target(self) -> None:
         self.mouse.follow(self.result, self._layer())
@@ -165,8 +176,7 @@ class CorrectPanel(CorrectControls):
         self.apply.setText(f"Apply to {shapes} shape{'s' * (shapes != 1)}" if shapes else "Apply")
         self.apply.setEnabled(ready and shapes > 0 and not self.instant.isChecked())
         self.cancel.setEnabled(bool(self.looking))
-        self.sensitivity.setEnabled(self.correction is not None and self.correction.is_shown())
-        self._show_sensitivity()
+        self._enable_sensitivity()
         self.uncertainty.setEnabled(ready)
         self.next_doubtful.setEnabled(ready)
 
@@ -298,7 +308,9 @@ class CorrectPanel(CorrectControls):
                 self.annotations.record("sensitivity")
         self._enable()
 
-    def _show_sensitivity(self) -> None:
+    def _enable_sensitivity(self) -> None:
+        """Off once something else has changed what was corrected; and what it shows."""
+        self.sensitivity.setEnabled(self.correction is not None and self.correction.is_shown())
         if self.sensitivity.isSliderDown():
             return
         value = self.correction.sensitivity if self.correction is not None else NEUTRAL
