@@ -189,6 +189,10 @@ class BlandAltman:
         return cls(bias, (bias - reach, bias + reach))
 
 
+_ROUNDING = 1e-12
+"""Share of all variance below which some of it is a rounding error."""
+
+
 @dataclass(frozen=True)
 class IntraclassCorrelation:
     """Agreement of raters who all rated the same things: ICC(2,1), absolute agreement.
@@ -235,7 +239,8 @@ class IntraclassCorrelation:
         # n k times the estimated variances: of the things, and of a single rating.
         shared = n * (between - error)
         total = n * (between + (k - 1) * error) + k * (judge - error)
-        if between == 0 and (error == 0 or total <= 0):
+        rounding = _ROUNDING * (between + judge + error)
+        if between <= rounding and (error <= rounding or total <= n * k * rounding):
             return None
         if judge == error == 0:
             return cls(1.0, (1.0, 1.0))
