@@ -455,9 +455,9 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     batch.deleteLater()
     qtbot.wait(50)
     assert job._stop.is_set()
-    assert not isalive(job)
     runs.go.set()
-    qtbot.waitUntil(lambda: status(output) != "running", timeout=60_000)
+    qtbot.waitUntil(lambda: not isalive(job), timeout=60_000)
+    assert status(output) != "running"
     assert notifications() == []
 
 

@@ -662,7 +662,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     runs.go.set()
     qtbot.wait(200)
     assert jobs
-    assert not any(isalive(job) for job in jobs)
+    qtbot.waitUntil(lambda: not any(isalive(job) for job in jobs), timeout=20_000)
     viewer.add_image(np.zeros((20, 20)))
     viewer.layers.clear()
     for running in (review.jobs, review.preparer.jobs):

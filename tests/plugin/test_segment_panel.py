@@ -206,7 +206,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     qtbot.wait(50)
     held.go.set()
     qtbot.wait(200)
-    assert not isalive(job)
+    qtbot.waitUntil(lambda: not isalive(job), timeout=20_000)
     viewer.add_image(image.data)
     viewer.layers.clear()
     assert not panel.jobs

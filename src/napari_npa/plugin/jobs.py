@@ -82,8 +82,6 @@ class Job(QObject):
         super().__init__()
         self._work = work
         self._cancel = threading.Event()
-        # What is connected may refer to this job, and to a panel: Python alone frees neither.
-        self.ended.connect(self.deleteLater)
 
     def start(self) -> None:
         """Hand the work to napari's thread pool."""
@@ -100,7 +98,6 @@ class Job(QObject):
         self.cancel()
         with suppress(RuntimeError):  # Qt, closing down, has deleted the signals already
             self.blockSignals(True)
-            self.deleteLater()
 
     def _run(self) -> Any:  # noqa: ANN401 - whatever the work returns
         result = self._work(self._report)
@@ -122,14 +119,20 @@ class Job(QObject):
 
     def _finish(self, result: object) -> None:
         self.returned.emit(result)
-        self.ended.emit()
+        self._end()
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
             self.cancelled.emit()
         else:
             self.failed.emit(error)
+        self._end()
+
+    def _end(self) -> None:
         self.ended.emit()
+        # What is connected may refer to this job, and to a panel: Python alone frees neither. Not
+        # before the work is done, abandoned or not: it still asks whether it shall go on.
+        self.deleteLater()
 
 
 class Jobs:
