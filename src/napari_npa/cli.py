@@ -121,9 +121,7 @@ def simulate(
 ) -> None:
     """Simulate angiograms with exact masks of non-perfusion and gradable retina."""
     from napari_npa.simulate import simulate_many
-    from napari_npa.writing import make_folder
 
-    make_folder(output)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("Simulating", total=count)
         written = simulate_many(

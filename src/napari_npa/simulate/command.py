@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from napari_npa.simulate.eye import Kind, simulate, write_simulated
+from napari_npa.writing import make_folder
 
 
 def simulate_many(
@@ -45,7 +46,7 @@ def simulate_many(
     """
     if count < 1:
         raise ValueError(f"count is {count}; allowed are 1 and above")
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     paths = []
     for done in range(count):
         paths.append(write_simulated(simulate(kind, size, seed + done), output))

@@ -20,7 +20,7 @@ from napari_npa.masks import read_mask
 from napari_npa.networks import UNetConfig
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Segmenter
-from napari_npa.training.crossval import calibration
+from napari_npa.training.crossval import calibration, judged
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit, training_seconds
@@ -155,9 +155,8 @@ def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto")
 def _agreement(finder: Segmenter | Model, file: LabelledFile) -> Agreement:
     """How well non-perfusion, or the gradable retina, is found in a file."""
     if isinstance(finder, Segmenter):
-        result = finder.segment(file.image)
-        truth = np.zeros_like(result.npa) if file.mask is None else read_mask(file.mask)
-        return compare(result.npa, truth, result.retina | truth)
+        result, truth, region = judged(finder, file)
+        return compare(result.npa, truth, region)
     assert file.retina is not None  # see fit
     truth = read_mask(file.retina)
     try:

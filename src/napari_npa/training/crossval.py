@@ -126,7 +126,7 @@ def cross_validate(
     # Segmented again rather than kept: the probabilities of large images fill the memory.
     for name, segmenter, held_out in scored:
         for file in held_out:
-            result, truth, region = _judged(segmenter, file)
+            result, truth, region = judged(segmenter, file)
             npa = result.at_threshold(threshold).npa
             rows[file.source].append(compared(file.image.stem, npa, truth, region, name))
     for source, compared_rows in rows.items():
@@ -146,13 +146,13 @@ def _counts_by_threshold(folds: Sequence[Fold]) -> dict[str, dict[float, list[Ag
     }
     for _, segmenter, held_out in folds:
         for file in held_out:
-            result, truth, region = _judged(segmenter, file)
+            result, truth, region = judged(segmenter, file)
             for threshold, listed in counts[file.source].items():
                 listed.append(compare(result.at_threshold(threshold).npa, truth, region))
     return counts
 
 
-def _judged(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmentation, Mask, Mask]:
+def judged(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmentation, Mask, Mask]:
     """Result, annotation, and where they are compared: the retina, and all that is annotated."""
     result = segmenter.segment(file.image)
     truth = np.zeros_like(result.retina) if file.mask is None else read_mask(file.mask)
