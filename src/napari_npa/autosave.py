@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from threading import Condition, Thread
+from threading import Condition, Thread, current_thread
 
 from napari_npa.annotation import Annotation
 from napari_npa.errors import SaveError
@@ -100,7 +100,8 @@ class Autosaver:
 
     def close(self, timeout: float) -> bool:
         """Flush, and end the thread; answers as :meth:`flush` does."""
-        is_on_disk = self.flush(timeout)
+        # Python collects garbage, and so may close this, on any thread: this one cannot wait.
+        is_on_disk = current_thread() is not self._thread and self.flush(timeout)
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()

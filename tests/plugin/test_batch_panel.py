@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
-from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
@@ -456,7 +455,7 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     qtbot.wait(50)
     assert job._stop.is_set()
     runs.go.set()
-    qtbot.waitUntil(lambda: not isalive(job), timeout=60_000)
+    qtbot.waitUntil(lambda: job.is_done, timeout=60_000)
     assert status(output) != "running"
     assert notifications() == []
 

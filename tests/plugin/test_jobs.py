@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
+import threading
+from weakref import ref
 
 import pytest
-from qtpy.compat import isalive
 
-from napari_npa.errors import Cancelled
-from napari_npa.plugin.jobs import Job
+from napari_npa.plugin.jobs import Job, Jobs
 
 CLOSED_DURING_A_RUN = """
 import sys, time
@@ -25,7 +25,7 @@ jobs = Jobs()
 job = Job(work)
 jobs.start(job)
 loop = QEventLoop()
-job.progressed.connect(loop.quit)
+job.on_progress.append(lambda done, total: loop.quit())
 QTimer.singleShot(200, loop.quit)
 loop.exec()
 """
@@ -56,21 +56,37 @@ def test_errors_of_the_work_arrive_and_are_the_same(qtbot, error):
         progress(1, 2)
         raise error
 
-    job = Job(work)
-    with qtbot.waitSignal(job.failed, timeout=10_000) as told:
-        job.start()
-    assert told.args == [error]
-
-
-def test_a_report_to_a_deleted_job_stops_the_work(qtbot):
-    def work(progress):
-        job.deleteLater()
-        while isalive(job):
-            pass
-        with pytest.raises(Cancelled):
-            progress(1, 2)
-        stopped.append(True)
-
-    job, stopped = Job(work), []
+    job, told = Job(work), []
+    job.on_failure.append(told.append)
     job.start()
-    qtbot.waitUntil(lambda: bool(stopped), timeout=10_000)
+    qtbot.waitUntil(lambda: job.is_done, timeout=10_000)
+    assert told == [error]
+
+
+def test_an_abandoned_job_tells_nobody_and_lets_go(qtbot):
+    class Panel:
+        def take(self, result):
+            told.append(result)
+
+    def work(progress):
+        assert go.wait(10)
+
+    told, go, panel = [], threading.Event(), Panel()
+    jobs, job, alive = Jobs(), Job(work), ref(panel)
+    jobs.start(job, lambda result, panel=panel: panel.take(result))
+    del panel
+    assert alive() is not None
+    jobs.abandon()
+    assert alive() is None
+    go.set()
+    qtbot.waitUntil(lambda: job.is_done, timeout=10_000)
+    assert told == []
+
+
+def test_a_job_is_over_though_a_panel_fails_with_its_result(qtbot):
+    job, jobs = Job(lambda progress: 1), Jobs()
+    with qtbot.capture_exceptions() as errors:
+        jobs.start(job, lambda _: 1 / 0)
+        qtbot.waitUntil(lambda: not jobs, timeout=10_000)
+    assert job.is_done
+    assert errors

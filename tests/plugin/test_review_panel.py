@@ -9,7 +9,6 @@ import pytest
 import tifffile
 from napari.layers import Image
 from napari.utils.notifications import notification_manager
-from qtpy.compat import isalive
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -662,7 +661,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     runs.go.set()
     qtbot.wait(200)
     assert jobs
-    qtbot.waitUntil(lambda: not any(isalive(job) for job in jobs), timeout=20_000)
+    qtbot.waitUntil(lambda: all(job.is_done for job in jobs), timeout=20_000)
     viewer.add_image(np.zeros((20, 20)))
     viewer.layers.clear()
     for running in (review.jobs, review.preparer.jobs):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
-from qtpy.compat import isalive
 from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
@@ -67,7 +66,7 @@ def test_a_sample_is_segmented_with_the_mouse(shown, viewer, panel, samples, qtb
     viewer.open_sample("napari-npa", "simulated_1")
     steps = []
     click(qtbot, panel.run)
-    panel.run_job.progressed.connect(lambda done, total: steps.append((done, total)))
+    panel.run_job.on_progress.append(lambda done, total: steps.append((done, total)))
     assert not panel.run.isEnabled()
     assert panel.cancel.isEnabled()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
@@ -206,7 +205,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     qtbot.wait(50)
     held.go.set()
     qtbot.wait(200)
-    qtbot.waitUntil(lambda: not isalive(job), timeout=20_000)
+    qtbot.waitUntil(lambda: job.is_done, timeout=20_000)
     viewer.add_image(image.data)
     viewer.layers.clear()
     assert not panel.jobs

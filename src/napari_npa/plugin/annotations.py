@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 from napari_npa.annotation import Annotation
 from napari_npa.autosave import Autosaver
 from napari_npa.errors import SaveError
+from napari_npa.plugin.gui_thread import GuiGoneError, call_in_gui
 from napari_npa.plugin.messages import tell
 from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.recovery import AnnotationStore
@@ -49,8 +51,6 @@ class Annotations(QObject):
     changed = Signal()
     """An edit was recorded, or has reached the disk."""
 
-    _reported = Signal(str, object)
-
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
         self.store = AnnotationStore()
@@ -61,7 +61,6 @@ class Annotations(QObject):
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
         finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python ends
-        self._reported.connect(self._note_on_disk)
         self._settled = QTimer(self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLE_MS)
@@ -219,8 +218,14 @@ class Annotations(QObject):
 
 
 def _report(annotations: ref[Annotations], sha256: str, outcome: int | SaveError) -> None:
+    # Not held on the writing thread: it would be deleted there, were it the last to hold it.
+    with suppress(GuiGoneError):
+        call_in_gui(partial(_note, annotations, sha256, outcome))
+
+
+def _note(annotations: ref[Annotations], sha256: str, outcome: int | SaveError) -> None:
     if (told := annotations()) is not None:
-        told._reported.emit(sha256, outcome)
+        told._note_on_disk(sha256, outcome)
 
 
 _SETTLING: set[Annotations] = set()

@@ -100,7 +100,7 @@ class Thumbnails(QObject):
         self._reading = set(paths)
         job = Job(partial(read_pictures, paths))
         self.jobs.start(job, self._take)
-        job.ended.connect(self._go_on)
+        job.on_end.append(self._go_on)
 
     def _take(self, pictures: dict[Path, Picture | None]) -> None:
         for path, picture in pictures.items():

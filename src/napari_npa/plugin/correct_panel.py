@@ -242,7 +242,7 @@ class CorrectPanel(CorrectControls):
             return
         job = Job(partial(self.look.propose, wish, self.device, self.model))
         self.looking.add(job)
-        job.ended.connect(partial(self._looked, job))
+        job.on_end.append(partial(self._looked, job))
         then = partial(self._apply, self.result, self.target, action, name)
         self.jobs.start(job, then, self._fail)
         self._patience.start()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from qtpy.compat import isalive
-from qtpy.QtCore import QObject, QThreadPool, Signal  # type: ignore[attr-defined]
-from superqt.utils import FunctionWorker, create_worker
+from qtpy.QtCore import QThreadPool
 
 from napari_npa.errors import Cancelled
+from napari_npa.plugin.gui_thread import GuiGoneError, call_in_gui
 from napari_npa.plugin.opening import layer_of
 from napari_npa.plugin.shown_image import ShownImage, file_stem
 
@@ -32,62 +30,48 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
 _log = logging.getLogger(__name__)
 
 
-class _Worker(FunctionWorker[Any]):
-    """A worker that may outlive Qt: Python, when it ends, deletes signals before threads."""
+class Job:
+    """A function run in a thread of Qt's pool; what wants to know of it is called in the GUI's.
 
-    _error: Exception | None = None
-
-    def start(self) -> None:
-        """Start at once; superqt waits for the event loop, so for the canvas to be redrawn."""
-        self._worker_set.add(self)  # as superqt does: kept alive, and waited for at the end
-        self._finished.connect(self._set_discard)
-        QThreadPool.globalInstance().start(self)
-
-    def run(self) -> None:
-        """Work; once the signals are gone nobody can be told, and an error goes to the log."""
-        try:
-            super().run()
-        except RuntimeError:
-            if isalive(self.signals):  # type: ignore[no-untyped-call]
-                raise
-            if self._error is not None and not isinstance(self._error, Cancelled):
-                _log.error("work went on after closing, and failed", exc_info=self._error)
-
-    def work(self) -> Any:  # noqa: ANN401 - whatever the work returns
-        """Do the work, and keep its error."""
-        try:
-            return super().work()
-        except Exception as error:
-            self._error = error
-            raise
-
-
-class Job(QObject):
-    """A function run in a worker; the signals arrive in the GUI thread.
+    No Qt object: one may be deleted in the thread that made it only, and a job is held by two.
 
     Parameters
     ----------
     work
         Takes a progress callback, called with (done, total), that raises
         :class:`Cancelled` once the user has cancelled.
+
+    Attributes
+    ----------
+    on_progress
+        Called with (done, total).
+    on_return
+        Called with what the work returned.
+    on_failure
+        Called with the error of the work.
+    on_cancel
+        Called if the work stopped because it was asked to.
+    on_end
+        Called at last, whatever the outcome.
     """
 
-    progressed = Signal(int, int)
-    returned = Signal(object)
-    failed = Signal(object)
-    cancelled = Signal()
-    ended = Signal()
-
     def __init__(self, work: Callable[[Progress], Any]) -> None:
-        super().__init__()
-        self._work = work
+        self._work: Callable[[Progress], Any] | None = work
         self._cancel = threading.Event()
+        self.on_progress: list[Callable[[int, int], object]] = []
+        self.on_return: list[Callable[[Any], object]] = []
+        self.on_failure: list[Callable[[Exception], object]] = []
+        self.on_cancel: list[Callable[[], object]] = []
+        self.on_end: list[Callable[[], object]] = []
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the work has ended, one way or another."""
+        return self._work is None
 
     def start(self) -> None:
-        """Hand the work to napari's thread pool."""
-        # Not a generator: superqt swallows every RuntimeError of those, torch's included.
-        ends: dict[str, Any] = {"returned": self._finish, "errored": self._fail}
-        create_worker(self._run, _connect=ends, _worker_class=_Worker)
+        """Start at once, in the pool that napari waits for when it closes."""
+        QThreadPool.globalInstance().start(self._run)
 
     def cancel(self) -> None:
         """Ask the work to stop at its next step."""
@@ -96,43 +80,68 @@ class Job(QObject):
     def abandon(self) -> None:
         """Cancel, and tell nobody: whoever wanted the result is gone."""
         self.cancel()
-        with suppress(RuntimeError):  # Qt, closing down, has deleted the signals already
-            self.blockSignals(True)
+        self._let_go()
 
-    def _run(self) -> Any:  # noqa: ANN401 - whatever the work returns
-        result = self._work(self._report)
-        self._stop_if_cancelled()
-        return result
+    def _run(self) -> None:
+        assert self._work is not None
+        try:
+            result = self._work(self._report)
+            self._stop_if_cancelled()
+        except Exception as error:
+            self._end_in_gui(self._fail, error)
+        else:
+            self._end_in_gui(self._finish, result)
+
+    def _end_in_gui(self, end: Callable[[Any], None], outcome: Any) -> None:  # noqa: ANN401
+        try:
+            call_in_gui(partial(end, outcome))
+        except GuiGoneError:
+            if isinstance(outcome, Exception) and not isinstance(outcome, Cancelled):
+                _log.error("work went on after closing, and failed", exc_info=outcome)
 
     def _report(self, done: int, total: int) -> None:
         self._stop_if_cancelled()
         try:
-            self.progressed.emit(done, total)
-        except RuntimeError:
-            if isalive(self):  # type: ignore[no-untyped-call]
-                raise
-            raise Cancelled from None  # napari is gone: whoever wanted the result, too
+            call_in_gui(partial(_call, self.on_progress, done, total))
+        except GuiGoneError:
+            raise Cancelled from None  # whoever wanted the result is gone, too
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
             raise Cancelled
 
     def _finish(self, result: object) -> None:
-        self.returned.emit(result)
-        self._end()
+        self._end(self.on_return, result)
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, Cancelled):
-            self.cancelled.emit()
+            self._end(self.on_cancel)
         else:
-            self.failed.emit(error)
-        self._end()
+            self._end(self.on_failure, error)
 
-    def _end(self) -> None:
-        self.ended.emit()
-        # What is connected may refer to this job, and to a panel: Python alone frees neither. Not
-        # before the work is done, abandoned or not: it still asks whether it shall go on.
-        self.deleteLater()
+    def _end(self, functions: Iterable[Callable[..., object]], *outcome: object) -> None:
+        self._work = None
+        try:
+            _call(functions, *outcome)
+        finally:
+            _call(self.on_end)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        # The thread shall not be the last to hold a panel.
+        for functions in (
+            self.on_progress,
+            self.on_return,
+            self.on_failure,
+            self.on_cancel,
+            self.on_end,
+        ):
+            functions.clear()
+
+
+def _call(functions: Iterable[Callable[..., object]], *arguments: object) -> None:
+    for function in tuple(functions):
+        function(*arguments)
 
 
 class Jobs:
@@ -152,11 +161,11 @@ class Jobs:
     ) -> None:
         """Start a job; what it returns goes to `then`, an error to `failed`."""
         self._running.add(job)
-        job.ended.connect(partial(self._running.discard, job))
+        job.on_end.append(partial(self._running.discard, job))
         if then is not None:
-            job.returned.connect(then)
+            job.on_return.append(then)
         if failed is not None:
-            job.failed.connect(failed)
+            job.on_failure.append(failed)
         job.start()
 
     def abandon(self) -> None:

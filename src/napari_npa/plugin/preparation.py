@@ -155,7 +155,7 @@ class Preparer(QObject):
 
     def _start(self, prepared: Prepared, job: Job) -> None:
         prepared.job = job
-        job.ended.connect(partial(self._end, prepared, job))
+        job.on_end.append(partial(self._end, prepared, job))
         self.jobs.start(job, prepared.take, prepared.take)
 
     def _end(self, prepared: Prepared, job: Job) -> None:

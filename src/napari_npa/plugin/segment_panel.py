@@ -167,8 +167,8 @@ class SegmentPanel(SegmentControls):
         load = partial(self.segmenter.get, self.devices.currentText(), *model)
         previous = self.result.segmentation if self.result is not None else None
         self.run_job = Job(partial(segment_shown, shown, load, previous))
-        self.run_job.progressed.connect(self._show_progress)
-        self.run_job.cancelled.connect(partial(self._end_run, "Cancelled; nothing was changed."))
+        self.run_job.on_progress.append(self._show_progress)
+        self.run_job.on_cancel.append(partial(self._end_run, "Cancelled; nothing was changed."))
         self.progress.setRange(0, 0)
         self.status.setText(f"Segmenting '{self.image.name}'…")
         self._start(self.run_job, partial(self._show_run, shown))
