@@ -1,11 +1,12 @@
 """Images a minute of a batch, against the network alone and against a plain loop.
 
 Prints one table from one run on one machine. All three do the same images: simulated
-ultra-widefield eyes, each turned and mirrored eight ways. The network alone gets them prepared
+ultra-widefield eyes, each turned and mirrored eight ways. The networks alone get them prepared
 in memory; the loop reads, segments and writes one after the other; the batch is
-`napari_npa.batch.run_batch` as the shell runs it, and its memory is watched.
+`napari_npa.batch.run_batch` as the shell runs it, and its memory is watched. By default both
+networks look at each image, as they do for a user; ``--mode whole`` is the faster one alone.
 
-    python benchmarks/batch.py [--images N] [--side PIXELS] [--workers N]
+    python benchmarks/batch.py [--images N] [--side PIXELS] [--workers N] [--mode whole|two-scale]
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from statistics import fmean
+from typing import get_args
 
 import numpy as np
 from inference import machine
@@ -24,18 +25,20 @@ from torch import Tensor
 
 from napari_npa import Segmenter
 from napari_npa.angiogram import read_angiogram
-from napari_npa.batch import Finished, run_batch
+from napari_npa.batch import BatchOptions, Finished, run_batch
 from napari_npa.inference import Inference, Steps
 from napari_npa.letterbox import Letterbox
 from napari_npa.results import write_result
 from napari_npa.retina import find_retina
+from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate
+from napari_npa.weights import load_model
 from napari_npa.writing import write_gray
 
 TURNS = 8
 
 PREPARED = 16
-"""Images that the network alone is timed on; their inputs are held in memory."""
+"""Images that the networks alone are timed on; their inputs are held in memory."""
 
 
 def main() -> None:
@@ -45,29 +48,35 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=None)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--mode", choices=get_args(Mode), default="two-scale")
     parser.add_argument("--folder", type=Path, help="where to keep the simulated images")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary) / "images"
         make_images(folder, options.images, options.side)
         images = sorted(folder.iterdir())
-        segmenter = Segmenter(options.device)
-        network = network_alone(segmenter, images[:PREPARED])
+        segmenter = Segmenter(options.device, mode=options.mode)
+        names = ("whole", "tile") if options.mode == "two-scale" else ("whole",)
+        inferences = [Inference(load_model(name), segmenter.device) for name in names]
+        network = networks_alone(inferences, images[:PREPARED])
         loop = plain_loop(segmenter, images, Path(temporary) / "loop")
         memory: list[float] = []
         start = time.perf_counter()
         run_batch(
             folder,
             Path(temporary) / "batch",
+            BatchOptions(mode=options.mode),
             device=options.device,
             workers=options.workers,
             on_finished=lambda finished: watch(finished, memory),
         )
         batch = (time.perf_counter() - start) / len(images)
 
-    title = f"{len(images)} images of {options.side} x {options.side}; {machine(segmenter)}"
+    size = f"{options.side} x {options.side}"
+    title = f"{len(images)} images of {size}, {options.mode}; {machine(segmenter)}"
+    alone = f"{' and '.join(names)} network alone"
     table = Table("what", "seconds an image", "images/min", "of the network's rate", title=title)
-    for name, seconds in (("network alone", network), ("plain loop", loop), ("batch", batch)):
+    for name, seconds in ((alone, network), ("plain loop", loop), ("batch", batch)):
         share = f"{network / seconds:.2f}"
         table.add_row(name, f"{seconds:.3f}", f"{60 / seconds:.0f}", share)
     Console().print(table)
@@ -89,30 +98,32 @@ def make_images(folder: Path, count: int, side: int) -> None:
             write_gray(folder / f"eye_{at + turn:04}.tif", np.ascontiguousarray(turned))
 
 
-def network_alone(segmenter: Segmenter, images: list[Path]) -> float:
-    """Seconds an image in the network itself, after a first run that is not counted."""
-    inference = Inference(segmenter.model, segmenter.device)
-    prepared = [prepare(inference, path) for path in images]
-    run = [
-        lambda channels=channels: inference.probability(channels, Steps(None, 1))
-        for channels in prepared
-    ]
-    run[0]()
-    times = []
-    for forward in run:
-        start = time.perf_counter()
-        forward()
-        times.append(time.perf_counter() - start)
-    return fmean(times)
+def networks_alone(inferences: list[Inference], images: list[Path]) -> float:
+    """Seconds an image in the networks themselves, after a first run that is not counted."""
+    prepared = [prepare(inferences, path) for path in images]
+    forward(prepared[0])
+    start = time.perf_counter()
+    for image in prepared:
+        forward(image)
+    return (time.perf_counter() - start) / len(prepared)
 
 
-def prepare(inference: Inference, path: Path) -> Tensor:
-    """What the network is fed of one image, as the segmenter feeds it."""
+def prepare(inferences: list[Inference], path: Path) -> list[tuple[Inference, Tensor]]:
+    """What the networks are fed of one image, as the segmenter feeds them."""
     pixels = read_angiogram(path).pixels
     retina = find_retina(pixels)
-    box = Letterbox(pixels.shape, inference.model.canvases[retina.view], retina.window)
-    window, channels = inference.channels(box, pixels, retina.gradable)
-    return channels[(..., *window)]
+    fed = []
+    for inference in inferences:
+        box = Letterbox(pixels.shape, inference.model.canvases[retina.view], retina.window)
+        window, channels = inference.channels(box, pixels, retina.gradable)
+        fed.append((inference, channels[(..., *window)]))
+    return fed
+
+
+def forward(image: list[tuple[Inference, Tensor]]) -> None:
+    """Run the networks on one image."""
+    for inference, channels in image:
+        inference.probability(channels, Steps(None, 1))
 
 
 def plain_loop(segmenter: Segmenter, images: list[Path], output: Path) -> float:

@@ -301,6 +301,14 @@ def test_two_scale_mode_needs_and_uses_both_networks(tiny_model, tmp_path):
     np.testing.assert_array_equal(same.probability, alone.probability)  # nothing finer to see
 
 
+def test_two_scales_are_the_default_of_the_weights_made_for_it_alone(tiny_model):
+    tile = load_model("tile").sha256
+    assert tile in Segmenter("cpu").weights
+    assert tile not in Segmenter("cpu", mode="whole").weights
+    assert tile not in Segmenter("cpu", tiny_model).weights
+    assert tile in Segmenter("cpu", tiny_model, mode="two-scale").weights
+
+
 def test_no_memory_at_all_is_said_plainly(segmenter, round_angiogram, monkeypatch):
     def run(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")

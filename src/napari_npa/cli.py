@@ -76,7 +76,7 @@ def segment(
     output: Output,
     device: Device = "auto",
     model: WholeModel = "whole",
-    mode: SegmentMode = "whole",
+    mode: SegmentMode = None,
     threshold: Threshold = None,
     probability: Probability = False,
 ) -> None:

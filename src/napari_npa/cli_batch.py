@@ -54,7 +54,7 @@ def batch(
         ),
     ] = True,
     model: WholeModel = "whole",
-    mode: SegmentMode = "whole",
+    mode: SegmentMode = None,
     threshold: Threshold = None,
     probability: Probability = False,
     parquet: Annotated[

@@ -9,8 +9,12 @@ Output = Annotated[Path, typer.Option(help="Folder for masks, overlays and the t
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 WholeModel = Annotated[str, typer.Option("--model", help="Embedded weights, or a weights file.")]
 SegmentMode = Annotated[
-    Literal["whole", "two-scale"],
-    typer.Option("--mode", help="Whole-image network alone, or fused with the tile network."),
+    Literal["whole", "two-scale"] | None,
+    typer.Option(
+        "--mode",
+        help="Whole-image network alone, or fused with the tile network: that by default, unless "
+        "--model names weights of your own.",
+    ),
 ]
 Threshold = Annotated[
     float | None, typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused.")

@@ -26,6 +26,9 @@ from napari_npa.weights import Model, as_model
 Mode = Literal["whole", "two-scale"]
 """Whole-image network alone, or fused with the tile network where that sees finer."""
 
+WHOLE = "whole"
+"""Embedded weights that were made to be fused with the embedded tile network's."""
+
 TILE_SHARE = 0.5
 """Weight of the tile network in the fused logits."""
 
@@ -136,7 +139,8 @@ class Segmenter:
         Name of embedded weights, a weights file, or a loaded :class:`Model`.
     mode
         ``whole``, or ``two-scale``: `tile` too, wherever its canvas is finer than `model`'s and
-        the image finer than that.
+        the image finer than that. None: ``two-scale`` for the embedded weights, of which it is
+        the better (docs/evidence.md), ``whole`` for any others.
     tile
         Weights of the tile network, as for `model`; only loaded in two-scale mode.
 
@@ -151,15 +155,16 @@ class Segmenter:
     def __init__(
         self,
         device: str = "auto",
-        model: str | Path | Model = "whole",
+        model: str | Path | Model = WHOLE,
         *,
-        mode: Mode = "whole",
+        mode: Mode | None = None,
         tile: str | Path | Model = "tile",
     ) -> None:
         self.device = choose_device(device)
         self.model = as_model(model)
         self._whole = Inference(self.model, self.device)
-        self._tile = Inference(as_model(tile), self.device) if mode == "two-scale" else None
+        is_two_scale = model == WHOLE if mode is None else mode == "two-scale"
+        self._tile = Inference(as_model(tile), self.device) if is_two_scale else None
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -231,8 +236,8 @@ def segment(
     image: str | Path | NDArray[np.generic] | Angiogram,
     *,
     device: str = "auto",
-    model: str | Path = "whole",
-    mode: Mode = "whole",
+    model: str | Path = WHOLE,
+    mode: Mode | None = None,
     threshold: float | None = None,
 ) -> Segmentation:
     """Segment one angiogram; for several, make a :class:`Segmenter` once."""

@@ -318,6 +318,16 @@ def test_two_scales_look_a_second_time_with_the_tile_network(viewer, panel, imag
     assert panel.result.segmentation.model.endswith("+tile")
 
 
+def test_two_scales_are_proposed_with_the_weights_made_for_it(panel, tiny_model):
+    assert panel.modes.mode == "whole"  # with weights of one's own
+    panel.models.activated.emit(0)
+    assert panel.models.choice == "whole"
+    assert panel.modes.mode == "two-scale"
+    panel.modes.setChecked(False)
+    panel.models.choose_file(tiny_model)
+    assert panel.modes.mode == "whole"
+
+
 def test_the_tile_network_is_not_offered_on_its_own(viewer, panel):
     names = [panel.models.itemText(at) for at in range(panel.models.count())]
     assert names[0] == "whole"

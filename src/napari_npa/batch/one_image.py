@@ -46,7 +46,7 @@ class BatchOptions:
     """
 
     model: str = "whole"
-    mode: Mode = "whole"
+    mode: Mode | None = None
     threshold: float | None = None
     probability: bool = False
 

@@ -68,7 +68,7 @@ class BatchControls(QWidget):
         self.recursive.setToolTip(
             "Search the folders in this one as well; the results get the same subfolders."
         )
-        self.modes = ModeBox()
+        self.modes = ModeBox(self.models)
         self.probability = QCheckBox("probability maps")
         self.probability.setToolTip("Write a map of probabilities for each image as well.")
         self.overwrite = QCheckBox("make all again")

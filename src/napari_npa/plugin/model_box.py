@@ -71,19 +71,32 @@ class ModelBox(QComboBox):
 
 
 class ModeBox(QCheckBox):
-    """Whether the tile network looks too."""
+    """Whether the tile network looks too; proposed with the weights that it was made for.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    models
+        The choice of weights that this goes with.
+    """
+
+    def __init__(self, models: ModelBox) -> None:
         super().__init__("tile network too (slower)")
         self.setToolTip(
             "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
-            "network, and average both. 55° images are left to the whole-image network."
+            "network, and average both: slower and better. 55° images are left to the whole-image\n"
+            "network, and so are images that are no finer than what it sees."
         )
+        self.setChecked(True)
+        self._models = models
+        models.chosen.connect(self._propose)
 
     @property
     def mode(self) -> Mode:
         """Mode of the segmenter."""
         return "two-scale" if self.isChecked() else "whole"
+
+    def _propose(self) -> None:
+        self.setChecked(self._models.choice == WHOLE_MODEL)
 
 
 class DeviceBox(QComboBox):

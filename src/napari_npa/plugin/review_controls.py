@@ -136,7 +136,7 @@ class ReviewControls(QWidget):
             "Go through the folders in this one as well; the results get the same subfolders."
         )
         self.models = ModelBox()
-        self.modes = ModeBox()
+        self.modes = ModeBox(self.models)
         for control in (self.models, self.modes):
             control.setToolTip(f"{control.toolTip()}\n{FROM_NOW_ON}")
         self.count = QLabel()

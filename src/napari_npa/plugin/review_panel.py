@@ -72,7 +72,7 @@ class ReviewPanel(ReviewControls):
         # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.model: str | Path = WHOLE_MODEL
-        self.mode: Mode = "whole"
+        self.mode: Mode = "two-scale"
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
         self.preparer = Preparer(self._load)

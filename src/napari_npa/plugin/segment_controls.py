@@ -44,7 +44,7 @@ class SegmentControls(QWidget):
             "Open an angiogram by its content: TIFF, PNG or JPEG, whatever its name ends in."
         )
         self.models = ModelBox()
-        self.modes = ModeBox()
+        self.modes = ModeBox(self.models)
         self.devices = DeviceBox()
         self.run = QPushButton("Run")
         self.run.setToolTip("Find the gradable retina and the non-perfused areas in it.")
