@@ -3,6 +3,7 @@
 Region: seconds from the release of the mouse to the changed mask, for rectangles of 512 x 512,
 against the tile network's own forward pass on what it is shown of them (the reference); once as
 it is, and once without redrawing the canvas, which software OpenGL does on the same processor.
+Both after the same rest, as while the user draws: a processor that has rested is slower at first.
 Live index: seconds a frame while the brush moves, with the panels against plain napari with the
 same layers (the reference), and of one count.
 
@@ -103,7 +104,7 @@ def regions(correct: CorrectPanel, runs: int) -> tuple[list[float], list[float]]
         shapes = correct.mouse.shapes.layer
         shapes.add(corners, shape_type="rectangle", gui=True)  # as while the mouse moves
         shapes._is_creating, shapes._moving_value = True, (0, None)
-        wait_while(iter([True] * 30 + [False]).__next__)
+        rest()
         changed.clear()
         start = time.perf_counter()
         shapes._finish_drawing()  # what napari does when the mouse is released
@@ -130,7 +131,11 @@ def forward_passes(network: TileNetwork, seen: CloseUp, window: tuple[slice, sli
         with torch.inference_mode():
             inference.network(images).float().cpu()
 
-    return timed(forward, 3)
+    times = []
+    for _ in range(3):
+        rest()
+        times += timed(forward, 1)
+    return times
 
 
 def plain_layer(ours: napari.Viewer, npa: Labels) -> Labels:
@@ -181,6 +186,11 @@ def seconds3(values: list[float]) -> list[str]:
 def milliseconds(values: list[float]) -> list[str]:
     """Median, least and most."""
     return [f"{1000 * value:.1f} ms" for value in spread(values)]
+
+
+def rest() -> None:
+    """Let napari be idle for over half a second."""
+    wait_while(iter([True] * 30 + [False]).__next__)
 
 
 def wait_while(condition: Callable[[], object]) -> None:

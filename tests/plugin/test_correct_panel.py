@@ -289,6 +289,20 @@ def test_cancel_stops_what_is_computed(viewer, corrector, qtbot):
     assert corrector.mouse.shapes.layer.nshapes == 0
 
 
+def test_napari_is_drawn_again_soon_though_the_network_takes_long(viewer, corrector, qtbot, runs):
+    window = viewer.window._qt_window
+    runs.go.clear()
+    runs.waiting.clear()
+    corrector.tools.setCurrentText("Tile network")
+    draw_shape(corrector, SQUARE)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
+    qtbot.waitUntil(window.updatesEnabled, timeout=1_000)
+    assert corrector.looking
+    runs.go.set()
+    looked(qtbot, corrector)
+    assert window.updatesEnabled()
+
+
 def test_without_a_result_nothing_can_be_pressed(viewer, qtbot, shown):
     _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
     assert "Segment an angiogram first" in corrector.status.text()

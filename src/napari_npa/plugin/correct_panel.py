@@ -17,6 +17,7 @@ from napari_npa.plugin.close_look import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
 from napari_npa.plugin.correct_controls import TARGETS, CorrectControls
 from napari_npa.plugin.correction import Correction
 from napari_npa.plugin.doubtful import Doubtful
+from napari_npa.plugin.drawing_pause import pause_drawing, resume_drawing
 from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.plugin.keys import CORRECT_KEYS, bind, unbind
 from napari_npa.plugin.messages import tell
@@ -244,6 +245,7 @@ class CorrectPanel(CorrectControls):
         self.looking.add(job)
         job.on_end.append(partial(self._looked, job))
         then = partial(self._apply, self.result, self.target, action, name)
+        pause_drawing(self.viewer)
         self.jobs.start(job, then, self._fail)
         self._patience.start()
 
@@ -256,6 +258,7 @@ class CorrectPanel(CorrectControls):
     def _looked(self, job: Job) -> None:
         self.looking.discard(job)
         self._clear_taken()
+        resume_drawing(self.viewer)
 
     def _clear_taken(self) -> None:
         if not self.looking:

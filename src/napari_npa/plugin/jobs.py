@@ -101,6 +101,8 @@ class Job:
 
     def _report(self, done: int, total: int) -> None:
         self._stop_if_cancelled()
+        if not self.on_progress:
+            return
         try:
             call_in_gui(partial(_call, self.on_progress, done, total))
         except GuiGoneError:
