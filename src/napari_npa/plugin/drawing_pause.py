@@ -29,4 +29,4 @@ def resume_drawing(viewer: ViewerModel) -> None:
 
 def _let_draw(viewer: ViewerModel, on: bool) -> None:
     with suppress(AttributeError, RuntimeError):  # it has no window, or that is closing
-        viewer.window._qt_window.setUpdatesEnabled(on)  # type: ignore[attr-defined]
+        viewer.window._qt_window.setUpdatesEnabled(on)
