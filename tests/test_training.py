@@ -14,7 +14,7 @@ from napari_npa.cli import app
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.simulate.command import simulate_many
-from napari_npa.training.augmentation import Augmentation, random_view
+from napari_npa.training.augmentation import Augmentation, random_view, reach
 from napari_npa.training.crossval import calibration, patient_folds
 from napari_npa.training.examples import (
     Example,
@@ -416,6 +416,27 @@ def test_threshold_is_the_best_that_leaves_perfused_eyes_alone(tmp_path):
     assert calibration(tmp_path).threshold == 0.5
     with pytest.raises(TrainingError, match="no finished cross-validation"):
         calibration(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_view_reaches_no_further_than_it_says(seed):
+    rng = np.random.default_rng(seed)
+    canvas = rng.random((300, 300), np.float32)
+    row, column = (int(place) for place in rng.integers(0, 300, 2))
+    far = int(reach(64, Augmentation())) + 2
+    top, left = max(0, row - far), max(0, column - far)
+    near = canvas[top : row + far, left : column + far]
+    views = [
+        random_view(image, image[None], centre, 64, Augmentation(), np.random.default_rng(seed))
+        for image, centre in ((canvas, (row, column)), (near, (row - top, column - left)))
+    ]
+    np.testing.assert_allclose(views[0][0], views[1][0], atol=1e-3)
+
+
+def test_the_tile_recipe_is_a_preset_that_goes_on_from_the_whole_image_network():
+    config = preset_config("tile", encoder=None, canvases={}, changes={})
+    assert config.canvases == {"55": 512, "uwfa": 2048}
+    assert config.start_from == "whole"
 
 
 def test_published_recipe_is_a_preset():

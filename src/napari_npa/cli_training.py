@@ -31,10 +31,10 @@ PatientPattern = Annotated[
     str, typer.Option(help="Regular expression that finds the patient in a file name.")
 ]
 Preset = Annotated[
-    Literal["default", "published", "retina"],
+    Literal["default", "tile", "published", "retina"],
     typer.Option(
-        help="Recipe to begin with: ours, that of Li et al., or that of the network which finds "
-        "the gradable retina of ultra-widefield images."
+        help="Recipe to begin with: ours, that of the network for parts of images, that of Li et "
+        "al., or that of the network which finds the gradable retina of ultra-widefield images."
     ),
 ]
 Encoder = Annotated[

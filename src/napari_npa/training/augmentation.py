@@ -82,6 +82,12 @@ def random_view(
     return _jitter(view[0], augmentation, rng), np.round(view[1:])
 
 
+def reach(side: int, augmentation: Augmentation) -> float:
+    """How far from its centre a view takes in the image at most, pixels."""
+    stretch = augmentation.scale_ratio * np.sqrt(augmentation.aspect_ratio)
+    return float(side / np.sqrt(2) * stretch)
+
+
 def _jitter(
     image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
 ) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from napari_npa.field import field_of_view, instrument_field, scale_window
 from napari_npa.letterbox import Letterbox
 from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.measure import Target
+from napari_npa.raster import Window
 from napari_npa.retina import find_retina
 
 Source = Literal["labelled", "perfused", "painted", "simulated"]
@@ -52,6 +53,15 @@ class Example:
     def image(self) -> NDArray[np.float32]:
         """Gray levels in [0, 1], (canvas, canvas) float32."""
         return np.divide(self.stretched, 255, dtype=np.float32)
+
+    def part(self, window: Window) -> Example:
+        """The example, cut down to some rows and columns."""
+        return replace(
+            self,
+            stretched=self.stretched[window],
+            npa=self.npa[window],
+            retina=None if self.retina is None else self.retina[window],
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -37,13 +36,7 @@ def _tiles(example: Example, side: int) -> Iterator[Example]:
     canvas = len(example.npa)
     for top in range(0, canvas - side + 1, side):
         for left in range(0, canvas - side + 1, side):
-            at = (slice(top, top + side), slice(left, left + side))
-            yield replace(
-                example,
-                stretched=example.stretched[at],
-                npa=example.npa[at],
-                retina=None if example.retina is None else example.retina[at],
-            )
+            yield example.part((slice(top, top + side), slice(left, left + side)))
 
 
 def _is_kept(tile: Example) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_npa.contrast import input_channels
-from napari_npa.training.augmentation import Augmentation, random_view
+from napari_npa.training.augmentation import Augmentation, random_view, reach
 from napari_npa.training.examples import Example, Source
 
 CENTRE_JITTER = 0.08
@@ -80,10 +80,12 @@ class RandomViews(Dataset[View]):
         # A canvas twice as wide has more to show: its images come up twice as often.
         sides = np.array([len(example.npa) for example in examples])
         example = examples[rng.choice(len(examples), p=sides / sides.sum())]
+        centre = self._centre(example, rng)
+        example, centre = _near(example, centre, reach(self.sampling.side, self.augmentation))
         image, targets = random_view(
             example.image,
             _targets(example),
-            self._centre(example, rng),
+            centre,
             self.sampling.side,
             self.augmentation,
             rng,
@@ -101,6 +103,17 @@ class RandomViews(Dataset[View]):
         else:
             row, column = rng.uniform(half, canvas - half, 2)
         return float(row), float(column)
+
+
+def _near(
+    example: Example, centre: tuple[float, float], reach: float
+) -> tuple[Example, tuple[float, float]]:
+    """What a view can reach of an example, and its centre there: of a large canvas, little."""
+    starts = [max(0, int(place - reach)) for place in centre]
+    rows, columns = (
+        slice(start, int(place + reach) + 2) for start, place in zip(starts, centre, strict=True)
+    )
+    return example.part((rows, columns)), (centre[0] - starts[0], centre[1] - starts[1])
 
 
 def _targets(example: Example) -> NDArray[np.float32]:
