@@ -23,7 +23,7 @@ from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.tiles import cut
 from napari_npa.training.views import RandomViews, Sampling, View, whole_view
 from napari_npa.weights import load_model
-from napari_npa.writing import write_json
+from napari_npa.writing import make_folder, write_json
 
 Report = Callable[[str], None]
 
@@ -150,7 +150,7 @@ def fit(
             "has images whose gradable retina is not outlined",
             "Give folders with masks <stem>_retina.*, as 'napari-npa simulate' writes them.",
         )
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     write_json(run / SETTINGS, asdict(config))
     lightning.seed_everything(config.seed, verbose=False)
     load = load or partial(load_example, canvases=config.canvases, target=config.target)
