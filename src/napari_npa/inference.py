@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from threading import Lock
+from threading import BoundedSemaphore, Lock, get_ident
 
 import numpy as np
 import torch
@@ -74,12 +74,17 @@ class Inference:
         Network and what is needed to use it.
     device
         Where it runs; when its memory ends, smaller pieces are tried, then the processor.
+    at_once
+        Images that may be in the network at the same time, on the processor: callers that have
+        a share of its cores each. Elsewhere memory is scarce, and it is one.
     """
 
-    def __init__(self, model: Model, device: torch.device) -> None:
+    def __init__(self, model: Model, device: torch.device, at_once: int = 1) -> None:
         self.model, self.device = model, device
         self.network = fold_batch_norm(model.network)
-        self._busy = Lock()  # one image at a time in the network: its hooks report to one caller
+        self._room = BoundedSemaphore(at_once if device.type == "cpu" else 1)
+        self._moving = Lock()
+        self._is_on: tuple[torch.device, torch.dtype] | None = None
 
     @property
     def steps(self) -> int:
@@ -195,11 +200,11 @@ class Inference:
         weights = torch.zeros(shape)
         cut = list(_pieces(shape, pieces, self.multiple))
         with (
-            self._busy,
+            self._room,
             torch.inference_mode(),
             _reporting(self.network, steps, len(cut)),
         ):
-            network = self.network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = self._network_on(device, dtype)
             for piece in cut:
                 around = _with_margin(piece, shape)
                 images = channels[(..., *around)].to(
@@ -210,6 +215,14 @@ class Inference:
                 total[(..., *around)] += weight * found
                 weights[around] += weight
         return total / weights
+
+    def _network_on(self, device: torch.device, dtype: torch.dtype) -> UNet:
+        # Only if need be: another image may be in the network.
+        with self._moving:
+            if self._is_on != (device, dtype):
+                self.network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+                self._is_on = device, dtype
+        return self.network
 
 
 def target_probability(logits: Tensor, output: Output, target: Target = "npa") -> Tensor:
@@ -230,9 +243,11 @@ def _mirrored_mean(found: Tensor, mirrors: tuple[tuple[int, ...], ...]) -> Tenso
 @contextmanager
 def _reporting(network: UNet, steps: Steps, pieces: int) -> Iterator[None]:
     """Report after each stage of the network: cancelling takes one stage, not one image."""
+    caller = get_ident()
 
     def after(module: nn.Module, inputs: object, output: object) -> None:
-        steps.one_more(1 / pieces)
+        if get_ident() == caller:  # another's image may be in the network too
+            steps.one_more(1 / pieces)
 
     hooks = [stage.register_forward_hook(after) for stage in (*network.stages, *network.decoder)]
     try:

@@ -143,6 +143,8 @@ class Segmenter:
         the better (docs/evidence.md), ``whole`` for any others.
     tile
         Weights of the tile network, as for `model`; only loaded in two-scale mode.
+    at_once
+        See :class:`napari_npa.inference.Inference`.
 
     Raises
     ------
@@ -159,12 +161,13 @@ class Segmenter:
         *,
         mode: Mode | None = None,
         tile: str | Path | Model = "tile",
+        at_once: int = 1,
     ) -> None:
         self.device = choose_device(device)
         self.model = as_model(model)
-        self._whole = Inference(self.model, self.device)
+        self._whole = Inference(self.model, self.device, at_once)
         is_two_scale = model == WHOLE if mode is None else mode == "two-scale"
-        self._tile = Inference(as_model(tile), self.device) if is_two_scale else None
+        self._tile = Inference(as_model(tile), self.device, at_once) if is_two_scale else None
 
     @property
     def weights(self) -> tuple[str, ...]:

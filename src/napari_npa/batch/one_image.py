@@ -92,6 +92,8 @@ class ImageRunner:
         SHA-256 of the weights that must be used; None: whatever `options` leads to.
     pixels_in_hand
         See :data:`PIXELS_IN_HAND`.
+    at_once
+        See :class:`napari_npa.inference.Inference`.
 
     Raises
     ------
@@ -110,10 +112,12 @@ class ImageRunner:
         *,
         weights: tuple[str, ...] | None = None,
         pixels_in_hand: int = PIXELS_IN_HAND,
+        at_once: int = 1,
     ) -> None:
         self.options = options
         self._segmenters = [
-            Segmenter(name, options.model, mode=options.mode) for name in all_devices(device)
+            Segmenter(name, options.model, mode=options.mode, at_once=at_once)
+            for name in all_devices(device)
         ]
         self.devices = tuple(str(segmenter.device) for segmenter in self._segmenters)
         self.weights = self._segmenters[0].weights

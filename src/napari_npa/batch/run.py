@@ -11,11 +11,14 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import Any
+
+import torch
 
 from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.batch.images import FoundImage, FoundImages, find_images
@@ -27,6 +30,9 @@ from napari_npa.table import Row
 
 MANIFEST = "run.json"
 """File that says how a batch was run, in the folder of its results."""
+
+CPU_WORKERS = 2
+"""Images worked on at a time without a GPU."""
 
 AHEAD = 3
 """Images handed out for each worker, so that none waits."""
@@ -119,7 +125,10 @@ class Workers:
 def local_workers(
     options: BatchOptions, device: str = "auto", count: int | None = None
 ) -> Iterator[Workers]:
-    """Threads of this process: while one is in the network, others read, search and write.
+    """Threads of this process, each with an image of its own.
+
+    On a GPU one is in the network while others read, search and write. On the processor each
+    has its share of the cores throughout: two that wait for each other's parts lose a third.
 
     Parameters
     ----------
@@ -128,23 +137,26 @@ def local_workers(
     device
         As for :class:`ImageRunner`.
     count
-        Threads; None: two, or four for each GPU.
+        Threads; None: two, or four for each GPU. More on a processor take more memory.
 
     Raises
     ------
     DeviceError, WeightsError
         As for :class:`ImageRunner`.
     """
-    runner = ImageRunner(options, device)
+    runner = ImageRunner(options, device, at_once=count or CPU_WORKERS)
     gpus = sum(not name.startswith("cpu") for name in runner.devices)
-    count = count or min(4 * gpus, os.cpu_count() or 1) or 2
-    executor = ThreadPoolExecutor(count, thread_name_prefix="batch")
+    count = count or min(4 * gpus, os.cpu_count() or 1) or CPU_WORKERS
+    cores = torch.get_num_threads()
+    share = cores if gpus else max(1, cores // count)
+    executor = ThreadPoolExecutor(count, "batch", initializer=partial(torch.set_num_threads, share))
     try:
         yield Workers(
             executor, runner.run, count=count, weights=runner.weights, devices=runner.devices
         )
     finally:
         executor.shutdown(cancel_futures=True)
+        torch.set_num_threads(cores)  # what was set for a thread holds for those made after it
 
 
 def run_batch(
