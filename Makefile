@@ -79,7 +79,7 @@ weights: crossval  ## Train the embedded weights (three hours on two cores with 
 	    --threshold-uwfa 0.5 --attribution "$(LICENCE)"
 	$(NPA) train --preset tile --output src/napari_npa/weights/tile.safetensors --run runs/tile \
 	    --resume $(REAL) --simulated runs/sim_tile --held-out 'sim_300[0-9]' \
-	    --attribution "$(LICENCE)"
+	    --threshold-uwfa 0.6 --attribution "$(LICENCE)"
 	$(PY) docs/make_model_card.py
 
 compare: $(READY)  ## Each encoder by the same steps without pre-training, in five folds

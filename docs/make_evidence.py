@@ -283,10 +283,8 @@ def two_scales() -> str:
     return f"""## One scale or two
 
 {len(eyes)} simulated ultra-widefield eyes of unseen seeds at {FINE_SIDE} pixels, on the machine
-that wrote this page. 55° images are the same in both modes, and so are ultra-widefield ones that
-are no finer than what the whole-image network sees. Two scales are the default: better in every
-score, and on the two real ultra-widefield images, of which there are no outlines, they leave fewer
-specks and edges. Where time counts for more, choose the whole-image network alone.
+that wrote this page. 55° images are the same in both modes. Two scales are the default; where time
+counts for more, choose the whole-image network alone.
 
 | mode | mean IoU | pooled Dice | mean error of the index, points | seconds an image |
 |---|---|---|---|---|

@@ -32,11 +32,6 @@ WHOLE = "whole"
 TILE_SHARE = 0.5
 """Weight of the tile network in the fused logits."""
 
-FINER = 1.25
-"""Images at most this many times as large as the whole-image network's canvas are not looked at
-again: on 40 simulated eyes of its very size a second look lowered the mean IoU from .872 to .847
-(on 20 of twice that it raises it, see docs/evidence.md)."""
-
 LEAST_AREA_MM2: dict[Field, float] = {"55": 0.0, "uwfa": 2.54}
 """Areas smaller than this are not called: on ultra-widefield images one disc area. Perfused
 periphery is called in specks; without them the mean IoU on 40 simulated eyes (seeds 61000 to 61039)
@@ -138,9 +133,9 @@ class Segmenter:
     model
         Name of embedded weights, a weights file, or a loaded :class:`Model`.
     mode
-        ``whole``, or ``two-scale``: `tile` too, wherever its canvas is finer than `model`'s and
-        the image finer than that. None: ``two-scale`` for the embedded weights, of which it is
-        the better (docs/evidence.md), ``whole`` for any others.
+        ``whole``, or ``two-scale``: `tile` too, wherever its canvas is finer than `model`'s.
+        None: ``two-scale`` for the embedded weights, of which it is the better
+        (docs/evidence.md), ``whole`` for any others.
     tile
         Weights of the tile network, as for `model`; only loaded in two-scale mode.
     at_once
@@ -189,7 +184,8 @@ class Segmenter:
         image
             File, (rows, columns) array, or an angiogram already read.
         threshold
-            Probability from which a pixel is non-perfused; the model's own if None. Smaller
+            Probability from which a pixel is non-perfused; if None that of the finest network
+            that looked, chosen for what it and the other give together. Smaller
             areas than :data:`LEAST_AREA_MM2` are kept below it.
         progress
             Called with (done, total); what it raises ends the work and is passed on.
@@ -211,12 +207,12 @@ class Segmenter:
         steps.one_more()
         canvas, box, device, notes = _on_canvas(self._whole, angiogram.pixels, retina, steps)
         used = [self.model]
-        if self._tile is not None and _is_finer(self._tile.model, self.model, retina):
+        if self._tile is not None and self._sees_finer(self._tile.model, retina.view):
             finer, box, device, more = _on_canvas(self._tile, angiogram.pixels, retina, steps)
             canvas, notes = _fused(canvas, finer), (*notes, *more)
             used.append(self._tile.model)
         if threshold is None:
-            threshold = self.model.threshold_for(retina.view)
+            threshold = used[-1].threshold_for(retina.view)
         if self.model.input == "contrast":  # networks from elsewhere give what they gave there
             least = LEAST_AREA_MM2[retina.view] * (box.canvas / FIELD_MM[retina.view]) ** 2
             seen = box.apply_mask(retina.gradable)
@@ -234,6 +230,9 @@ class Segmenter:
             notes=(*angiogram.notes, *notes),
         )
 
+    def _sees_finer(self, tile: Model, view: Field) -> bool:
+        return tile.canvases[view] > self.model.canvases[view]
+
 
 def segment(
     image: str | Path | NDArray[np.generic] | Angiogram,
@@ -245,13 +244,6 @@ def segment(
 ) -> Segmentation:
     """Segment one angiogram; for several, make a :class:`Segmenter` once."""
     return Segmenter(device, model, mode=mode).segment(image, threshold=threshold)
-
-
-def _is_finer(tile: Model, whole: Model, retina: Retina) -> bool:
-    """Whether the tile network has a finer canvas, and the image more to show on it."""
-    canvas = whole.canvases[retina.view]
-    extent = max(span.stop - span.start for span in retina.window)
-    return tile.canvases[retina.view] > canvas and extent > FINER * canvas
 
 
 def _on_canvas(

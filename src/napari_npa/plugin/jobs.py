@@ -220,15 +220,9 @@ def segment_shown(
     """
     segmenter = segmenter_of()
     started = perf_counter()
-    # In two-scale mode the tile network's hash follows; the threshold is the first one's.
-    is_same_model = (
-        previous is not None and previous.model_sha256.split("+")[0] == segmenter.model.sha256
-    )
-    segmentation = segmenter.segment(
-        shown.angiogram(),
-        threshold=previous.threshold if previous is not None and is_same_model else None,
-        progress=progress,
-    )
+    segmentation = segmenter.segment(shown.angiogram(), progress=progress)
+    if previous is not None and previous.model_sha256 == segmentation.model_sha256:
+        segmentation = segmentation.at_threshold(previous.threshold)
     return segmentation, perf_counter() - started
 
 

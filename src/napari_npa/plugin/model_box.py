@@ -84,7 +84,7 @@ class ModeBox(QCheckBox):
         self.setToolTip(
             "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
             "network, and average both: slower and better. 55° images are left to the whole-image\n"
-            "network, and so are images that are no finer than what it sees."
+            "network."
         )
         self.setChecked(True)
         self._models = models

@@ -195,6 +195,7 @@ def tile_config() -> TrainingConfig:
         canvases={"55": 512, "uwfa": 2048},
         shares={"labelled": 0.15, "perfused": 0.06, "painted": 0.09, "simulated": 0.7},
         start_from="whole",
+        fine_tuned_share=0.75,
     )
 
 
