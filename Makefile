@@ -50,7 +50,8 @@ screenshots: $(READY)  ## Make the pictures of the docs
 simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
 	$(NPA) simulate --kind uwfa --count 250 --size 1024 --seed 1000 --output runs/sim_uwfa
 	$(NPA) simulate --kind 55 --count 900 --size 512 --seed 5000 --output runs/sim_55
-	$(NPA) simulate --kind uwfa --count 200 --size 2048 --seed 3000 --output runs/sim_tile
+	$(NPA) simulate --kind uwfa --count 60 --size 2048 --seed 3000 --output runs/sim_tile
+	$(NPA) simulate --kind uwfa --count 140 --size 2048 --seed 3060 --output runs/sim_tile_more
 
 # Real images are not part of the repository: see docs/training.md for where they come from.
 FFA55 ?= ../shared/data/ffa55
@@ -78,8 +79,8 @@ weights: crossval  ## Train the embedded weights (three hours on two cores with 
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --threshold-uwfa 0.5 --attribution "$(LICENCE)"
 	$(NPA) train --preset tile --output src/napari_npa/weights/tile.safetensors --run runs/tile \
-	    --resume $(REAL) --simulated runs/sim_tile --held-out 'sim_300[0-9]' \
-	    --threshold-uwfa 0.6 --attribution "$(LICENCE)"
+	    --resume $(REAL) --simulated runs/sim_tile --simulated runs/sim_tile_more \
+	    --held-out 'sim_300[0-9]' --threshold-uwfa 0.6 --attribution "$(LICENCE)"
 	$(PY) docs/make_model_card.py
 
 compare: $(READY)  ## Each encoder by the same steps without pre-training, in five folds

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from napari_npa.weights import embedded_models
+
 DOCS = Path(__file__).parent
 WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"
 
@@ -81,6 +83,8 @@ def start(settings: dict[str, Any]) -> str:
     """What training began with."""
     if settings["start_from"] is None:
         return "random weights"
+    if settings["start_from"] in embedded_models():
+        return f"the weights [`{settings['start_from']}`]({settings['start_from']}.md)"
     return f"`{settings['start_from']}` (the same network trained on simulated images only)"
 
 
