@@ -432,7 +432,7 @@ def test_two_scales_are_asked_for_in_the_panel(opened, qtbot, monkeypatch):
     monkeypatch.setattr(
         KeptSegmenter,
         "get",
-        lambda self, device, model, mode: asked.append(mode) or get(self, device, model),
+        lambda self, device, model, mode: asked.append(mode) or get(self, device, model, "whole"),
     )
     opened.modes.setChecked(True)
     settle(qtbot, opened)

@@ -151,7 +151,7 @@ def test_a_drag_is_one_step_to_undo_and_takes_the_slider_back(viewer, panel, ima
 def test_a_second_run_goes_into_the_same_layers_and_can_be_undone(viewer, panel, image, qtbot):
     run(qtbot, panel)
     npa = viewer.layers["NPA"]
-    choice = panel.devices.currentText(), panel.models.choice
+    choice = panel.devices.currentText(), panel.models.choice, panel.modes.mode
     segmenter = panel.segmenter.get(*choice)
     paint(npa, 80, 80, label=0 if npa.data[80, 80] else 1)
     corrected = npa.data.copy()

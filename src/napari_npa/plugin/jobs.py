@@ -181,10 +181,10 @@ class KeptSegmenter:
     """The segmenter of the last run: made again only when something else is wanted."""
 
     def __init__(self) -> None:
-        self._made_for: tuple[str, str | Path, Mode | None] | None = None
+        self._made_for: tuple[str, str | Path, Mode] | None = None
         self._segmenter: Segmenter | None = None
 
-    def get(self, device: str, model: str | Path, mode: Mode | None = None) -> Segmenter:
+    def get(self, device: str, model: str | Path, mode: Mode) -> Segmenter:
         """Segmenter for a device, a model and a mode; loads the weights if need be."""
         from napari_npa.segmentation import Segmenter
 
