@@ -243,6 +243,9 @@ def _mirrored_mean(found: Tensor, mirrors: tuple[tuple[int, ...], ...]) -> Tenso
 @contextmanager
 def _reporting(network: UNet, steps: Steps, pieces: int) -> Iterator[None]:
     """Report after each stage of the network: cancelling takes one stage, not one image."""
+    if steps.progress is None:
+        yield
+        return
     caller = get_ident()
 
     def after(module: nn.Module, inputs: object, output: object) -> None:

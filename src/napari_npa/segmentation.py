@@ -161,7 +161,8 @@ class Segmenter:
         self.device = choose_device(device)
         self.model = as_model(model)
         self._whole = Inference(self.model, self.device, at_once)
-        is_two_scale = model == WHOLE if mode is None else mode == "two-scale"
+        self.mode: Mode = mode or ("two-scale" if model == WHOLE else "whole")
+        is_two_scale = self.mode == "two-scale"
         self._tile = Inference(as_model(tile), self.device, at_once) if is_two_scale else None
 
     @property

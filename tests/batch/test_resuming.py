@@ -93,6 +93,10 @@ def test_the_same_weights_under_another_name_are_the_same(made, tmp_path, tiny_m
     assert made("--model", tmp_path / "copy.safetensors") == set()
 
 
+def test_the_mode_by_default_is_the_same_as_if_it_were_asked_for(made):
+    assert made("--mode", "whole") == set()
+
+
 def test_another_version_makes_all_again(made, monkeypatch):
     monkeypatch.setattr("napari_npa.batch.one_image.__version__", "99")
     assert made() == ALL

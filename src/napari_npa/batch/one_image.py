@@ -136,6 +136,7 @@ class ImageRunner:
         return {
             **asdict(self.options),
             "model": list(self.weights),
+            "mode": self._segmenters[0].mode,  # by default or asked for: the results are the same
             "napari-npa": __version__,
         }
 
