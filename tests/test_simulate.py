@@ -8,7 +8,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_npa.simulate import simulate, simulate_many, write_simulated
+from napari_npa.simulate import capillaries, simulate, simulate_many, write_simulated
 from napari_npa.simulate.fields import enlarge, noise
 from napari_npa.simulate.scene import EYE_RADIUS_MM, Scene
 
@@ -138,6 +138,15 @@ def test_noise_has_mean_zero_and_deviation_one(scale):
     field = noise((400, 400), scale, np.random.default_rng(0))
     assert abs(field.mean()) < 0.25
     assert field.std() == pytest.approx(1, abs=0.2)
+
+
+def test_a_wider_mesh_gives_a_coarser_texture():
+    fine, coarse = (
+        capillaries.texture((256, 256), 0.04, np.random.default_rng(1), mesh)
+        for mesh in (0.11, 0.35)
+    )
+    roughness = [np.abs(np.diff(texture, axis=0)).mean() for texture in (fine, coarse)]
+    assert roughness[1] < 0.8 * roughness[0]
 
 
 def test_enlarging_keeps_a_ramp_straight():

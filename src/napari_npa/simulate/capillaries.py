@@ -18,7 +18,12 @@ _FINEST_PX = 0.9
 """Narrowest mesh a camera resolves, standard deviation of the filter in pixels."""
 
 
-def texture(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generator) -> Image:
+def texture(
+    shape: tuple[int, int],
+    mm_per_pixel: float,
+    rng: np.random.Generator,
+    mesh_mm: float = MESH_MM,
+) -> Image:
     """Brightness of the capillary bed relative to its mean.
 
     Parameters
@@ -29,6 +34,8 @@ def texture(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generato
         Scale of the image.
     rng
         Source of the random numbers.
+    mesh_mm
+        Distance between capillaries.
 
     Returns
     -------
@@ -36,7 +43,7 @@ def texture(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generato
         Mean about 0, standard deviation 1: ridges of band-passed noise, which join to a net,
         over a coarser mottling.
     """
-    sigma = max(_FINEST_PX, 0.35 * MESH_MM / mm_per_pixel)
+    sigma = max(_FINEST_PX, 0.35 * mesh_mm / mm_per_pixel)
     white = rng.standard_normal(shape, dtype=np.float32)
     fine = ndimage.gaussian_filter(white, sigma, truncate=3.0)
     band = fine - ndimage.gaussian_filter(fine, 1.6 * sigma, truncate=3.0)

@@ -204,6 +204,8 @@ def _trees(scene: Scene, rng: np.random.Generator) -> list[Vessels]:
     ]
     if scene.wide:
         levels.append(Supply(rng.uniform(1.0, 1.5), 0.7, fovea, reach))
+        if rng.uniform() < _FINE_SHARE:
+            levels.append(Supply(rng.uniform(0.75, 1.0), 0.6, fovea, _FINE_REACH_MM))
     else:
         half = scene.size / 2
         down, right = ((half - at) * scene.mm_per_pixel for at in scene.fovea)
@@ -216,6 +218,10 @@ def _trees(scene: Scene, rng: np.random.Generator) -> list[Vessels]:
 
 
 _WIDE_LEAF_SCALE = 1.25
+
+_FINE_SHARE = 0.5
+_FINE_REACH_MM = 16.0
+"""In sharp ultra-widefield images finer branches can be followed out to the mid-periphery."""
 
 
 def _paint_tree(canvas: Image, scene: Scene, tree: Vessels) -> None:
@@ -249,8 +255,9 @@ def _retina_light(
     scar_loss, scar_light = lesions.scars(scene, vascular > 0.5, rng)
     capillaries_left *= 1 - scar_loss
     grain = rng.uniform(*(_WIDE_GRAIN if scene.wide else _NARROW_GRAIN))
+    mesh = rng.uniform(*_WIDE_MESH_MM) if scene.wide else capillaries.MESH_MM
     ground = 1 + capillaries_left * grain * capillaries.texture(
-        scene.shape, scene.mm_per_pixel, rng
+        scene.shape, scene.mm_per_pixel, rng, mesh
     )
     ground += capillaries_left * _sick_bed(scene, npa, rng)
     ground *= npa.ratio * (1 - 0.5 * scar_loss) * _shading(scene, from_fovea, rng)
@@ -287,13 +294,18 @@ _SICK_STRENGTH = (0.08, 0.5)
 _LACE = (0.0, 8.0)
 """Light of the channels in a sick bed, against that of its ground."""
 
-_WIDE_GRAIN = (0.02, 0.12)
+_WIDE_GRAIN = (0.03, 0.2)
 _NARROW_GRAIN = (0.05, 0.3)
 """Capillaries are below a pixel of a wide field, and a faint net in a 55° image."""
+
+_WIDE_MESH_MM = (0.11, 0.35)
+"""What is left of the net in a wide field is the coarser part of it."""
 
 _WIDE_CONTRAST = (4.0, 9.0)
 _NARROW_CONTRAST = (4.0, 11.0)
 _TWIG_VALUE = 0.12
+_WIDE_TWIG_VALUE = (0.1, 0.24)
+_WIDE_TWIG_SPACING_MM = (0.06, 0.3)
 _GLOW = (0.05, 0.4)
 _GLOW_MM = (0.12, 0.4)
 """Light that vessels too fine to be drawn, and scatter, spread about the drawn ones."""
@@ -313,6 +325,9 @@ def _vessel_light(
     closed = _CLOSED_MM if rng.uniform() < _CLOSED_SHARE else _PRUNED_MM
     # Well inside: a vessel that runs along the border bounds the area, whole.
     deep = blur(npa.softness, _BORDER_MM / scene.mm_per_pixel) > 0.75
+    if scene.wide and rng.uniform() < _STUMPS_SHARE:
+        lumps = noise(scene.shape, rng.uniform(*_STUMP_MM) / scene.mm_per_pixel, rng)
+        deep &= lumps < rng.uniform(*_STUMPS)
     for name, tree in zip(("artery", "vein"), trees, strict=True):
         start, end, width = tree.segments()
         a, b, pixels = _placed(scene, start, end, width)
@@ -340,6 +355,12 @@ _CLOSED_SHARE = 0.4
 _CLOSED_MM = (0.1, 0.19)
 """In some eyes the branches that fed an area are gone as well."""
 
+_STUMPS_SHARE = 0.6
+_STUMPS = (0.2, 1.5)
+_STUMP_MM = (0.4, 1.2)
+"""In some eyes pieces of the pruned vessels are left inside an area: where a random field that
+changes over so many millimetres is above a level."""
+
 _DILATION = 0.35
 _ARTERY_BRIGHTNESS = 0.85
 
@@ -347,10 +368,12 @@ _ARTERY_BRIGHTNESS = 0.85
 def _paint_twigs(
     lit: Image, scene: Scene, tree: Vessels, left: Image, rng: np.random.Generator
 ) -> None:
-    start, end = twigs(tree, 0.3, 0.55 if scene.wide else 0.35, rng)
+    spacing = rng.uniform(*_WIDE_TWIG_SPACING_MM) if scene.wide else 0.3
+    start, end = twigs(tree, spacing, 0.55 if scene.wide else 0.35, rng)
     a, b, pixels = _placed(scene, start, end, np.full(len(start), 0.035))
     at = np.clip(np.rint(b).astype(int), 0, scene.size - 1)
-    value = _TWIG_VALUE * left[at[:, 0], at[:, 1]] * rng.uniform(0.3, 1, len(a))
+    strength = rng.uniform(*_WIDE_TWIG_VALUE) if scene.wide else _TWIG_VALUE
+    value = strength * left[at[:, 0], at[:, 1]] * rng.uniform(0.3, 1, len(a))
     paint(lit, a, b, pixels, value)
 
 
@@ -360,8 +383,15 @@ def _shading(scene: Scene, from_fovea: Image, rng: np.random.Generator) -> Image
     pigment = rng.uniform(*FOVEA_DARKNESS) * np.exp(-((from_fovea / rng.uniform(*FOVEA_MM)) ** 1.5))
     choroid = 1 + 0.12 * noise(shape, 3.0 / scene.mm_per_pixel, rng)
     dark = np.clip(noise(shape, 4.0 / scene.mm_per_pixel, rng) - 0.8, 0, 1.5)
-    shading = (1 - pigment) * choroid * np.exp(-rng.uniform(0, 0.5) * dark)
+    depth = rng.uniform(*(_WIDE_DARKNESS if scene.wide else _NARROW_DARKNESS))
+    shading = (1 - pigment) * choroid * np.exp(-depth * dark)
     return np.asarray(shading, np.float32)
+
+
+_WIDE_DARKNESS = (0.0, 0.25)
+_NARROW_DARKNESS = (0.0, 0.5)
+"""Perfused ground that is darker for reasons of its own. In a wide field, where its capillaries do
+not show, more of it could not be told from an area without them."""
 
 
 def _staining(
@@ -383,7 +413,7 @@ def _staining(
     light += rng.uniform(0, 0.35) * border
     patchy = np.clip(noise(scene.shape, 3.0 / scene.mm_per_pixel, rng) + 0.3, 0, None) ** 2
     where = patchy * vascular * (1 - npa.softness) * (0.3 + 2 * rim)
-    many = int(rng.gamma(1.0, _MICROANEURYSMS))
+    many = int(rng.gamma(1.0, _WIDE_MICROANEURYSMS if scene.wide else _MICROANEURYSMS))
     light += rng.uniform(1.0, 4.0) * lesions.dots(scene, where, many, (0.025, 0.06), rng)
     leaks = rng.poisson(_LEAKS) if rng.uniform() < 0.35 else 0
     light += rng.uniform(1.0, 7.0) * lesions.dots(
@@ -393,6 +423,7 @@ def _staining(
 
 
 _MICROANEURYSMS = 90.0
+_WIDE_MICROANEURYSMS = 180.0
 _LEAKS = 4.0
 
 

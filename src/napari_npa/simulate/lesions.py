@@ -213,7 +213,10 @@ def nonperfusion_of(
         areas == 0, return_distances=False, return_indices=True
     )
     field = ndimage.gaussian_filter(ratios[areas[tuple(nearest)]].astype(np.float32), 2.0)
-    edge_mm = rng.uniform(*(_WIDE_EDGE_MM if scene.wide else _NARROW_EDGE_MM))
+    if scene.wide:
+        edge_mm = float(np.exp(rng.uniform(*np.log(_WIDE_EDGE_MM))))
+    else:
+        edge_mm = rng.uniform(*_NARROW_EDGE_MM)
     inside = blur(mask.astype(np.float32), max(0.8, edge_mm / scene.mm_per_pixel))
     return NonPerfusion(mask, inside, 1 - inside * (1 - enlarge(field, scene.shape)))
 
@@ -338,7 +341,9 @@ _COMPARTMENT_MM = (1.5, 4.5)
 """In some eyes all that lies between two branches is lost at once."""
 
 _PATCH_FIELD_MM = 6.0
-_WIDE_EDGE_MM = (0.05, 0.3)
+_WIDE_EDGE_MM = (0.05, 0.6)
+"""Seldom sharp where no vessel runs along it: drawn evenly in its logarithm."""
+
 _NARROW_EDGE_MM = (0.02, 0.12)
 _MOTTLED_SHARE = 0.3
 _MOTTLED_LEFT = (0.3, 0.7)
