@@ -15,6 +15,7 @@ from napari_npa.errors import TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.simulate.command import simulate_many
 from napari_npa.training.augmentation import Augmentation, random_view, reach
+from napari_npa.training.command import train_and_score
 from napari_npa.training.crossval import calibration, patient_folds
 from napari_npa.training.examples import (
     Example,
@@ -162,6 +163,24 @@ def test_tiles_without_enough_non_perfusion_are_dropped_but_perfused_eyes_are_ke
     perfused.stretched[64:, 64:] = 0
     assert len(cut([perfused], 64)) == 3
     assert cut([replace(whole, npa=np.ones_like(npa))], 128)[0].npa.shape == (128, 128)
+
+
+def test_an_example_seen_from_afar_is_half_as_wide():
+    npa = np.zeros((64, 64), bool)
+    npa[:32] = True
+    gray = np.where(npa, 20, 100).astype(np.uint8)
+    half = Example(Path(), "p", "labelled", gray, npa, retina=~npa).halved()
+    np.testing.assert_array_equal(half.npa, npa[::2, ::2])
+    np.testing.assert_array_equal(half.retina, ~npa[::2, ::2])
+    np.testing.assert_array_equal(half.stretched, gray[::2, ::2])
+    assert replace(half, retina=None).halved().retina is None
+
+
+def test_the_network_for_two_scales_is_shown_both_and_says_so(labelled, tmp_path):
+    config = replace(TINY, steps=1, steps_per_epoch=1, halved=True)
+    output = tmp_path / "two.safetensors"
+    train_and_score(files_of(labelled), [], config, output, tmp_path / "run", device="cpu")
+    assert load_model(output).halved
 
 
 def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):

@@ -82,6 +82,7 @@ def train_and_score(
         canvases=config.inference_canvases,
         threshold=threshold,
         thresholds=thresholds,
+        halved=config.halved,
         target=config.target,
     )
     scores = score(output, held_out, device=device)

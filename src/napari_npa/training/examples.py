@@ -20,7 +20,7 @@ from napari_npa.field import field_of_view, instrument_field, scale_window
 from napari_npa.letterbox import Letterbox
 from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.measure import Target
-from napari_npa.raster import Window
+from napari_npa.raster import Mask, Window, reduced
 from napari_npa.retina import find_retina
 
 Source = Literal["labelled", "perfused", "painted", "simulated"]
@@ -61,6 +61,16 @@ class Example:
             stretched=self.stretched[window],
             npa=self.npa[window],
             retina=None if self.retina is None else self.retina[window],
+        )
+
+    def halved(self) -> Example:
+        """The example as it looks on a canvas half as wide."""
+        side = len(self.npa) // 2
+        return replace(
+            self,
+            stretched=np.round(reduced(self.stretched.astype(np.float32), side)).astype(np.uint8),
+            npa=_half_of_it(self.npa, side),
+            retina=None if self.retina is None else _half_of_it(self.retina, side),
         )
 
 
@@ -203,6 +213,10 @@ def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = 
         np.zeros_like(retina) if npa is None else box.apply_mask(npa),
         None if outlined is None else retina,
     )
+
+
+def _half_of_it(mask: Mask, side: int) -> Mask:
+    return np.asarray(reduced(mask.astype(np.float32), side) >= 0.5)
 
 
 def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> NDArray[np.bool_] | None:

@@ -77,6 +77,8 @@ class TrainingConfig:
     tile
         Side of the tiles that the canvases are cut into, pixels, for a tile-scale network;
         None: whole images.
+    halved
+        Show every image on a canvas half as wide too: one network for two scales.
     """
 
     target: Target = "npa"
@@ -94,6 +96,7 @@ class TrainingConfig:
     painted: int = 6
     view: int = 320
     tile: int | None = None
+    halved: bool = False
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
     inference_scale: dict[str, float] = field(default_factory=lambda: dict(INFERENCE_SCALE))
     shares: dict[Source, float] = field(default_factory=_default_shares)
@@ -184,14 +187,15 @@ def retina_config() -> TrainingConfig:
 
 
 def tile_config() -> TrainingConfig:
-    """Recipe of the network that looks at parts of ultra-widefield images, twice as fine.
+    """Recipe of the network for ultra-widefield images, whole and in parts twice as fine.
 
     It goes on from the whole-image network, which knows real images, and sees mostly simulated
-    eyes at its own scale.
+    eyes, at both scales.
     """
     return TrainingConfig(
         steps=1200,
         learning_rate=5e-4,
+        halved=True,
         canvases={"55": 512, "uwfa": 2048},
         shares={"labelled": 0.15, "perfused": 0.06, "painted": 0.09, "simulated": 0.7},
         start_from="whole",

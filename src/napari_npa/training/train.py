@@ -161,6 +161,8 @@ def fit(
     if config.tile is not None:
         examples = cut(examples, config.tile)
         report(f"{len(examples)} tiles")
+    if config.halved:
+        examples += [example.halved() for example in examples]
     data = ViewsByEpoch(
         examples,
         [load(file) for file in held_out],

@@ -59,6 +59,8 @@ class Model:
         Probability from which a pixel counts as non-perfused, or as gradable.
     thresholds
         The same by field of view, where it differs.
+    halved
+        Whether it has learned canvases half as wide as well.
     """
 
     network: UNet
@@ -69,6 +71,7 @@ class Model:
     canvases: dict[str, int]
     threshold: float
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    halved: bool = False
 
     def has_learned(self, target: Target) -> bool:
         """Whether the network can be asked for a mask."""
@@ -133,6 +136,7 @@ def save_model(
     canvases: dict[str, int],
     threshold: float,
     thresholds: Mapping[str, float] | None = None,
+    halved: bool = False,
     target: Target = "npa",
 ) -> str:
     """Write a network in half precision and return the file's SHA-256.
@@ -157,6 +161,7 @@ def save_model(
         "canvases": canvases,
         "threshold": threshold,
         "thresholds": dict(thresholds or {}),
+        "halved": halved,
     }
     tensors = {
         key: value.half().contiguous() if value.is_floating_point() else value.contiguous()
@@ -224,4 +229,5 @@ def _load_own(path: Path, sha256: str) -> Model:
         canvases=header["canvases"],
         threshold=header["threshold"],
         thresholds=header.get("thresholds", {}),
+        halved=header.get("halved", False),
     )
