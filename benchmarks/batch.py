@@ -115,8 +115,8 @@ def prepare(inferences: list[Inference], path: Path) -> list[tuple[Inference, Te
     fed = []
     for inference in inferences:
         box = Letterbox(pixels.shape, inference.model.canvases[retina.view], retina.window)
-        window, channels = inference.channels(box, pixels, retina.gradable)
-        fed.append((inference, channels[(..., *window)]))
+        _, channels = inference.channels(box, pixels, retina.gradable)
+        fed.append((inference, channels))
     return fed
 
 

@@ -107,14 +107,17 @@ class Inference:
         -------
         window
             Part of the canvas that holds the gradable retina and some context.
-        channels : (1, 3, canvas, canvas) float32
+        channels : (1, 3, rows, columns) float32
+            Of the window.
         """
         scaled, seen = box.apply(pixels), box.apply_mask(gradable)
+        window = _around(seen, self.multiple)
+        scaled, seen = scaled[window], seen[window]
         if self.model.input == "rgb":
             channels = np.repeat(scaled[None], 3, axis=0)
         else:
             channels = input_channels(normalise_contrast(scaled, seen))
-        return _around(seen, self.multiple), torch.from_numpy(channels)[None]
+        return window, torch.from_numpy(channels)[None]
 
     @property
     def multiple(self) -> int:

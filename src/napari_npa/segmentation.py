@@ -258,9 +258,9 @@ def _on_canvas(
     box = Letterbox(shape, canvas_side, retina.window if ours else None)
     window, channels = inference.channels(box, pixels, retina.gradable)
     found, device, notes = inference.probability(
-        channels[(..., *window)], steps, mirrors=inference.mirrors(retina.view)
+        channels, steps, mirrors=inference.mirrors(retina.view)
     )
-    canvas = torch.zeros(channels.shape[-2:])
+    canvas = torch.zeros(box.canvas, box.canvas)
     canvas[window] = found
     return canvas, box, device, notes
 
