@@ -50,8 +50,8 @@ screenshots: $(READY)  ## Make the pictures of the docs
 simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
 	$(NPA) simulate --kind uwfa --count 250 --size 1024 --seed 1000 --output runs/sim_uwfa
 	$(NPA) simulate --kind 55 --count 900 --size 512 --seed 5000 --output runs/sim_55
-	$(NPA) simulate --kind uwfa --count 60 --size 2048 --seed 3000 --output runs/sim_tile
-	$(NPA) simulate --kind uwfa --count 140 --size 2048 --seed 3060 --output runs/sim_tile_more
+	$(NPA) simulate --kind uwfa --count 75 --size 2048 --seed 3000 --output runs/sim_tile
+	$(NPA) simulate --kind uwfa --count 75 --size 2048 --seed 3100 --output runs/sim_tile_more
 
 # Real images are not part of the repository: see docs/training.md for where they come from.
 FFA55 ?= ../shared/data/ffa55
@@ -61,6 +61,9 @@ REAL := --images $(FFA55)/labelled --masks $(FFA55)/labelled \
 STEPS := --steps 300 --learning-rate 5e-4
 FINE := --start-from runs/simulated.safetensors $(STEPS) --fine-tuned-share 0.75
 NOT_SEEN := --held-out 'sim_500[0-9]' --held-out 'sim_100[0-9]'
+TILE = --resume $(REAL) --simulated runs/sim_tile --simulated runs/sim_tile_more \
+    --held-out sim_3001 --held-out sim_3003 --held-out sim_3004 \
+    --threshold-uwfa 0.6 --attribution "$(LICENCE)"
 LICENCE := BSD-3-Clause. Real images: 10.5281/zenodo.11212583 (Apache-2.0).
 
 runs/simulated.safetensors: | simulate
@@ -78,9 +81,11 @@ weights: crossval  ## Train the embedded weights (three hours on two cores with 
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --threshold-uwfa 0.5 --attribution "$(LICENCE)"
+	$(NPA) train --preset tile --output runs/tile_first.safetensors --run runs/tile_first \
+	    $(TILE)
 	$(NPA) train --preset tile --output src/napari_npa/weights/tile.safetensors --run runs/tile \
-	    --resume $(REAL) --simulated runs/sim_tile --simulated runs/sim_tile_more \
-	    --held-out 'sim_300[0-9]' --threshold-uwfa 0.6 --attribution "$(LICENCE)"
+	    --start-from runs/tile_first.safetensors --steps 500 --learning-rate 4e-4 \
+	    --fine-tuned-share 1 $(TILE)
 	$(PY) docs/make_model_card.py
 
 compare: $(READY)  ## Each encoder by the same steps without pre-training, in five folds

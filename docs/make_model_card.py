@@ -85,7 +85,9 @@ def start(settings: dict[str, Any]) -> str:
         return "random weights"
     if settings["start_from"] in embedded_models():
         return f"the weights [`{settings['start_from']}`]({settings['start_from']}.md)"
-    return f"`{settings['start_from']}` (the same network trained on simulated images only)"
+    before = "on simulated images only" if "simulated" in settings["start_from"] else "before"
+    explained = f"the same network trained {before}; see [training](../training.md)"
+    return f"`{settings['start_from']}` ({explained})"
 
 
 def cross_validation(figures: dict[str, Any] | None) -> list[str]:

@@ -25,6 +25,7 @@ from napari_npa.inference import (
 from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.segmentation import non_perfusion, without_small_areas
+from napari_npa.simulate import simulate
 from napari_npa.weights import load_model
 
 
@@ -301,10 +302,28 @@ def test_two_scale_mode_needs_and_uses_both_networks(tiny_model, tmp_path):
     np.testing.assert_array_equal(same.probability, alone.probability)  # nothing finer to see
 
 
+def test_the_embedded_tile_network_looks_at_both_scales_of_ultra_widefield_images(tmp_path):
+    eye = simulate("uwfa", 512, seed=4).pixels
+    one, two = (Segmenter("cpu", mode=mode).segment(eye) for mode in ("whole", "two-scale"))
+    assert one.model == two.model == "tile"
+    assert one.threshold == two.threshold == load_model("tile").thresholds["uwfa"]
+    assert not np.array_equal(one.probability, two.probability)
+    assert Segmenter("cpu").segment(draw_round_angiogram(256)).model == "whole"
+
+
+def test_a_network_of_ones_own_is_part_of_both_scales(tiny_model):
+    eye = simulate("uwfa", 512, seed=4).pixels
+    own = replace(load_model(tiny_model), name="own")
+    assert Segmenter("cpu", own).segment(eye).model == "own"
+    assert Segmenter("cpu", own, mode="two-scale").segment(eye).model == "own+tile"
+
+
 def test_two_scales_are_the_default_of_the_weights_made_for_it_alone(tiny_model):
     tile = load_model("tile").sha256
+    assert Segmenter("cpu").mode == "two-scale"
+    assert Segmenter("cpu", tiny_model).mode == "whole"
     assert tile in Segmenter("cpu").weights
-    assert tile not in Segmenter("cpu", mode="whole").weights
+    assert tile in Segmenter("cpu", mode="whole").weights
     assert tile not in Segmenter("cpu", tiny_model).weights
     assert tile in Segmenter("cpu", tiny_model, mode="two-scale").weights
 

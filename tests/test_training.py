@@ -456,6 +456,7 @@ def test_the_tile_recipe_is_a_preset_that_goes_on_from_the_whole_image_network()
     config = preset_config("tile", encoder=None, canvases={}, changes={})
     assert config.canvases == {"55": 512, "uwfa": 2048}
     assert config.start_from == "whole"
+    assert config.halved
 
 
 def test_published_recipe_is_a_preset():

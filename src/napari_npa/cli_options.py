@@ -12,8 +12,8 @@ SegmentMode = Annotated[
     Literal["whole", "two-scale"] | None,
     typer.Option(
         "--mode",
-        help="Whole-image network alone, or fused with the tile network: that by default, unless "
-        "--model names weights of your own.",
+        help="Look at ultra-widefield images once, or at twice the resolution too: that by "
+        "default, unless --model names weights of your own.",
     ),
 ]
 Threshold = Annotated[

@@ -24,13 +24,13 @@ from napari_npa.retina import Retina, find_retina, retina_weights
 from napari_npa.weights import Model, as_model
 
 Mode = Literal["whole", "two-scale"]
-"""Whole-image network alone, or fused with the tile network where that sees finer."""
+"""One look at the whole image, or a second one where the tile network sees finer."""
 
 WHOLE = "whole"
-"""Embedded weights that were made to be fused with the embedded tile network's."""
+"""Embedded weights that leave ultra-widefield images to the embedded tile network's."""
 
 TILE_SHARE = 0.5
-"""Weight of the tile network in the fused logits."""
+"""Weight of the finer look in the fused logits."""
 
 LEAST_AREA_MM2: dict[Field, float] = {"55": 0.0, "uwfa": 2.54}
 """Areas smaller than this are not called: on ultra-widefield images one disc area. Perfused
@@ -133,11 +133,13 @@ class Segmenter:
     model
         Name of embedded weights, a weights file, or a loaded :class:`Model`.
     mode
-        ``whole``, or ``two-scale``: `tile` too, wherever its canvas is finer than `model`'s.
+        ``whole``, or ``two-scale``: wherever the canvas of `tile` is finer than that of `model`,
+        it looks as well. With the embedded weights it then looks in place of `model` too, in
+        either mode, since it has learned both scales of ultra-widefield images.
         None: ``two-scale`` for the embedded weights, of which it is the better
         (docs/evidence.md), ``whole`` for any others.
     tile
-        Weights of the tile network, as for `model`; only loaded in two-scale mode.
+        Weights of the tile network, as for `model`; only loaded if it is to look.
     at_once
         See :class:`napari_npa.inference.Inference`.
 
@@ -161,9 +163,10 @@ class Segmenter:
         self.device = choose_device(device)
         self.model = as_model(model)
         self._whole = Inference(self.model, self.device, at_once)
-        self.mode: Mode = mode or ("two-scale" if model == WHOLE else "whole")
-        is_two_scale = self.mode == "two-scale"
-        self._tile = Inference(as_model(tile), self.device, at_once) if is_two_scale else None
+        self._is_embedded = model == WHOLE
+        self.mode: Mode = mode or ("two-scale" if self._is_embedded else "whole")
+        needs_tile = self._is_embedded or self.mode == "two-scale"
+        self._tile = Inference(as_model(tile), self.device, at_once) if needs_tile else None
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -206,12 +209,13 @@ class Segmenter:
         steps.one_more()
         retina = find_retina(angiogram.pixels, name=angiogram.name)
         steps.one_more()
-        canvas, box, device, notes = _on_canvas(self._whole, angiogram.pixels, retina, steps)
-        used = [self.model]
-        if self._tile is not None and self._sees_finer(self._tile.model, retina.view):
-            finer, box, device, more = _on_canvas(self._tile, angiogram.pixels, retina, steps)
-            canvas, notes = _fused(canvas, finer), (*notes, *more)
-            used.append(self._tile.model)
+        coarse, *finer = self._looks(retina.view)
+        canvas, box, device, notes = _on_canvas(*coarse, angiogram.pixels, retina, steps)
+        used = [coarse[0].model]
+        for look in finer:
+            found, box, device, more = _on_canvas(*look, angiogram.pixels, retina, steps)
+            canvas, notes = _fused(canvas, found), (*notes, *more)
+            used += [look[0].model] if look[0] is not coarse[0] else []
         if threshold is None:
             threshold = used[-1].threshold_for(retina.view)
         if self.model.input == "contrast":  # networks from elsewhere give what they gave there
@@ -231,8 +235,14 @@ class Segmenter:
             notes=(*angiogram.notes, *notes),
         )
 
-    def _sees_finer(self, tile: Model, view: Field) -> bool:
-        return tile.canvases[view] > self.model.canvases[view]
+    def _looks(self, view: Field) -> list[tuple[Inference, int]]:
+        """Which networks look at a field of view, and the sides of their canvases."""
+        side, tile = self.model.canvases[view], self._tile
+        if tile is None or (finest := tile.model.canvases[view]) <= side:
+            return [(self._whole, side)]
+        knows_both = self._is_embedded and tile.model.halved
+        coarse = (tile, finest // 2) if knows_both else (self._whole, side)
+        return [coarse, (tile, finest)] if self.mode == "two-scale" else [coarse]
 
 
 def segment(
@@ -248,14 +258,13 @@ def segment(
 
 
 def _on_canvas(
-    inference: Inference, pixels: Gray, retina: Retina, steps: Steps
+    inference: Inference, side: int, pixels: Gray, retina: Retina, steps: Steps
 ) -> tuple[Tensor, Letterbox, torch.device, tuple[str, ...]]:
     """Probability on a network's canvas (canvas, canvas), and how the image lies on it."""
     shape = (pixels.shape[0], pixels.shape[1])
     # Networks from elsewhere give what they gave there.
     ours = inference.model.input == "contrast"
-    canvas_side = inference.model.canvases[retina.view]
-    box = Letterbox(shape, canvas_side, retina.window if ours else None)
+    box = Letterbox(shape, side, retina.window if ours else None)
     window, channels = inference.channels(box, pixels, retina.gradable)
     found, device, notes = inference.probability(
         channels, steps, mirrors=inference.mirrors(retina.view)

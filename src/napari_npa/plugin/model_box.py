@@ -71,7 +71,7 @@ class ModelBox(QComboBox):
 
 
 class ModeBox(QCheckBox):
-    """Whether the tile network looks too; proposed with the weights that it was made for.
+    """Whether to look at two scales; proposed with the embedded weights.
 
     Parameters
     ----------
@@ -80,11 +80,10 @@ class ModeBox(QCheckBox):
     """
 
     def __init__(self, models: ModelBox) -> None:
-        super().__init__("tile network too (slower)")
+        super().__init__("two scales (slower)")
         self.setToolTip(
-            "Look at ultra-widefield images a second time, at twice the resolution, with the tile\n"
-            "network, and average both: slower and better. 55° images are left to the whole-image\n"
-            "network."
+            "Look at ultra-widefield images a second time, at twice the resolution, and average\n"
+            "both: slower and better. 55° images are looked at once."
         )
         self.setChecked(True)
         self._models = models
