@@ -1,10 +1,10 @@
 """Images a minute of a batch, against the network alone and against a plain loop.
 
 Prints one table from one run on one machine. All three do the same images: simulated
-ultra-widefield eyes, each turned and mirrored eight ways. The networks alone get them prepared
+ultra-widefield eyes, each turned and mirrored eight ways. The network alone gets them prepared
 in memory; the loop reads, segments and writes one after the other; the batch is
-`napari_npa.batch.run_batch` as the shell runs it, and its memory is watched. By default both
-networks look at each image, as they do for a user; ``--mode whole`` is the faster one alone.
+`napari_npa.batch.run_batch` as the shell runs it, and its memory is watched. By default
+it looks at each image at two scales, as for a user; ``--mode whole`` looks once.
 
     python benchmarks/batch.py [--images N] [--side PIXELS] [--workers N] [--mode whole|two-scale]
 """
@@ -38,7 +38,7 @@ from napari_npa.writing import write_gray
 TURNS = 8
 
 PREPARED = 16
-"""Images that the networks alone are timed on; their inputs are held in memory."""
+"""Images that the network alone is timed on; its inputs are held in memory."""
 
 
 def main() -> None:
@@ -56,9 +56,10 @@ def main() -> None:
         make_images(folder, options.images, options.side)
         images = sorted(folder.iterdir())
         segmenter = Segmenter(options.device, mode=options.mode)
-        names = ("whole", "tile") if options.mode == "two-scale" else ("whole",)
-        inferences = [Inference(load_model(name), segmenter.device) for name in names]
-        network = networks_alone(inferences, images[:PREPARED])
+        inference = Inference(load_model("tile"), segmenter.device)
+        finest = inference.model.canvases["uwfa"]
+        sides = [finest // 2, finest] if options.mode == "two-scale" else [finest // 2]
+        network = network_alone(inference, sides, images[:PREPARED])
         loop = plain_loop(segmenter, images, Path(temporary) / "loop")
         memory: list[float] = []
         start = time.perf_counter()
@@ -74,7 +75,7 @@ def main() -> None:
 
     size = f"{options.side} x {options.side}"
     title = f"{len(images)} images of {size}, {options.mode}; {machine(segmenter)}"
-    alone = f"{' and '.join(names)} network alone"
+    alone = f"network alone, canvases of {' and '.join(map(str, sides))}"
     table = Table("what", "seconds an image", "images/min", "of the network's rate", title=title)
     for name, seconds in ((alone, network), ("plain loop", loop), ("batch", batch)):
         share = f"{network / seconds:.2f}"
@@ -98,31 +99,27 @@ def make_images(folder: Path, count: int, side: int) -> None:
             write_gray(folder / f"eye_{at + turn:04}.tif", np.ascontiguousarray(turned))
 
 
-def networks_alone(inferences: list[Inference], images: list[Path]) -> float:
-    """Seconds an image in the networks themselves, after a first run that is not counted."""
-    prepared = [prepare(inferences, path) for path in images]
-    forward(prepared[0])
+def network_alone(inference: Inference, sides: list[int], images: list[Path]) -> float:
+    """Seconds an image in the network itself, after a first run that is not counted."""
+    prepared = [prepare(inference, sides, path) for path in images]
+    forward(inference, prepared[0])
     start = time.perf_counter()
-    for image in prepared:
-        forward(image)
+    for looks in prepared:
+        forward(inference, looks)
     return (time.perf_counter() - start) / len(prepared)
 
 
-def prepare(inferences: list[Inference], path: Path) -> list[tuple[Inference, Tensor]]:
-    """What the networks are fed of one image, as the segmenter feeds them."""
+def prepare(inference: Inference, sides: list[int], path: Path) -> list[Tensor]:
+    """What the network is fed of one image, as the segmenter feeds it."""
     pixels = read_angiogram(path).pixels
     retina = find_retina(pixels)
-    fed = []
-    for inference in inferences:
-        box = Letterbox(pixels.shape, inference.model.canvases[retina.view], retina.window)
-        _, channels = inference.channels(box, pixels, retina.gradable)
-        fed.append((inference, channels))
-    return fed
+    boxes = [Letterbox(pixels.shape, side, retina.window) for side in sides]
+    return [inference.channels(box, pixels, retina.gradable)[1] for box in boxes]
 
 
-def forward(image: list[tuple[Inference, Tensor]]) -> None:
-    """Run the networks on one image."""
-    for inference, channels in image:
+def forward(inference: Inference, looks: list[Tensor]) -> None:
+    """Run the network on one image."""
+    for channels in looks:
         inference.probability(channels, Steps(None, 1))
 
 
