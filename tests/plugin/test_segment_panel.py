@@ -117,6 +117,24 @@ def test_the_index_is_what_the_layers_hold(viewer, panel, image, qtbot):
     assert "no gradable retina" in panel.index.counts.text()
 
 
+def test_the_index_follows_a_retina_that_grows_after_the_brush_was_used(
+    viewer, panel, image, qtbot
+):
+    run(qtbot, panel)
+    npa, retina = viewer.layers["NPA"], viewer.layers["Retina"]
+    rows = np.arange(160)[:, None] * np.ones(160, int)
+    retina.data_setitem(np.nonzero(rows >= 0), 0)
+    npa.data_setitem(np.nonzero(rows >= 0), 1)
+    retina.data_setitem(np.nonzero(rows < 40), 1)
+    npa.data_setitem(np.nonzero(rows < 20), 0)
+    shown = panel.index.counts
+    qtbot.waitUntil(lambda: "3,200 px of 6,400 px" in shown.text(), timeout=2000)
+    retina.data_setitem(np.nonzero(rows < 80), 1)
+    qtbot.waitUntil(lambda: "9,600 px of 12,800 px" in shown.text(), timeout=2000)
+    npa.data_setitem(np.nonzero(rows >= 60), 0)
+    qtbot.waitUntil(lambda: "6,400 px of 12,800 px" in shown.text(), timeout=2000)
+
+
 def test_the_slider_moves_the_mask_and_keeps_strokes_elsewhere(viewer, panel, image, qtbot):
     run(qtbot, panel)
     npa, probability = viewer.layers["NPA"], panel.result.segmentation.probability

@@ -12,10 +12,14 @@ from superqt.utils import QSignalThrottler
 from napari_npa.errors import RetinaError
 from napari_npa.measure import PixelCounts, count_pixels, index_of_counts
 from napari_npa.plugin.result_layers import ImageResult
+from napari_npa.raster import bounding_box
 
 RECOUNT_MS = 100
 """Least time between two counts; one takes 2 ms on 16 million pixels, and to show it in the
 panels several more. The last change of a stroke is always counted."""
+
+EVERYTHING = (slice(None), slice(None))
+"""All rows and columns of a mask."""
 
 # labels_update: each brush stamp; paint: end of a stroke; set_data: undo and redo.
 _CHANGES = ("labels_update", "paint", "set_data", "data")
@@ -34,20 +38,32 @@ class PixelCounter(QObject):
         after = QSignalThrottler.EmissionPolicy.Trailing
         self._throttler = QSignalThrottler(policy=after, parent=self)
         self._throttler.setTimeout(RECOUNT_MS)
-        self._throttler.triggered.connect(self.recount)
-        for layer in (self.npa, self.retina):
-            for name in _CHANGES:
-                getattr(layer.events, name).connect(self._changed)
+        self._throttler.triggered.connect(self._count)
+        for name in _CHANGES:
+            getattr(self.npa.events, name).connect(self._npa_changed)
+            getattr(self.retina.events, name).connect(self._retina_changed)
         self.counts = PixelCounts(0, 0)
         self.recount()
 
     def recount(self) -> None:
-        """Count the pixels of the layers again."""
+        """Count all pixels of the layers again."""
+        self._window = EVERYTHING
+        self._count()
+
+    def _count(self) -> None:
         # The layers as they are: masks of them would be copies, at each stamp of the brush.
-        self.counts = count_pixels(np.asarray(self.npa.data), np.asarray(self.retina.data))
+        npa, retina = (np.asarray(layer.data)[self._window] for layer in (self.npa, self.retina))
+        self.counts = count_pixels(npa, retina)
         self.counted.emit()
 
-    def _changed(self) -> None:
+    def _npa_changed(self) -> None:
+        # Nothing counts beyond the gradable retina, which is less than half of a wide field.
+        if self._window is EVERYTHING and (retina := np.asarray(self.retina.data)).any():
+            self._window = bounding_box(retina)
+        self._throttler.throttle()
+
+    def _retina_changed(self) -> None:
+        self._window = EVERYTHING
         self._throttler.throttle()
 
 
