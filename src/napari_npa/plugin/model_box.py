@@ -80,7 +80,7 @@ class ModeBox(QCheckBox):
     """
 
     def __init__(self, models: ModelBox) -> None:
-        super().__init__("two scales (slower)")
+        super().__init__("look twice (slower)")
         self.setToolTip(
             "Look at ultra-widefield images a second time, at twice the resolution, and average\n"
             "both: slower and better. 55° images are looked at once."
