@@ -32,8 +32,10 @@ from napari_npa.results import write_result
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate
-from napari_npa.weights import load_model
 from napari_npa.writing import write_gray
+
+Look = tuple[Inference, int]
+"""A network, and the side of the canvas on which it looks."""
 
 TURNS = 8
 
@@ -56,10 +58,8 @@ def main() -> None:
         make_images(folder, options.images, options.side)
         images = sorted(folder.iterdir())
         segmenter = Segmenter(options.device, mode=options.mode)
-        inference = Inference(load_model("tile"), segmenter.device)
-        finest = inference.model.canvases["uwfa"]
-        sides = [finest // 2, finest] if options.mode == "two-scale" else [finest // 2]
-        network = network_alone(inference, sides, images[:PREPARED])
+        looks = segmenter._looks("uwfa")
+        network = network_alone(looks, images[:PREPARED])
         loop = plain_loop(segmenter, images, Path(temporary) / "loop")
         memory: list[float] = []
         start = time.perf_counter()
@@ -75,7 +75,7 @@ def main() -> None:
 
     size = f"{options.side} x {options.side}"
     title = f"{len(images)} images of {size}, {options.mode}; {machine(segmenter)}"
-    alone = f"network alone, canvases of {' and '.join(map(str, sides))}"
+    alone = f"network alone, canvases of {' and '.join(str(side) for _, side in looks)}"
     table = Table("what", "seconds an image", "images/min", "of the network's rate", title=title)
     for name, seconds in ((alone, network), ("plain loop", loop), ("batch", batch)):
         share = f"{network / seconds:.2f}"
@@ -99,27 +99,30 @@ def make_images(folder: Path, count: int, side: int) -> None:
             write_gray(folder / f"eye_{at + turn:04}.tif", np.ascontiguousarray(turned))
 
 
-def network_alone(inference: Inference, sides: list[int], images: list[Path]) -> float:
+def network_alone(looks: list[Look], images: list[Path]) -> float:
     """Seconds an image in the network itself, after a first run that is not counted."""
-    prepared = [prepare(inference, sides, path) for path in images]
-    forward(inference, prepared[0])
+    prepared = [prepare(looks, path) for path in images]
+    forward(prepared[0])
     start = time.perf_counter()
-    for looks in prepared:
-        forward(inference, looks)
+    for image in prepared:
+        forward(image)
     return (time.perf_counter() - start) / len(prepared)
 
 
-def prepare(inference: Inference, sides: list[int], path: Path) -> list[Tensor]:
+def prepare(looks: list[Look], path: Path) -> list[tuple[Inference, Tensor]]:
     """What the network is fed of one image, as the segmenter feeds it."""
     pixels = read_angiogram(path).pixels
     retina = find_retina(pixels)
-    boxes = [Letterbox(pixels.shape, side, retina.window) for side in sides]
-    return [inference.channels(box, pixels, retina.gradable)[1] for box in boxes]
+    fed = []
+    for inference, side in looks:
+        box = Letterbox(pixels.shape, side, retina.window)
+        fed.append((inference, inference.channels(box, pixels, retina.gradable)[1]))
+    return fed
 
 
-def forward(inference: Inference, looks: list[Tensor]) -> None:
+def forward(image: list[tuple[Inference, Tensor]]) -> None:
     """Run the network on one image."""
-    for channels in looks:
+    for inference, channels in image:
         inference.probability(channels, Steps(None, 1))
 
 

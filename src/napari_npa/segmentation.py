@@ -203,7 +203,8 @@ class Segmenter:
         DeviceError
             Out of memory even in small pieces on the CPU.
         """
-        runs = self._whole.steps + (self._tile.steps if self._tile else 0)
+        looks_twice = self.mode == "two-scale"
+        runs = self._whole.steps + (self._tile.steps if self._tile and looks_twice else 0)
         steps = Steps(progress, total=3 + runs)
         angiogram = as_angiogram(image)
         steps.one_more()
@@ -215,7 +216,8 @@ class Segmenter:
         for look in finer:
             found, box, device, more = _on_canvas(*look, angiogram.pixels, retina, steps)
             canvas, notes = _fused(canvas, found), (*notes, *more)
-            used += [look[0].model] if look[0] is not coarse[0] else []
+            if look[0] is not coarse[0]:
+                used.append(look[0].model)
         if threshold is None:
             threshold = used[-1].threshold_for(retina.view)
         if self.model.input == "contrast":  # networks from elsewhere give what they gave there

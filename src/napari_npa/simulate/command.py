@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_npa.simulate.eye import Kind, simulate, write_simulated
+from napari_npa.simulate.eye import Kind, simulate
+from napari_npa.simulate.files import write_simulated
 from napari_npa.writing import make_folder
 
 

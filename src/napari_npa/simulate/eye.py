@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,7 +12,6 @@ from napari_npa.simulate import capillaries, lesions, optics
 from napari_npa.simulate.fields import Image, blur, noise, soft_step
 from napari_npa.simulate.scene import Scene, narrow_scene, wide_scene
 from napari_npa.simulate.vessels import WIDEST_MM, Supply, Vessels, grow, paint, twigs
-from napari_npa.writing import write_gray, write_json, write_mask
 
 Kind = Literal["uwfa", "55"]
 """Ultra-widefield angiogram, or a round 55° field of any gaze."""
@@ -102,27 +100,6 @@ def simulate(
         scene = narrow_scene(size, rng)
         camera = optics.narrow_camera(size, rng)
     return _photographed(scene, camera, kind, seed, condition, rng)
-
-
-def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
-    """Write ``sim_<seed>.tif``, its masks ``_npa`` and ``_retina``, and a JSON of the rest.
-
-    Returns
-    -------
-    path
-        The angiogram's file.
-
-    Raises
-    ------
-    SaveError
-        A file could not be written.
-    """
-    stem = f"sim_{simulated.seed}"
-    write_mask(folder / f"{stem}_npa.tif", simulated.npa)
-    write_mask(folder / f"{stem}_retina.tif", simulated.retina)
-    write_json(folder / f"{stem}.json", _description(simulated))
-    write_gray(folder / f"{stem}.tif", simulated.pixels)
-    return folder / f"{stem}.tif"
 
 
 FOVEA_MM = (0.7, 1.6)
@@ -445,17 +422,3 @@ def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Imag
 
 _DARK_DISC_SHARE = 0.3
 """Early frames and atrophic discs: darker than the retina beside them."""
-
-
-def _description(simulated: SimulatedAngiogram) -> dict[str, object]:
-    retina = int(simulated.retina.sum())
-    return {
-        "simulated": True,
-        "kind": simulated.kind,
-        "seed": simulated.seed,
-        "size": len(simulated.pixels),
-        "mm_per_pixel_at_fovea": round(simulated.mm_per_pixel, 5),
-        "disc_row_column": [round(at, 1) for at in simulated.disc],
-        "fovea_row_column": [round(at, 1) for at in simulated.fovea],
-        "npa_share_of_retina": round(float(simulated.npa.sum() / max(1, retina)), 4),
-    }

@@ -1,0 +1,43 @@
+"""The files of a simulated angiogram: picture, masks, and what else is known of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_npa.simulate.eye import SimulatedAngiogram
+from napari_npa.writing import write_gray, write_json, write_mask
+
+
+def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
+    """Write ``sim_<seed>.tif``, its masks ``_npa`` and ``_retina``, and a JSON of the rest.
+
+    Returns
+    -------
+    path
+        The angiogram's file.
+
+    Raises
+    ------
+    SaveError
+        A file could not be written.
+    """
+    stem = f"sim_{simulated.seed}"
+    write_mask(folder / f"{stem}_npa.tif", simulated.npa)
+    write_mask(folder / f"{stem}_retina.tif", simulated.retina)
+    write_json(folder / f"{stem}.json", _description(simulated))
+    write_gray(folder / f"{stem}.tif", simulated.pixels)
+    return folder / f"{stem}.tif"
+
+
+def _description(simulated: SimulatedAngiogram) -> dict[str, object]:
+    retina = int(simulated.retina.sum())
+    return {
+        "simulated": True,
+        "kind": simulated.kind,
+        "seed": simulated.seed,
+        "size": len(simulated.pixels),
+        "mm_per_pixel_at_fovea": round(simulated.mm_per_pixel, 5),
+        "disc_row_column": [round(at, 1) for at in simulated.disc],
+        "fovea_row_column": [round(at, 1) for at in simulated.fovea],
+        "npa_share_of_retina": round(float(simulated.npa.sum() / max(1, retina)), 4),
+    }
