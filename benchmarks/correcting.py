@@ -37,6 +37,9 @@ from napari_npa.simulate import simulate
 SIDE = 4000
 REGION = 512
 STAMPS = 60
+LIMIT = 120
+"""Seconds after which what is waited for is given up."""
+
 SPOT = 100
 """Side of what is wrong in a region before it is corrected, pixels."""
 
@@ -194,8 +197,17 @@ def rest() -> None:
 
 
 def wait_while(condition: Callable[[], object]) -> None:
-    """Let napari work until something has ended."""
+    """Let napari work until something has ended.
+
+    Raises
+    ------
+    TimeoutError
+        It has not after :data:`LIMIT` seconds: a correction that changed no pixel, for instance.
+    """
+    started = time.monotonic()
     while condition():
+        if time.monotonic() - started > LIMIT:
+            raise TimeoutError(f"what is waited for has not happened in {LIMIT} s")
         loop = QEventLoop()
         QTimer.singleShot(20, loop.quit)  # seldom: to ask takes time of what is measured
         loop.exec()

@@ -8,6 +8,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_npa.errors import Cancelled
 from napari_npa.simulate import capillaries, simulate, simulate_many, write_simulated
 from napari_npa.simulate.fields import enlarge, noise
 from napari_npa.simulate.scene import EYE_RADIUS_MM, Scene
@@ -196,6 +197,28 @@ def test_many_are_written_with_consecutive_seeds_and_progress(tmp_path):
     assert [path.name for path in paths] == ["sim_40.tif", "sim_41.tif"]
     assert heard == [(1, 2), (2, 2)]
     assert len(list(output.iterdir())) == 8
+
+
+def test_several_processes_write_the_same(tmp_path):
+    heard = []
+    paths = simulate_many(
+        8, "55", SMALL, 40, tmp_path, lambda done, total: heard.append(done), workers=2
+    )
+    assert [path.name for path in paths] == [f"sim_{seed}.tif" for seed in range(40, 48)]
+    assert heard == [*range(1, 9)]
+    for seed in (40, 47):
+        eye = simulate("55", SMALL, seed)
+        assert (tifffile.imread(tmp_path / f"sim_{seed}.tif") == eye.pixels).all()
+        assert (tifffile.imread(tmp_path / f"sim_{seed}_npa.tif") == eye.npa).all()
+
+
+def test_several_processes_stop_when_cancelled(tmp_path):
+    def cancel(done, total):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        simulate_many(16, "55", SMALL, 40, tmp_path, cancel, workers=2)
+    assert len(list(tmp_path.glob("sim_??.tif"))) < 16
 
 
 def test_a_size_that_is_no_multiple_of_anything_is_drawn():

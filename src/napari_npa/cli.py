@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
@@ -118,6 +119,9 @@ def simulate(
     ] = "uwfa",
     size: Annotated[int, typer.Option(min=128, help="Rows and columns, pixels.")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="Of the first eye; the next ones follow.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; as many as processor cores if not given.")
+    ] = None,
 ) -> None:
     """Simulate angiograms with exact masks of non-perfusion and gradable retina."""
     from napari_npa.simulate import simulate_many
@@ -131,6 +135,7 @@ def simulate(
             seed,
             output,
             lambda done, total: progress.update(task, completed=done),
+            workers=workers or os.cpu_count() or 1,
         )
     console.print(f"{len(written)} simulated angiograms in {output}", highlight=False)
 

@@ -42,6 +42,9 @@ Encoder = Annotated[
     typer.Option(help="VGG-UNet, plain U-Net or ResNet-UNet; the preset's own if not given."),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
+StepsPerEpoch = Annotated[
+    int | None, typer.Option(min=1, help="Steps between two checkpoints and validations.")
+]
 BatchSize = Annotated[int | None, typer.Option(min=1, help="Views a step.")]
 LearningRate = Annotated[float | None, typer.Option(min=0.0, help="Peak rate of Adam.")]
 View = Annotated[int | None, typer.Option(min=64, help="Side of a training view, pixels.")]
@@ -106,6 +109,7 @@ def _config(
     preset: Preset = "default",
     encoder: Encoder = None,
     steps: Steps = None,
+    steps_per_epoch: StepsPerEpoch = None,
     batch_size: BatchSize = None,
     learning_rate: LearningRate = None,
     view: View = None,
@@ -127,6 +131,7 @@ def _config(
     canvases = {"55": canvas_55, "uwfa": canvas_uwfa}
     changes = {
         "steps": steps,
+        "steps_per_epoch": steps_per_epoch,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "view": view,

@@ -36,11 +36,15 @@ def count_pixels(npa: NDArray[np.generic], retina: NDArray[np.generic]) -> Pixel
     npa, retina : (rows, columns) bool or integers
         What is not 0 is inside.
     """
-    non_perfused = sum(
-        int(np.count_nonzero(np.logical_and(npa[rows], retina[rows])))
-        for rows in (slice(at, at + BLOCK_ROWS) for at in range(0, len(npa), BLOCK_ROWS))
+    return PixelCounts(count_common(npa, retina), int(np.count_nonzero(retina)))
+
+
+def count_common(first: NDArray[np.generic], second: NDArray[np.generic]) -> int:
+    """Count pixels that are not 0 in both of two masks (rows, columns)."""
+    return sum(
+        int(np.count_nonzero(np.logical_and(first[rows], second[rows])))
+        for rows in (slice(at, at + BLOCK_ROWS) for at in range(0, len(first), BLOCK_ROWS))
     )
-    return PixelCounts(non_perfused, int(np.count_nonzero(retina)))
 
 
 def ischemic_index(

@@ -319,6 +319,31 @@ def test_without_a_result_nothing_can_be_pressed(viewer, qtbot, shown):
     assert list(viewer.layers) == []
 
 
+def test_the_regions_layer_is_hidden_while_it_is_empty_and_another_is_worked_on(
+    viewer, corrector, qtbot
+):
+    npa = corrector.result.npa
+    click(qtbot, corrector.drawing["Rectangle"])
+    regions = corrector.mouse.shapes.layer
+    assert regions.visible
+    viewer.layers.selection.active = npa
+    assert not regions.visible  # or each frame of a brush stroke would take longer
+    corrector.instant.setChecked(False)
+    click(qtbot, corrector.drawing["Rectangle"])
+    assert regions.visible
+    assert regions.mode == "add_rectangle"
+    draw_shape(corrector, SQUARE)
+    viewer.layers.selection.active = npa
+    assert regions.visible  # a shape waits in it
+    qtbot.waitUntil(corrector.apply.isEnabled)
+    click(qtbot, corrector.apply)
+    looked(qtbot, corrector)
+    assert regions.nshapes == 0
+    assert not regions.visible
+    viewer.layers.selection.active = regions  # by hand, in napari's list
+    assert regions.visible
+
+
 def test_napari_s_own_tools_turn_ours_off(viewer, corrector, qtbot):
     click(qtbot, corrector.drawing["Lasso"])
     assert corrector.mouse.shapes.layer.mode == "add_polygon_lasso"

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
 from napari_npa.errors import RetinaError
-from napari_npa.measure import PixelCounts, count_pixels, index_of_counts
+from napari_npa.measure import PixelCounts, count_common, index_of_counts
 from napari_npa.plugin.result_layers import ImageResult
 from napari_npa.raster import bounding_box
 
@@ -43,28 +43,38 @@ class PixelCounter(QObject):
             getattr(self.npa.events, name).connect(self._npa_changed)
             getattr(self.retina.events, name).connect(self._retina_changed)
         self.counts = PixelCounts(0, 0)
+        self._window = EVERYTHING
+        self._gradable: int | None = None
         self.recount()
 
     def recount(self) -> None:
         """Count all pixels of the layers again."""
-        self._window = EVERYTHING
+        self._forget_retina()
         self._count()
 
     def _count(self) -> None:
         # The layers as they are: masks of them would be copies, at each stamp of the brush.
         npa, retina = (np.asarray(layer.data)[self._window] for layer in (self.npa, self.retina))
-        self.counts = count_pixels(npa, retina)
+        gradable = self._gradable
+        if gradable is None:
+            gradable = int(np.count_nonzero(retina))
+        self.counts = PixelCounts(count_common(npa, retina), gradable)
         self.counted.emit()
 
     def _npa_changed(self) -> None:
-        # Nothing counts beyond the gradable retina, which is less than half of a wide field.
-        if self._window is EVERYTHING and (retina := np.asarray(self.retina.data)).any():
+        # Nothing counts beyond the gradable retina, which is less than half of a wide field, and
+        # that itself need not be counted again.
+        if self._gradable is None and (retina := np.asarray(self.retina.data)).any():
             self._window = bounding_box(retina)
+            self._gradable = int(np.count_nonzero(retina[self._window]))
         self._throttler.throttle()
 
     def _retina_changed(self) -> None:
-        self._window = EVERYTHING
+        self._forget_retina()
         self._throttler.throttle()
+
+    def _forget_retina(self) -> None:
+        self._window, self._gradable = EVERYTHING, None
 
 
 _COUNTERS: WeakKeyDictionary[ImageResult, PixelCounter] = WeakKeyDictionary()

@@ -63,6 +63,7 @@ class RegionLayer:
         self._taken = 0
         viewer.add_layer(self.layer)
         self.layer.events.data.connect(self._data_changed)
+        viewer.layers.selection.events.active.connect(self._show_if_used)
 
     def draw(self, mode: str) -> None:
         """Let the mouse draw shapes: one of :data:`DRAWING_MODES`' values."""
@@ -96,8 +97,19 @@ class RegionLayer:
             self.layer.selected_data = set(range(taken))
             self.layer.remove_selected()
 
+    def _show_if_used(self) -> None:
+        """Hide the layer while another is worked on and it is empty.
+
+        Drawing even an empty Shapes layer takes a tenth of a brush stroke's frame.
+        """
+        is_active = self.viewer.layers.selection.active is self.layer
+        is_used = is_active or self.layer.nshapes > 0
+        if self.layer.visible != is_used:  # else napari would end a shape that is being drawn
+            self.layer.visible = is_used
+
     def _data_changed(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
         self._taken = min(self._taken, self.layer.nshapes)  # the user may remove them too
+        self._show_if_used()
         if event.action == ActionType.ADDED and self.count:
             self.drawn.emit()
 

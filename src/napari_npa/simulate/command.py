@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from napari_npa.simulate.eye import Kind, simulate
 from napari_npa.simulate.files import write_simulated
 from napari_npa.writing import make_folder
+
+EYES_PER_WORKER = 4
+"""Fewer are not worth the seconds in which a process starts."""
 
 
 def simulate_many(
@@ -17,6 +26,8 @@ def simulate_many(
     seed: int,
     output: Path,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    workers: int = 1,
 ) -> list[Path]:
     """Write `count` simulated angiograms with their masks.
 
@@ -32,6 +43,9 @@ def simulate_many(
         Folder, made when missing.
     progress
         Called with the number done and `count` after each; may raise `Cancelled`.
+    workers
+        Processes that share the work, where there is enough of it. A script that asks for
+        several must keep what it does under ``if __name__ == "__main__"``.
 
     Returns
     -------
@@ -48,9 +62,35 @@ def simulate_many(
     if count < 1:
         raise ValueError(f"count is {count}; allowed are 1 and above")
     make_folder(output)
+    write = partial(_write_one, kind, size, output)
     paths = []
-    for done in range(count):
-        paths.append(write_simulated(simulate(kind, size, seed + done), output))
-        if progress is not None:
-            progress(done + 1, count)
+    with _mapping(min(workers, count // EYES_PER_WORKER)) as in_turn:
+        for path in in_turn(write, range(seed, seed + count)):
+            paths.append(path)
+            if progress is not None:
+                progress(len(paths), count)
     return paths
+
+
+def _write_one(kind: Kind, size: int, output: Path, seed: int) -> Path:
+    return write_simulated(simulate(kind, size, seed), output)
+
+
+Map = Callable[[Callable[[int], Path], range], Iterator[Path]]
+
+
+@contextmanager
+def _mapping(workers: int) -> Iterator[Map]:
+    """``map``, of several processes if there are to be more than one."""
+    if workers <= 1:
+        yield map
+        return
+    # Not forked: a process that has used torch's threads may hang in its copy.
+    context = multiprocessing.get_context("spawn")
+    # One thread each: linear algebra that spreads over all cores in every process leaves each a
+    # tenth of its speed.
+    pool = ProcessPoolExecutor(workers, context, threadpool_limits, (1,))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -95,7 +95,8 @@ def _jitter(
     lit = gain * image ** _ratio(augmentation.gamma_ratio, rng) * _shading(image, augmentation, rng)
     amount = rng.uniform(*augmentation.sharpness)
     lit += amount * (lit - gaussian_filter(lit, DETAIL_SIGMA, truncate=3.0))
-    noise = rng.normal(0, augmentation.noise * rng.random(), image.shape)
+    spread = np.float32(augmentation.noise * rng.random())
+    noise = spread * rng.standard_normal(image.shape, np.float32)
     return np.clip(np.where(image > 0, lit + noise, 0), 0, 1).astype(np.float32)
 
 

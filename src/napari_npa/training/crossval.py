@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from statistics import fmean
@@ -17,7 +16,7 @@ from napari_npa.errors import TrainingError
 from napari_npa.evaluate import Compared, compared, write_evaluation
 from napari_npa.masks import read_mask
 from napari_npa.segmentation import Segmentation, Segmenter
-from napari_npa.training.examples import LabelledFile, load_example
+from napari_npa.training.examples import LabelledFile, read_examples
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit
 from napari_npa.weights import save_model
@@ -102,7 +101,8 @@ def cross_validate(
     SaveError
         A file could not be written.
     """
-    load = cache(lambda file: load_example(file, config.canvases, config.target))
+    read = read_examples(files, config.canvases, config.target)
+    examples = dict(zip(files, read, strict=True))
     scored = []
     for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed), start=1):
         report(f"fold {fold} of {folds}: held out {', '.join(_patients(held_out))}")
@@ -110,7 +110,14 @@ def cross_validate(
         if not weights.exists():
             run = output / f"fold{fold}" / "run"
             network = fit(
-                train, held_out, config, run, device=device, resume=True, report=report, load=load
+                train,
+                held_out,
+                config,
+                run,
+                device=device,
+                resume=True,
+                report=report,
+                examples=examples,
             )
             save_model(
                 weights,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import lightning
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNet
-from napari_npa.training.examples import Example, LabelledFile, load_example
+from napari_npa.training.examples import Example, LabelledFile, read_examples
 from napari_npa.training.painting import paint_examples
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.tiles import cut
@@ -41,10 +41,15 @@ class ViewsByEpoch(lightning.LightningDataModule):
     """New views every epoch, numbered through, so that a resumed run draws the same ones."""
 
     def __init__(
-        self, train: Sequence[Example], held_out: Sequence[Example], config: TrainingConfig
+        self,
+        train: Sequence[Example],
+        held_out: Sequence[Example],
+        config: TrainingConfig,
+        device: torch.device,
     ) -> None:
         super().__init__()
         self.train, self.held_out, self.config = train, held_out, config
+        self.is_fast = device.type == "cuda"
 
     def train_dataloader(self) -> DataLoader[View]:
         """Views of the epoch that is about to start."""
@@ -59,7 +64,15 @@ class ViewsByEpoch(lightning.LightningDataModule):
             first=done * config.batch_size,
             count=steps * config.batch_size,
         )
-        return DataLoader(views, batch_size=config.batch_size, num_workers=1, prefetch_factor=4)
+        return DataLoader(
+            views,
+            batch_size=config.batch_size,
+            # A GPU takes as many views as the whole processor can draw; training on the processor
+            # needs it itself.
+            num_workers=max(1, (os.cpu_count() or 1) - 1) if self.is_fast else 1,
+            prefetch_factor=4,
+            pin_memory=self.is_fast,
+        )
 
     def val_dataloader(self) -> DataLoader[View]:
         """Each held-out image whole, on its canvas."""
@@ -113,7 +126,7 @@ def fit(
     device: str = "auto",
     resume: bool = False,
     report: Report = print,
-    load: Callable[[LabelledFile], Example] | None = None,
+    examples: Mapping[LabelledFile, Example] | None = None,
 ) -> UNet:
     """Train a network; checkpoints, settings and the curve go to the folder `run`.
 
@@ -125,8 +138,8 @@ def fit(
         Folder of this run. With `resume` it goes on from the last checkpoint in it.
     report
         Called with a line of text now and then.
-    load
-        Reads a file; given when several runs share what was read.
+    examples
+        What was read of the files already, when several runs share it.
 
     Returns
     -------
@@ -153,22 +166,21 @@ def fit(
     make_folder(run)
     write_json(run / SETTINGS, asdict(config))
     lightning.seed_everything(config.seed, verbose=False)
-    load = load or partial(load_example, canvases=config.canvases, target=config.target)
-    report(f"reading {len(train)} images to train on and {len(held_out)} held out")
-    examples = [load(file) for file in train]
+    report(f"{len(train)} images to train on and {len(held_out)} held out")
+    if examples is None:
+        files = [*train, *held_out]
+        read = read_examples(files, config.canvases, config.target)
+        examples = dict(zip(files, read, strict=True))
+    shown = [examples[file] for file in train]
     if config.painted:
-        examples += paint_examples(examples, config.painted, config.seed)
+        shown += paint_examples(shown, config.painted, config.seed)
     if config.tile is not None:
-        examples = cut(examples, config.tile)
-        report(f"{len(examples)} tiles")
+        shown = cut(shown, config.tile)
+        report(f"{len(shown)} tiles")
     if config.halved:
-        examples += [example.halved() for example in examples]
-    data = ViewsByEpoch(
-        examples,
-        [load(file) for file in held_out],
-        config,
-    )
+        shown += [example.halved() for example in shown]
     target = choose_device(device)
+    data = ViewsByEpoch(shown, [examples[file] for file in held_out], config, target)
     trainer = lightning.Trainer(
         accelerator="gpu" if target.type == "cuda" else target.type,
         devices=[target.index or 0] if target.type == "cuda" else 1,
@@ -184,6 +196,7 @@ def fit(
         enable_model_summary=False,
         enable_progress_bar=False,
         num_sanity_val_steps=0,
+        benchmark=target.type == "cuda" or None,
         log_every_n_steps=config.steps_per_epoch,
     )
     recipe = Recipe(config)
