@@ -67,6 +67,7 @@ def main() -> None:
         table.add_row("ratio, run by run", *(f"{value:.2f}" for value in spread(ratios)))
     canvas.setUpdatesEnabled(True)
     npa = correct.result.npa
+    viewer.layers.selection.active = npa  # as while the user paints
     frames, plain = brush_frames(npa, plain_layer(viewer, npa), runs)
     ratios = [a / b for a, b in zip(frames, plain, strict=True)]
     table.add_row("brush frame with the panels", *milliseconds(frames))
