@@ -1,13 +1,16 @@
 """What a user does with a folder at a time, with the mouse, in a napari on screen."""
 
+import gc
 import json
+import threading
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QPoint, Qt, QThreadPool
+from qtpy.QtCore import QFileSystemWatcher, QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
 from drawing import draw_round_angiogram
@@ -17,6 +20,7 @@ from napari_npa.plugin.batch_overview import IsiHistogram
 from napari_npa.plugin.batch_table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
 from napari_npa.plugin.batch_thumbnails import KEPT, Thumbnails
 from napari_npa.plugin.result_layers import results_of
+from napari_npa.plugin.watched_table import WatchedTable
 from napari_npa.table import TABLE, Row, read_table, update_table, write_table
 
 BATCH = "Batch"
@@ -577,6 +581,31 @@ def test_two_results_of_one_image_are_two_rows(qtbot):
     table = BatchTable()
     table.show([Row(image="a.tif", isi=0.1, result="a"), Row(image="a.tif", isi=0.2, result="a_1")])
     assert [table.index(at, ISI).data() for at in (0, 1)] == ["10.0", "20.0"]
+
+
+def test_python_s_collector_on_another_thread_leaves_the_watcher_to_qt(output, qtbot, qapp, qtlog):
+    output.mkdir()
+    write_table(output, many(3))
+    gc.collect()
+    qtbot.wait(50)  # what other tests left is gone
+    before = len(qapp.findChildren(QFileSystemWatcher))
+    watched = WatchedTable()
+    watched.folder = output
+    watched.keep_watching()
+    watched.of_itself = watched  # only the collector finds it
+    gone = weakref.ref(watched)
+    gc.disable()
+    try:
+        del watched
+        worker = threading.Thread(target=gc.collect)
+        worker.start()
+        worker.join()
+    finally:
+        gc.enable()
+    assert gone() is None
+    # If this fails, the next look at Qt's events would never end.
+    assert not [record.message for record in qtlog.records if "thread" in record.message]
+    qtbot.waitUntil(lambda: len(qapp.findChildren(QFileSystemWatcher)) <= before)
 
 
 def test_a_table_of_ten_thousand_rows_is_read_in_a_worker(batch, output, qtbot):

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication
 from napari_npa.annotation import Annotation
 from napari_npa.autosave import Autosaver
 from napari_npa.errors import SaveError
-from napari_npa.plugin.gui_thread import GuiGoneError, call_in_gui
+from napari_npa.plugin.gui_thread import GuiGoneError, call_in_gui, deleted_in_gui
 from napari_npa.plugin.messages import tell
 from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.recovery import AnnotationStore
@@ -61,7 +61,7 @@ class Annotations(QObject):
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
         finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python ends
-        self._settled = QTimer(self)
+        self._settled = deleted_in_gui(QTimer(), self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLE_MS)
         # Methods, not lambdas or partials: these would keep this object, and with it the viewer.

@@ -1,11 +1,16 @@
-"""Calls from other threads into the GUI thread."""
+"""Calls from other threads into the GUI thread, and what must be deleted in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from typing import TypeVar
+from weakref import finalize
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal  # type: ignore[attr-defined]
+
+Owned = TypeVar("Owned", bound=QObject)
 
 
 class GuiGoneError(Exception):
@@ -51,3 +56,31 @@ def call_in_gui(function: Callable[[], object]) -> None:
         _messenger().posted.emit(function)
     except RuntimeError:  # the object in C++ is deleted
         raise GuiGoneError from None
+
+
+def deleted_in_gui(thing: Owned, owner: object) -> Owned:
+    """Have a Qt object deleted in the GUI thread once its owner in Python is gone.
+
+    Python's garbage collector may find the owner on a worker's thread, and Qt cannot stop a timer
+    or the watching of a file from there: napari would hang, asking for ever about a file that
+    is closed.
+
+    Parameters
+    ----------
+    thing
+        A timer or watcher; made in the GUI thread, without a parent.
+    owner
+        Whose end ends it.
+
+    Returns
+    -------
+    thing
+    """
+    thing.setParent(QCoreApplication.instance())
+    finalize(owner, _delete_soon, thing)
+    return thing
+
+
+def _delete_soon(thing: QObject) -> None:
+    with suppress(GuiGoneError, RuntimeError):  # Qt has closed down, and deleted it
+        call_in_gui(thing.deleteLater)

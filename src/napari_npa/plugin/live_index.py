@@ -11,6 +11,7 @@ from superqt.utils import QSignalThrottler
 
 from napari_npa.errors import RetinaError
 from napari_npa.measure import PixelCounts, count_common, index_of_counts
+from napari_npa.plugin.gui_thread import deleted_in_gui
 from napari_npa.plugin.result_layers import ImageResult
 from napari_npa.raster import bounding_box
 
@@ -36,7 +37,7 @@ class PixelCounter(QObject):
         self.npa, self.retina = result.npa, result.retina
         # Only after the change: napari tells of a stroke, and of a correction, before it.
         after = QSignalThrottler.EmissionPolicy.Trailing
-        self._throttler = QSignalThrottler(policy=after, parent=self)
+        self._throttler = deleted_in_gui(QSignalThrottler(policy=after), self)
         self._throttler.setTimeout(RECOUNT_MS)
         self._throttler.triggered.connect(self._count)
         for name in _CHANGES:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QFileSystemWatcher, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
+from napari_npa.plugin.gui_thread import deleted_in_gui
 from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.table import TABLE, read_table
 
@@ -55,9 +56,9 @@ class WatchedTable(QObject):
         super().__init__()
         self.jobs = Jobs()
         self.folder: Path | None = None
-        self._files = QFileSystemWatcher(self)
+        self._files = deleted_in_gui(QFileSystemWatcher(), self)
         self._files.fileChanged.connect(self._pause)
-        self._again = QTimer(self)
+        self._again = deleted_in_gui(QTimer(), self)
         self._again.setSingleShot(True)
         self._again.setInterval(LEAST_PAUSE_MS)
         self._again.timeout.connect(self.look)
