@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from statistics import fmean
@@ -101,8 +102,8 @@ def cross_validate(
     SaveError
         A file could not be written.
     """
-    read = read_examples(files, config.canvases, config.target)
-    examples = dict(zip(files, read, strict=True))
+    # Once for all folds, and not at all if their weights are there.
+    read = cache(lambda: read_examples(files, config.canvases, config.target))
     scored = []
     for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed), start=1):
         report(f"fold {fold} of {folds}: held out {', '.join(_patients(held_out))}")
@@ -117,7 +118,7 @@ def cross_validate(
                 device=device,
                 resume=True,
                 report=report,
-                examples=examples,
+                examples=read(),
             )
             save_model(
                 weights,

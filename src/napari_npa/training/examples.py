@@ -219,13 +219,14 @@ def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = 
 
 def read_examples(
     files: Sequence[LabelledFile], canvases: dict[str, int], target: Target = "npa"
-) -> list[Example]:
-    """Examples of files, as many at a time as there are processor cores.
+) -> dict[LabelledFile, Example]:
+    """Examples by file, read as many at a time as there are processor cores.
 
     Parameters are those of :func:`load_example`.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda file: load_example(file, canvases, target), files))
+        read = pool.map(lambda file: load_example(file, canvases, target), files)
+        return dict(zip(files, read, strict=True))
 
 
 def _half_of_it(mask: Mask, side: int) -> Mask:

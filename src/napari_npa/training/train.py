@@ -168,9 +168,7 @@ def fit(
     lightning.seed_everything(config.seed, verbose=False)
     report(f"{len(train)} images to train on and {len(held_out)} held out")
     if examples is None:
-        files = [*train, *held_out]
-        read = read_examples(files, config.canvases, config.target)
-        examples = dict(zip(files, read, strict=True))
+        examples = read_examples([*train, *held_out], config.canvases, config.target)
     shown = [examples[file] for file in train]
     if config.painted:
         shown += paint_examples(shown, config.painted, config.seed)
