@@ -67,7 +67,8 @@ def normalise_contrast(
     """
     levels = pixels[retina] if retina.any() else pixels
     white = max(float(np.percentile(levels, WHITE_PERCENTILE)), DARKEST_WHITE)
-    stretched: NDArray[np.float32] = np.minimum(pixels / np.float32(white), np.float32(1))
+    stretched: NDArray[np.float32] = pixels / np.float32(white)
+    stretched.clip(None, 1, out=stretched)
     stretched **= np.float32(GAMMA)
     return stretched
 
@@ -106,16 +107,21 @@ def input_channels(stretched: NDArray[np.float32]) -> NDArray[np.float32]:
     channels : (3, rows, columns) float32
         Each in [0, 1].
     """
+    channels = np.empty((3, *stretched.shape), np.float32)
+    gray, local, texture = channels
+    gray[:] = stretched
     mean = _local_mean(stretched, SURROUND_SIGMA)
-    spread = np.sqrt(_local_mean((stretched - mean) ** 2, SURROUND_SIGMA))
-    local = 0.5 + (stretched - mean) / (4 * (spread + SPREAD_FLOOR))
-    fine = np.clip(
-        stretched - gaussian_filter(stretched, FINE_SIGMA), -TEXTURE_CEILING, TEXTURE_CEILING
-    )
-    energy = np.sqrt(_local_mean(fine**2, TEXTURE_SIGMA))
-    texture = TEXTURE_GAIN * energy / np.sqrt(mean + SPREAD_FLOOR)
-    channels = np.stack([stretched, local, texture]).clip(0, 1)
-    return channels.astype(np.float32, copy=False)
+
+    np.subtract(stretched, mean, out=local)
+    spread = np.sqrt(_local_mean(local**2, SURROUND_SIGMA))
+    local /= 4 * (spread + SPREAD_FLOOR)
+    local += 0.5
+
+    np.subtract(stretched, gaussian_filter(stretched, FINE_SIGMA), out=texture)
+    texture.clip(-TEXTURE_CEILING, TEXTURE_CEILING, out=texture)
+    energy = np.sqrt(_local_mean(texture**2, TEXTURE_SIGMA))
+    np.divide(TEXTURE_GAIN * energy, np.sqrt(mean + SPREAD_FLOOR), out=texture)
+    return channels.clip(0, 1, out=channels)
 
 
 def _local_mean(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

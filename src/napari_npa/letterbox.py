@@ -87,7 +87,11 @@ class Letterbox:
 def _resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
     if tuple(values.shape) == tuple(shape):
         return values
-    enlarged = interpolate(
-        values[None, None], size=shape, mode="bilinear", align_corners=False, antialias=True
+    scaled = interpolate(
+        values[None, None],
+        size=shape,
+        mode="bilinear",
+        align_corners=False,
+        antialias=max(shape) < max(values.shape),  # an enlargement is the same without, and sooner
     )
-    return enlarged[0, 0]
+    return scaled[0, 0]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
 
 from napari_npa.angiogram import Angiogram
 from napari_npa.contrast import normalise_contrast
@@ -208,8 +207,15 @@ def overlay(
     gray = (255 * normalise_contrast(pixels, retina) + np.float32(0.5)).astype(np.uint8)
     picture = np.repeat(gray[..., None], 3, axis=2)
     picture[npa] = NPA_COLOURS[gray[npa]]
-    picture[retina & ~binary_erosion(retina, iterations=2)] = RETINA_COLOUR
+    picture[_rim(retina)] = RETINA_COLOUR
     return picture
+
+
+def _rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Outermost two pixels of a mask."""
+    inner = np.zeros_like(mask)
+    inner[2:-2, 2:-2] = mask[4:, 2:-2] & mask[:-4, 2:-2] & mask[2:-2, 4:] & mask[2:-2, :-4]
+    return mask & ~inner
 
 
 def record_path(base: Path) -> Path:

@@ -279,9 +279,9 @@ def _on_canvas(
 def _fused(whole: Tensor, tile: Tensor) -> Tensor:
     """Mean of the logits of two canvases of the same angiogram, on the finer of them."""
     enlarged = interpolate(whole[None, None], size=tile.shape, mode="bilinear")[0, 0]
-    logits = (1 - TILE_SHARE) * _logit(enlarged) + TILE_SHARE * _logit(tile)
+    logits = torch.lerp(_logit(enlarged), _logit(tile), TILE_SHARE)
     # Outside the window that either network saw, nothing is claimed.
-    return torch.where((enlarged > 0) & (tile > 0), torch.sigmoid(logits), 0.0)
+    return torch.where((enlarged > 0) & (tile > 0), logits.sigmoid_(), 0.0)
 
 
 def _logit(probability: Tensor) -> Tensor:

@@ -1,0 +1,33 @@
+"""Growing masks, against the distance transform."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from scipy.ndimage import distance_transform_edt
+
+from napari_npa.raster import dilated, eroded
+
+MASKS = npst.arrays(np.bool_, npst.array_shapes(min_dims=2, max_dims=2, max_side=24))
+RADII = st.one_of(st.integers(0, 30), st.floats(0, 30))
+
+
+@given(mask=MASKS, radius=RADII)
+def test_a_mask_grows_to_all_pixels_within_the_radius(mask, radius):
+    near = distance_transform_edt(~mask) <= radius if mask.any() else mask
+    np.testing.assert_array_equal(dilated(mask, radius), near)
+
+
+@given(mask=MASKS, radius=RADII)
+def test_the_sides_of_the_image_do_not_eat_into_a_mask(mask, radius):
+    margin = 31
+    wide = np.pad(mask, margin, mode="edge")
+    inner = (slice(margin, -margin), slice(margin, -margin))
+    np.testing.assert_array_equal(eroded(mask, radius), eroded(wide, radius)[inner])
+
+
+def test_a_wide_image_and_a_single_column():
+    mask = np.zeros((1, 50), np.bool_)
+    mask[0, 20] = True
+    assert np.flatnonzero(dilated(mask, 3.9)[0]).tolist() == list(range(17, 24))
+    assert np.flatnonzero(dilated(mask.T, 3.9)[:, 0]).tolist() == list(range(17, 24))
