@@ -206,6 +206,12 @@ def test_a_bright_posterior_pole_is_not_taken_for_a_lid():
     assert gradable_retina(pixels)[pole].all()
 
 
+def test_an_overexposed_pole_to_which_a_bright_way_leads_is_gradable():
+    eye = simulate("uwfa", 512, seed=1021)
+    gradable = gradable_retina(eye.pixels.astype(np.float32) / 255)
+    assert overlap(gradable, eye.retina) > 0.9  # without the pole .60
+
+
 def test_the_gradable_share_does_not_depend_on_resolution():
     shares = [gradable_retina(widefield(size)[0]).mean() for size in (500, 1000, 2000)]
     assert max(shares) - min(shares) < 0.01 * shares[-1]

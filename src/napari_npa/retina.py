@@ -61,6 +61,9 @@ LID_BRIGHTNESS = 1.5
 """A lid is this many times brighter than any way from the border to the retina (measured: lids
 1.6 to 5)."""
 
+LID_SEEN = 0.5
+"""Share of a bright band that the network may see as retina for the band to be a lid."""
+
 LID_MARGIN = 0.012
 """Lashes and blur beside a lid, diameters."""
 
@@ -172,5 +175,8 @@ def _lids(small: Gray, inner: Mask, near: Mask, diameter: float) -> Mask:
     retina = inside & (reduced(near.astype(np.float32), LID_SIDE) > 0.5)
     if not retina.any():
         return np.zeros(inner.shape, np.bool_)
-    lids = enlarged(ways > LID_BRIGHTNESS * np.median(ways[retina]), inner.shape)
-    return dilated(lids, LID_MARGIN * diameter)
+    bands, count = ndi.label(ways > LID_BRIGHTNESS * np.median(ways[retina]))
+    # Where the pole is overexposed, a bright way may lead to it from the border after all.
+    is_lid = ndi.mean(retina, bands, np.arange(count + 1)) < LID_SEEN
+    is_lid[0] = False  # what is in no band
+    return dilated(enlarged(is_lid[bands], inner.shape), LID_MARGIN * diameter)
