@@ -28,7 +28,10 @@ class ModelBox(QComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setToolTip("Weights of the network: those of the package, or a file of your own.")
+        self.setToolTip(
+            "Weights of the network: those of the package, or a file of your own. 'whole' leaves\n"
+            "ultra-widefield images to 'tile', which the results then name."
+        )
         self.addItem(CHOOSE_FILE)
         self.setCurrentIndex(-1)
         self._last = -1
