@@ -455,6 +455,7 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     job = batch.run_job
     viewer.window.remove_dock_widget(batch)
+    batch.deleteLater()
     qtbot.wait(50)
     assert job._stop.is_set()
     runs.go.set()

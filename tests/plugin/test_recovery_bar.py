@@ -60,6 +60,7 @@ def corrected(viewer, panel, qtbot):
 def died(viewer, panel):
     """What a killed program leaves: files, and nothing else."""
     viewer.window.remove_dock_widget(panel)
+    panel.deleteLater()
     viewer.layers.clear()
 
 

@@ -242,6 +242,7 @@ def test_a_restart_resumes_at_the_same_image_with_the_corrected_masks(
     press(qtbot, opened, opened.approve_button)
     press(qtbot, opened, opened.previous)
     viewer.window.remove_dock_widget(opened)
+    opened.deleteLater()
     qtbot.wait(50)
     viewer.layers.clear()
     _, again = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)
@@ -655,6 +656,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
     jobs = [*review.preparer.jobs._running]
     viewer.window.remove_dock_widget(review)
+    review.deleteLater()
     qtbot.wait(50)
     runs.go.set()
     qtbot.wait(200)

@@ -219,6 +219,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     qtbot.waitUntil(held.entered.is_set, timeout=20_000)
     job = panel.run_job
     viewer.window.remove_dock_widget(panel)
+    panel.deleteLater()
     qtbot.wait(50)
     held.go.set()
     qtbot.wait(200)

@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
+    QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_npa.plugin.keys import REVIEW_KEYS, in_words
 from napari_npa.plugin.model_box import ModeBox, ModelBox
-from napari_npa.plugin.panel import Panel
 from napari_npa.plugin.told import Told
 
 if TYPE_CHECKING:  # imports torch
@@ -80,7 +80,7 @@ class ImageList(QAbstractListModel):
         return "ungradable" if is_graded else state
 
 
-class ReviewControls(Panel):
+class ReviewControls(QWidget):
     """The controls, named, explained and laid out; what they do is the panel's."""
 
     def __init__(self) -> None:
