@@ -1,6 +1,6 @@
 """Images a minute of a batch, against the network alone and against a plain loop.
 
-Prints one table from one run on one machine. All three do the same images: simulated
+Prints one table from one run on one machine. Loop and batch do the same images: simulated
 ultra-widefield eyes, each turned and mirrored eight ways. The network alone gets some of them
 prepared in memory, before, between and after the others, since a machine does not keep its pace
 for an hour; the loop reads, segments and writes one after the other; the batch is
@@ -111,6 +111,7 @@ def make_images(folder: Path, count: int, side: int) -> None:
 
 def network_alone(looks: list[Look], images: list[Path]) -> float:
     """Seconds an image in the network itself, after a first run that is not counted."""
+    # Anew each time: what is kept would count as memory that the batch holds.
     prepared = [prepare(looks, path) for path in images]
     forward(prepared[0])
     start = time.perf_counter()

@@ -1,6 +1,9 @@
 """Growing masks, against the distance transform."""
 
+import math
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -24,6 +27,14 @@ def test_the_sides_of_the_image_do_not_eat_into_a_mask(mask, radius):
     wide = np.pad(mask, margin, mode="edge")
     inner = (slice(margin, -margin), slice(margin, -margin))
     np.testing.assert_array_equal(eroded(mask, radius), eroded(wide, radius)[inner])
+
+
+@pytest.mark.parametrize("radius", [math.nextafter(3, 0), 3, math.sqrt(13), math.nextafter(1, 0)])
+def test_a_radius_beside_a_distance_between_pixels(radius):
+    mask = np.zeros((9, 9), np.bool_)
+    mask[4, 4] = True
+    near = distance_transform_edt(~mask) <= radius
+    np.testing.assert_array_equal(dilated(mask, radius), near)
 
 
 def test_a_wide_image_and_a_single_column():

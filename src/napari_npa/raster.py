@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isqrt, sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
@@ -29,9 +31,13 @@ def dilated(mask: Mask, radius: float) -> Mask:
     left = np.maximum.accumulate(np.where(mask, columns, -np.inf), axis=1)
     right = np.minimum.accumulate(np.where(mask, columns, np.inf)[:, ::-1], axis=1)[:, ::-1]
     along_row = np.minimum(columns - left, right - columns)
-    grown = along_row <= radius
+    # In whole numbers: as float32 a radius just below 3 would be 3.
+    largest_square = int(radius**2) + 1
+    while sqrt(largest_square) > radius:
+        largest_square -= 1
+    grown = along_row <= isqrt(largest_square)
     for rows in range(1, min(int(radius), len(mask) - 1) + 1):
-        reached = along_row <= np.sqrt(radius**2 - rows**2)
+        reached = along_row <= isqrt(largest_square - rows**2)
         grown[rows:] |= reached[:-rows]
         grown[:-rows] |= reached[rows:]
     return grown
