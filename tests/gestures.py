@@ -13,3 +13,11 @@ def press_key(viewer, key, *modifiers):
     """Press a key with the canvas in focus."""
     scene = viewer.window._qt_viewer.canvas._scene_canvas
     scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
+
+
+def close_dock(qtbot, viewer, panel):
+    """Close a panel as the × of its dock does, and wait until it is deleted."""
+    deleted = []
+    panel.destroyed.connect(lambda: deleted.append(True))
+    viewer.window.remove_dock_widget(panel)
+    qtbot.waitUntil(lambda: bool(deleted), timeout=20_000)

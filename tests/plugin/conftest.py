@@ -36,6 +36,13 @@ def _imports_are_not_garbage():
     gc.unfreeze()
 
 
+@pytest.fixture(autouse=True)
+def _no_garbage_is_left():
+    """What a test leaves is collected on this thread: a worker's might find it in the next."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture
 def viewer(make_napari_viewer, request):
     """napari, on screen in the tests marked so."""

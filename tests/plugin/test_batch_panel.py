@@ -1,26 +1,22 @@
 """What a user does with a folder at a time, with the mouse, in a napari on screen."""
 
-import gc
 import json
-import threading
-import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QFileSystemWatcher, QPoint, Qt, QThreadPool
+from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
 from drawing import draw_round_angiogram
-from gestures import click
+from gestures import click, close_dock
 from napari_npa.batch.run import MANIFEST
 from napari_npa.plugin.batch_overview import IsiHistogram
 from napari_npa.plugin.batch_table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
 from napari_npa.plugin.batch_thumbnails import KEPT, Thumbnails
 from napari_npa.plugin.result_layers import results_of
-from napari_npa.plugin.watched_table import WatchedTable
 from napari_npa.table import TABLE, Row, read_table, update_table, write_table
 
 BATCH = "Batch"
@@ -260,6 +256,7 @@ def test_overlays_are_read_when_they_are_looked_at(done, qtbot):
     settle(qtbot, done)
     rows = [done.results.shown_rows.index(at, 0).data(ROW) for at in range(4)]
     at, first = next((at, row) for at, row in enumerate(rows) if row.result)  # one has failed
+    qtbot.waitUntil(lambda: done.results.picture_of(first) is not None, timeout=20_000)
     assert done.results.picture_of(first).width() == 160
     view = done.results.overlays
     qtbot.mouseClick(view.viewport(), LEFT, pos=place(view, at))
@@ -270,7 +267,7 @@ def test_overlays_are_read_when_they_are_looked_at(done, qtbot):
 def test_no_more_pictures_are_kept_than_fit(shown, qtbot, done, output):
     (row, *_) = [row for row in done.results.table.rows if row.result]
     overlay = output / f"{row.result}_overlay.png"
-    thumbnails = Thumbnails()
+    thumbnails = Thumbnails(done)
     paths = [output / f"copy_{number}.png" for number in range(KEPT + 30)]
     for start in range(0, len(paths), 30):
         for path in paths[start : start + 30]:
@@ -454,9 +451,7 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     click(qtbot, batch.run)
     qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     job = batch.run_job
-    viewer.window.remove_dock_widget(batch)
-    batch.deleteLater()
-    qtbot.wait(50)
+    close_dock(qtbot, viewer, batch)
     assert job._stop.is_set()
     runs.go.set()
     qtbot.waitUntil(lambda: job.is_done, timeout=60_000)
@@ -581,31 +576,6 @@ def test_two_results_of_one_image_are_two_rows(qtbot):
     table = BatchTable()
     table.show([Row(image="a.tif", isi=0.1, result="a"), Row(image="a.tif", isi=0.2, result="a_1")])
     assert [table.index(at, ISI).data() for at in (0, 1)] == ["10.0", "20.0"]
-
-
-def test_python_s_collector_on_another_thread_leaves_the_watcher_to_qt(output, qtbot, qapp, qtlog):
-    output.mkdir()
-    write_table(output, many(3))
-    gc.collect()
-    qtbot.wait(50)  # what other tests left is gone
-    before = len(qapp.findChildren(QFileSystemWatcher))
-    watched = WatchedTable()
-    watched.folder = output
-    watched.keep_watching()
-    watched.of_itself = watched  # only the collector finds it
-    gone = weakref.ref(watched)
-    gc.disable()
-    try:
-        del watched
-        worker = threading.Thread(target=gc.collect)
-        worker.start()
-        worker.join()
-    finally:
-        gc.enable()
-    assert gone() is None
-    # If this fails, the next look at Qt's events would never end.
-    assert not [record.message for record in qtlog.records if "thread" in record.message]
-    qtbot.waitUntil(lambda: len(qapp.findChildren(QFileSystemWatcher)) <= before)
 
 
 def test_a_table_of_ten_thousand_rows_is_read_in_a_worker(batch, output, qtbot):

@@ -10,6 +10,7 @@ import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
+from gestures import close_dock
 from napari_npa.recovery import AnnotationStore
 
 PANEL = "Segment non-perfusion"
@@ -57,10 +58,9 @@ def corrected(viewer, panel, qtbot):
     return npa.data.copy()
 
 
-def died(viewer, panel):
+def died(qtbot, viewer, panel):
     """What a killed program leaves: files, and nothing else."""
-    viewer.window.remove_dock_widget(panel)
-    panel.deleteLater()
+    close_dock(qtbot, viewer, panel)
     viewer.layers.clear()
 
 
@@ -71,7 +71,7 @@ def test_the_same_image_offers_its_corrections(store, eye, make_napari_viewer, q
     assert panel.recovery.offered is None
     before = corrected(viewer, panel, qtbot)
     assert [edit.tool for edit in panel.annotations.session.edits] == ["brush"]
-    died(viewer, panel)
+    died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
     opened(panel, qtbot, eye)
@@ -96,7 +96,7 @@ def test_a_start_without_an_image_offers_what_was_not_saved(
     panel = docked(viewer, qtbot, tiny_model)
     opened(panel, qtbot, eye)
     before = corrected(viewer, panel, qtbot)
-    died(viewer, panel)
+    died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
     assert "'eye.tif' were not saved the last time" in panel.recovery.line.text()
@@ -131,7 +131,7 @@ def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
     record = (tmp_path / "out" / "eye_npa.json").read_text()
     assert '"who": "grader 2"' in record
     assert '"tool": "brush"' in record
-    died(viewer, panel)
+    died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
     assert panel.recovery.offered is None  # nothing was lost

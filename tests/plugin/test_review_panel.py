@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from drawing import TINY_CANVASES, draw_round_angiogram
+from gestures import close_dock
 from napari_npa.angiogram import read_angiogram
 from napari_npa.approvals import KEPT
 from napari_npa.networks import UNetConfig, VGGUNet
@@ -241,9 +242,7 @@ def test_a_restart_resumes_at_the_same_image_with_the_corrected_masks(
     paint(viewer)
     press(qtbot, opened, opened.approve_button)
     press(qtbot, opened, opened.previous)
-    viewer.window.remove_dock_widget(opened)
-    opened.deleteLater()
-    qtbot.wait(50)
+    close_dock(qtbot, viewer, opened)
     viewer.layers.clear()
     _, again = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)
     settle(qtbot, again)
@@ -655,9 +654,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     review.open_folder(folder, output)
     qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
     jobs = [*review.preparer.jobs._running]
-    viewer.window.remove_dock_widget(review)
-    review.deleteLater()
-    qtbot.wait(50)
+    close_dock(qtbot, viewer, review)
     runs.go.set()
     qtbot.wait(200)
     assert jobs

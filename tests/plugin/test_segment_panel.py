@@ -11,7 +11,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
-from gestures import click, press_key
+from gestures import click, close_dock, press_key
 from napari_npa.networks import VGGUNet
 
 
@@ -218,9 +218,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     click(qtbot, panel.run)
     qtbot.waitUntil(held.entered.is_set, timeout=20_000)
     job = panel.run_job
-    viewer.window.remove_dock_widget(panel)
-    panel.deleteLater()
-    qtbot.wait(50)
+    close_dock(qtbot, viewer, panel)
     held.go.set()
     qtbot.wait(200)
     qtbot.waitUntil(lambda: job.is_done, timeout=20_000)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize, ref
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from psygnal import Signal
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_npa.annotation import Annotation
@@ -39,7 +40,7 @@ CLOSING_SECONDS = 10.0
 """How long napari may take to close while the last edit is written."""
 
 
-class Annotations(QObject):
+class Annotations:
     """Sessions of the results of one viewer.
 
     Parameters
@@ -52,7 +53,6 @@ class Annotations(QObject):
     """An edit was recorded, or has reached the disk."""
 
     def __init__(self, viewer: ViewerModel) -> None:
-        super().__init__()
         self.store = AnnotationStore()
         self.results = results_of(viewer)
         self.result: ImageResult | None = None

@@ -18,13 +18,14 @@ from superqt import QElidingLabel
 
 from napari_npa.plugin.batch_results import BatchResults
 from napari_npa.plugin.model_box import DeviceBox, ModeBox, ModelBox
+from napari_npa.plugin.panel import Panel
 from napari_npa.plugin.scrolling import fill_scrolling
 from napari_npa.plugin.told import Told
 
 CHOOSE_IMAGES = "Choose a folder of angiograms, or the results of an earlier run."
 
 
-class BatchControls(QWidget):
+class BatchControls(Panel):
     """The controls, named, explained and laid out; what they do is the panel's."""
 
     def __init__(self) -> None:

@@ -33,17 +33,21 @@ class ResultOpener(QObject):
     segmenter_of
         Called in a worker. The network runs once for an image that is opened, so that
         threshold and corrections work as after a run.
+    panel
+        Qt deletes this object with it.
     """
 
     told = Signal(str)
     """What happens, in words."""
 
-    def __init__(self, viewer: Viewer, segmenter_of: Callable[[], Segmenter]) -> None:
-        super().__init__()
+    def __init__(
+        self, viewer: Viewer, segmenter_of: Callable[[], Segmenter], panel: QObject
+    ) -> None:
+        super().__init__(panel)
         self.viewer = viewer
         self.annotations = annotations_of(viewer)
         self.jobs = Jobs()
-        self.preparer = Preparer(segmenter_of)
+        self.preparer = Preparer(segmenter_of, self)
         self.preparer.advanced.connect(self._show)
         self.shown: ReviewedImage | None = None
         self._path: Path | None = None

@@ -54,8 +54,8 @@ class BatchPanel(BatchControls):
         self.run_job: BatchJob | None = None
         self.jobs = Jobs()
         self.segmenter = KeptSegmenter()
-        self.opener = ResultOpener(self.viewer, self._load)
-        self.on_disk = WatchedTable()
+        self.opener = ResultOpener(self.viewer, self._load, self)
+        self.on_disk = WatchedTable(self)
         self._rows_on_disk: list[Row] = []
         self._rows_of_run: list[Row] = []
         self._worked_on = 0

@@ -52,9 +52,11 @@ class BatchResults(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.thumbnails = Thumbnails()
+        self.thumbnails = Thumbnails(self)
         self.table = BatchTable()
         self.shown_rows = ShownRows(self.table)
+        for model in (self.table, self.shown_rows):
+            model.setParent(self)  # Qt deletes them with it
         self.folder: Path | None = None
         self._build()
         self._lay_out()

@@ -58,13 +58,19 @@ Picture = NDArray[np.uint8]
 
 
 class Thumbnails(QObject):
-    """Small pictures of files, as many as were looked at last."""
+    """Small pictures of files, as many as were looked at last.
+
+    Parameters
+    ----------
+    parent
+        Qt deletes this object with it.
+    """
 
     came = Signal()
     """Pictures that were asked for are there."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
         self.jobs = Jobs()
         self._kept: OrderedDict[Path, QPixmap] = OrderedDict()
         self._wanted: dict[Path, None] = {}
@@ -153,7 +159,7 @@ class ThumbnailList(QListView):
         self.setUniformItemSizes(True)
         self.setIconSize(QSize(SHOWN_SIDE, SHOWN_SIDE))
         self.setGridSize(QSize(SHOWN_SIDE + 12, SHOWN_SIDE + 2 * self.fontMetrics().height() + 16))
-        self._delegate = _WithPicture(picture_of, QSize(SHOWN_SIDE, SHOWN_SIDE))
+        self._delegate = _WithPicture(self, picture_of, QSize(SHOWN_SIDE, SHOWN_SIDE))
         self.setItemDelegate(self._delegate)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setToolTip("Overlays in the order of the table; double-click to open an image.")
@@ -168,8 +174,10 @@ class ThumbnailList(QListView):
 class _WithPicture(QStyledItemDelegate):
     """Draws an overlay above the name and the index; asked for what is in sight only."""
 
-    def __init__(self, picture_of: Callable[[Row], QPixmap | None], size: QSize) -> None:
-        super().__init__()
+    def __init__(
+        self, view: QListView, picture_of: Callable[[Row], QPixmap | None], size: QSize
+    ) -> None:
+        super().__init__(view)
         self._picture_of = picture_of
         self._size = size
         blank = QPixmap(size)

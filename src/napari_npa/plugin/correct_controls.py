@@ -22,6 +22,7 @@ from napari_npa.plugin.close_look import TILE_TOOL, TOOLS
 from napari_npa.plugin.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.model_box import TILE_MODEL, ModelBox
+from napari_npa.plugin.panel import Panel
 from napari_npa.plugin.region_layer import DRAWING_MODES
 from napari_npa.plugin.scrolling import fill_scrolling
 from napari_npa.plugin.told import Told
@@ -39,7 +40,7 @@ ACTIONS: dict[Action, tuple[str, str]] = {
 GROW = "Grow by click"
 
 
-class CorrectControls(QWidget):
+class CorrectControls(Panel):
     """The controls, named, explained and laid out; what they do is the panel's."""
 
     def __init__(self) -> None:

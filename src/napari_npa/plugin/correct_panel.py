@@ -67,14 +67,14 @@ class CorrectPanel(CorrectControls):
         self.looking: set[Job] = set()
         self.result: ImageResult | None = None
         self.correction: Correction | None = None
-        self.mouse = MouseTools(self.viewer, self.drawing, self.grow)
+        self.mouse = MouseTools(self.viewer, self.drawing, self.grow, self)
         self.doubtful = Doubtful(self.viewer)
         self._connect()
         self._follow()
 
     def _connect(self) -> None:
-        self.results.chosen.connect(self._follow)
-        self.annotations.changed.connect(self._show_log)
+        self.connections.connect(self.results.chosen, self._follow)
+        self.connections.connect(self.annotations.changed, self._show_log)
         self.targets.currentTextChanged.connect(self._choose_target)
         self.tools.currentTextChanged.connect(self._enable)
         self.action_group.buttonToggled.connect(self._enable)
@@ -109,6 +109,11 @@ class CorrectPanel(CorrectControls):
         bind(self.viewer, CORRECT_KEYS, actions)
         self.destroyed.connect(partial(_end, self.jobs, self.viewer))
 
+    def clear_up(self) -> None:
+        """Remove the layers of regions and of uncertainty."""
+        self.mouse.follow(None, None)
+        self.doubtful.follow(None)
+
     # What is corrected
 
     def _follow(self) -> None:
@@ -129,7 +134,10 @@ class CorrectPanel(CorrectControls):
             return
         for layer in (self.result.npa, self.result.retina):
             for event in (layer.events.paint, layer.events.set_data):
-                (event.connect if on else event.disconnect)(self._edited)
+                if on:
+                    self.connections.connect(event, self._edited)
+                else:
+                    self.connections.disconnect(event, self._edited)
 
     def _edited(self) -> None:
         self._edits.throttle()

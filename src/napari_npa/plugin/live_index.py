@@ -5,13 +5,14 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from psygnal import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
 from napari_npa.errors import RetinaError
 from napari_npa.measure import PixelCounts, count_common, index_of_counts
 from napari_npa.plugin.gui_thread import deleted_in_gui
+from napari_npa.plugin.panel import Connections
 from napari_npa.plugin.result_layers import ImageResult
 from napari_npa.raster import bounding_box
 
@@ -26,13 +27,12 @@ EVERYTHING = (slice(None), slice(None))
 _CHANGES = ("labels_update", "paint", "set_data", "data")
 
 
-class PixelCounter(QObject):
+class PixelCounter:
     """Counts the pixels of a result after each change, once for all panels."""
 
     counted = Signal()
 
     def __init__(self, result: ImageResult) -> None:
-        super().__init__()
         # Not the result itself: it is the key under which this counter is kept.
         self.npa, self.retina = result.npa, result.retina
         # Only after the change: napari tells of a stroke, and of a correction, before it.
@@ -106,6 +106,7 @@ class LiveIndex(QWidget):
         layout.addWidget(self.index)
         layout.addWidget(self.counts)
         self._counter: PixelCounter | None = None
+        self._connections = Connections(self)
         self._show()
 
     def follow(self, result: ImageResult | None) -> None:
@@ -113,10 +114,10 @@ class LiveIndex(QWidget):
         counter = counter_of(result) if result is not None else None
         if counter is not self._counter:
             if self._counter is not None:
-                self._counter.counted.disconnect(self._show)
+                self._connections.disconnect(self._counter.counted, self._show)
             self._counter = counter
             if counter is not None:
-                counter.counted.connect(self._show)
+                self._connections.connect(counter.counted, self._show)
         self._show()
 
     def recount(self) -> None:

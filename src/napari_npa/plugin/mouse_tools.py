@@ -11,6 +11,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton
 
+from napari_npa.plugin.panel import Connections
 from napari_npa.plugin.region_layer import DRAWING_MODES, RegionLayer
 from napari_npa.refine import Region
 
@@ -31,6 +32,8 @@ class MouseTools(QObject):
         A button for each of :data:`DRAWING_MODES`.
     grow
         The button that lets a click grow a region.
+    panel
+        Qt deletes this object with it.
     """
 
     drawn = Signal()
@@ -40,9 +43,13 @@ class MouseTools(QObject):
     """A pixel was clicked to grow a region: row, column, and whether to take it away."""
 
     def __init__(
-        self, viewer: ViewerModel, drawing: dict[str, QPushButton], grow: QPushButton
+        self,
+        viewer: ViewerModel,
+        drawing: dict[str, QPushButton],
+        grow: QPushButton,
+        panel: QObject,
     ) -> None:
-        super().__init__()
+        super().__init__(panel)
         self.viewer = viewer
         self.drawing = drawing
         self.grow = grow
@@ -53,8 +60,9 @@ class MouseTools(QObject):
         for name, button in drawing.items():
             button.clicked.connect(partial(self.draw, name))
         grow.clicked.connect(self._grow_pressed)
-        viewer.layers.selection.events.active.connect(self._show)
-        viewer.layers.events.removed.connect(self._layer_removed)
+        self._connections = Connections(self)
+        self._connections.connect(viewer.layers.selection.events.active, self._show)
+        self._connections.connect(viewer.layers.events.removed, self._layer_removed)
 
     def follow(self, result: ImageResult | None, layer: Labels | None) -> None:
         """Work on a layer of a result from now on."""
@@ -92,7 +100,7 @@ class MouseTools(QObject):
         if self.shapes is None:
             self.shapes = RegionLayer(self.result.shown.image, self.viewer)
             self.shapes.drawn.connect(self._announce)
-            self.shapes.layer.events.mode.connect(self._show)
+            self._connections.connect(self.shapes.layer.events.mode, self._show)
             # While shapes are drawn, theirs is the active layer: it has no undo of its own.
             self.shapes.layer.bind_key("Control-Z", self._undo)
             self.shapes.layer.bind_key("Control-Shift-Z", self._redo)
@@ -162,10 +170,10 @@ class MouseTools(QObject):
             return
         if on:
             self.layer.mouse_drag_callbacks.append(self._click)
-            self.layer.events.mode.connect(self._show)
+            self._connections.connect(self.layer.events.mode, self._show)
         else:
             self.layer.mouse_drag_callbacks.remove(self._click)
-            self.layer.events.mode.disconnect(self._show)
+            self._connections.disconnect(self.layer.events.mode, self._show)
 
     def _remove_shapes(self) -> None:
         shapes, self.shapes = self.shapes, None

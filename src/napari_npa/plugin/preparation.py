@@ -94,13 +94,15 @@ class Preparer(QObject):
     ----------
     segmenter_of
         Called in a worker, because loading weights takes time.
+    parent
+        Qt deletes this object with it.
     """
 
     advanced = Signal(object)
     """A :class:`Prepared` that is wanted has been read or segmented, or has failed."""
 
-    def __init__(self, segmenter_of: Callable[[], Segmenter]) -> None:
-        super().__init__()
+    def __init__(self, segmenter_of: Callable[[], Segmenter], parent: QObject) -> None:
+        super().__init__(parent)
         self.jobs = Jobs()
         self._segmenter_of = segmenter_of
         self._wanted: list[Prepared] = []

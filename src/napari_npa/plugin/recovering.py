@@ -32,6 +32,8 @@ class Recovery(QObject):
         Where its image is, or will be.
     jobs
         Those of the panel.
+    panel
+        Qt deletes this object with it.
     """
 
     opened = Signal(object)
@@ -40,8 +42,8 @@ class Recovery(QObject):
     run_wanted = Signal()
     """The image is to be segmented, so that the annotation can be put over the result."""
 
-    def __init__(self, bar: RecoveryBar, viewer: Viewer, jobs: Jobs) -> None:
-        super().__init__()
+    def __init__(self, bar: RecoveryBar, viewer: Viewer, jobs: Jobs, panel: QObject) -> None:
+        super().__init__(panel)
         self.bar, self.viewer, self.jobs = bar, viewer, jobs
         self.annotations = annotations_of(viewer)
         self.image: Image | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from qtpy.QtGui import QFont
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -15,12 +15,12 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
-    QWidget,
 )
 from superqt import QElidingLabel
 
 from napari_npa.plugin.keys import REVIEW_KEYS, in_words
 from napari_npa.plugin.model_box import ModeBox, ModelBox
+from napari_npa.plugin.panel import Panel
 from napari_npa.plugin.told import Told
 
 if TYPE_CHECKING:  # imports torch
@@ -42,8 +42,8 @@ FROM_NOW_ON = "Holds for images that are not segmented yet."
 class ImageList(QAbstractListModel):
     """The images of a queue, with a mark each; asks the queue for those on screen only."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
         self._queue: ReviewQueue | None = None
 
     def list_images_of(self, queue: ReviewQueue) -> None:
@@ -80,7 +80,7 @@ class ImageList(QAbstractListModel):
         return "ungradable" if is_graded else state
 
 
-class ReviewControls(QWidget):
+class ReviewControls(Panel):
     """The controls, named, explained and laid out; what they do is the panel's."""
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class ReviewControls(QWidget):
         self.count.setToolTip(
             "Place of the present image, and how many are approved, ungradable ones included."
         )
-        self.list_model = ImageList()
+        self.list_model = ImageList(self)
         self.list = QListView()
         self.list.setModel(self.list_model)
         self.list.setUniformItemSizes(True)

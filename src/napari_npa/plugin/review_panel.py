@@ -75,7 +75,7 @@ class ReviewPanel(ReviewControls):
         self.mode: Mode = "two-scale"
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
-        self.preparer = Preparer(self._load)
+        self.preparer = Preparer(self._load, self)
         self.folders: tuple[Path, Path] | None = None
         self.queue: ReviewQueue | None = None
         self.shown: ReviewedImage | None = None
@@ -99,9 +99,7 @@ class ReviewPanel(ReviewControls):
         self.list.clicked.connect(self._go_to_row)
         self.list.activated.connect(self._go_to_row)
         self.preparer.advanced.connect(self._show_prepared)
-        chosen = results_of(self.viewer).chosen
-        chosen.connect(self._refresh)
-        self.destroyed.connect(partial(chosen.disconnect, self._refresh))
+        self.connections.connect(results_of(self.viewer).chosen, self._refresh)
         bind(self.viewer, REVIEW_KEYS, [self.go_next, self.go_previous, self.approve])
         self.destroyed.connect(partial(unbind, self.viewer, REVIEW_KEYS))
         self.destroyed.connect(self.jobs.abandon)

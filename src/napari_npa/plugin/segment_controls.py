@@ -14,12 +14,12 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
-    QWidget,
 )
 from superqt import QLabeledDoubleSlider
 
 from napari_npa.plugin.live_index import LiveIndex
 from napari_npa.plugin.model_box import DeviceBox, ModeBox, ModelBox
+from napari_npa.plugin.panel import Panel
 from napari_npa.plugin.recovery_bar import RecoveryBar
 from napari_npa.plugin.scrolling import fill_scrolling
 from napari_npa.plugin.told import Told
@@ -28,7 +28,7 @@ THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01
 
 
-class SegmentControls(QWidget):
+class SegmentControls(Panel):
     """The controls, named, explained and laid out; what they do is the panel's."""
 
     def __init__(self) -> None:

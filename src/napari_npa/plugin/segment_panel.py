@@ -59,7 +59,7 @@ class SegmentPanel(SegmentControls):
         self.annotations = annotations_of(self.viewer)
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
-        self.recovery_of = Recovery(self.recovery, self.viewer, self.jobs)
+        self.recovery_of = Recovery(self.recovery, self.viewer, self.jobs, self)
         self.run_job: Job | None = None
         self.image: Image | None = None
         self.result: ImageResult | None = None
@@ -78,15 +78,16 @@ class SegmentPanel(SegmentControls):
         self.save.clicked.connect(self.ask_and_save)
         self.recovery_of.opened.connect(self._show_opened)
         self.recovery_of.run_wanted.connect(self.start_run)
-        self.results.chosen.connect(self._refresh)
+        self.connections.connect(self.results.chosen, self._refresh)
         self._moves = QSignalThrottler(parent=self)
         self._moves.setTimeout(THRESHOLD_MS)
         self._moves.triggered.connect(self._move_threshold)
         self.threshold.valueChanged.connect(self._moves.throttle)
         self.threshold.sliderPressed.connect(self._begin_drag)
         self.threshold.sliderReleased.connect(self._end_drag)
-        self.viewer.layers.events.inserted.connect(self._layer_inserted)
-        self.viewer.layers.events.removed.connect(self._refresh)
+        layers = self.viewer.layers.events
+        self.connections.connect(layers.inserted, self._layer_inserted)
+        self.connections.connect(layers.removed, self._refresh)
         self.destroyed.connect(self.jobs.abandon)
 
     # Choices
@@ -121,10 +122,10 @@ class SegmentPanel(SegmentControls):
 
     def _choose_image(self) -> None:
         if self.image is not None:
-            self.image.events.data.disconnect(self._refresh)
+            self.connections.disconnect(self.image.events.data, self._refresh)
         self.image = self.images.value
         if self.image is not None:
-            self.image.events.data.connect(self._refresh)
+            self.connections.connect(self.image.events.data, self._refresh)
         if not self.jobs:
             self.status.setText("" if self.image is not None else NO_IMAGE)
         self._refresh()
@@ -136,9 +137,9 @@ class SegmentPanel(SegmentControls):
         self.results.choose(result)
         if result is not self.result:
             if self.result is not None:
-                self.result.undone.disconnect(self._show_threshold)
+                self.connections.disconnect(self.result.undone, self._show_threshold)
             if result is not None:
-                result.undone.connect(self._show_threshold)
+                self.connections.connect(result.undone, self._show_threshold)
             self.result = result
         self.index.follow(result)
         self._show_threshold()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QFileSystemWatcher, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_npa.plugin.gui_thread import deleted_in_gui
 from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.table import TABLE, read_table
 
@@ -44,7 +43,14 @@ class ReadTable:
 
 
 class WatchedTable(QObject):
-    """Reads a table in workers: when told to, and when something has written it."""
+    """Reads a table in workers: when told to, and when something has written it.
+
+    Parameters
+    ----------
+    panel
+        Qt deletes this object with it, in the GUI thread: it could not stop timers, or the watching
+        of a file, on another.
+    """
 
     read = Signal(object)
     """A :class:`ReadTable` of the folder that is watched."""
@@ -52,13 +58,13 @@ class WatchedTable(QObject):
     failed = Signal(object)
     """An error: the table is there and cannot be read."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, panel: QObject) -> None:
+        super().__init__(panel)
         self.jobs = Jobs()
         self.folder: Path | None = None
-        self._files = deleted_in_gui(QFileSystemWatcher(), self)
+        self._files = QFileSystemWatcher(self)
         self._files.fileChanged.connect(self._pause)
-        self._again = deleted_in_gui(QTimer(), self)
+        self._again = QTimer(self)
         self._again.setSingleShot(True)
         self._again.setInterval(LEAST_PAUSE_MS)
         self._again.timeout.connect(self.look)
