@@ -26,7 +26,7 @@ test: $(READY)  ## Run the whole test suite (sets up a virtual screen when missi
 
 slow: $(READY)  ## Run the long tests
 	scripts/setup_screen.sh
-	$(PY) -m pytest -m slow
+	$(PY) -m pytest -m slow -o faulthandler_timeout=3600
 
 lint: $(READY)  ## Linters and type check
 	$(VENV)/bin/ruff check .

@@ -202,6 +202,10 @@ class Inference:
         total = torch.zeros(len(channels), *shape)
         weights = torch.zeros(shape)
         cut = list(_pieces(shape, pieces, self.multiple))
+        on_gpu = device.type == "cuda"
+        if on_gpu:
+            # Before the network is free: what it then waits for is copied at the bus's full pace.
+            channels = channels.pin_memory()
         with (
             self._room,
             torch.inference_mode(),
@@ -210,9 +214,8 @@ class Inference:
             network = self._network_on(device, dtype)
             for piece in cut:
                 around = _with_margin(piece, shape)
-                images = channels[(..., *around)].to(
-                    device, dtype, memory_format=torch.channels_last
-                )
+                images = channels[(..., *around)].to(device, non_blocking=on_gpu)
+                images = images.to(dtype, memory_format=torch.channels_last)
                 found = target_probability(network(images).float(), self.model.output, target).cpu()
                 weight = _weight(piece, around, shape)
                 total[(..., *around)] += weight * found
