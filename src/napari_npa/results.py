@@ -219,6 +219,12 @@ def _rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask & ~inner
 
 
+@cache
+def software_versions() -> Mapping[str, str]:
+    """Versions of :data:`SOFTWARE`; looked up once, 8 ms each."""
+    return {name: version(name) for name in SOFTWARE}
+
+
 def record_path(base: Path) -> Path:
     """Where the record of an image goes, given the beginning of its file names."""
     return base.with_name(base.name + RECORD_ENDING)
@@ -288,14 +294,8 @@ def _record(
         "edited": row.edited,
         "device": device,
         "notes": list(notes),
-        "software": dict(_versions()),
+        "software": dict(software_versions()),
         "seconds": row.seconds,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "intended_use": "research use only",
     }
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Versions of what results depend on; looked up once, 8 ms each."""
-    return {name: version(name) for name in SOFTWARE}

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from threading import Event
@@ -25,7 +24,7 @@ from napari_npa.batch.images import FoundImage, FoundImages, find_images
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.batch.places import LocalPlace, Place, place_of
 from napari_npa.errors import BatchError, NpaError
-from napari_npa.results import SOFTWARE
+from napari_npa.results import software_versions
 from napari_npa.table import Row
 
 MANIFEST = "run.json"
@@ -324,7 +323,7 @@ class _Manifest:
             "weights_sha256": list(workers.weights),
             "devices": list(workers.devices),
             "workers": workers.count,
-            "software": {name: version(name) for name in SOFTWARE},
+            "software": dict(software_versions()),
             "intended_use": "research use only",
         }
 

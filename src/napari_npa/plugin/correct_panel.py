@@ -132,12 +132,10 @@ class CorrectPanel(CorrectControls):
     def _watch(self, on: bool) -> None:
         if self.result is None:
             return
+        turn = self.connections.connect if on else self.connections.disconnect
         for layer in (self.result.npa, self.result.retina):
             for event in (layer.events.paint, layer.events.set_data):
-                if on:
-                    self.connections.connect(event, self._edited)
-                else:
-                    self.connections.disconnect(event, self._edited)
+                turn(event, self._edited)
 
     def _edited(self) -> None:
         self._edits.throttle()

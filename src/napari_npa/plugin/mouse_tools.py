@@ -100,7 +100,7 @@ class MouseTools(QObject):
         if self.shapes is None:
             self.shapes = RegionLayer(self.result.shown.image, self.viewer)
             self.shapes.drawn.connect(self._announce)
-            self._connections.connect(self.shapes.layer.events.mode, self._show)
+            self.shapes.layer.events.mode.connect(self._show)
             # While shapes are drawn, theirs is the active layer: it has no undo of its own.
             self.shapes.layer.bind_key("Control-Z", self._undo)
             self.shapes.layer.bind_key("Control-Shift-Z", self._redo)
