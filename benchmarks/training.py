@@ -26,7 +26,7 @@ from napari_npa.networks import UNetConfig
 from napari_npa.simulate import simulate
 from napari_npa.training.examples import Example
 from napari_npa.training.recipe import Recipe, TrainingConfig
-from napari_npa.training.views import RandomViews, Sampling, View
+from napari_npa.training.views import RandomViews, Sampling, Stock, View
 
 
 def main() -> None:
@@ -46,9 +46,14 @@ def main() -> None:
         seconds = times(lambda seed, k=kind, s=size: simulate(k, s, seed), steps)
         add(table, f"simulate {kind} at {size}, one core", seconds, 1)
     views = view_source()
-    add(table, "view of the training set, one core", times(lambda i: views[i], 4 * steps), 1)
+    add(
+        table,
+        "view of the training set, one core",
+        times(lambda i: views.rendered([views[i]]), 4 * steps),
+        1,
+    )
     torch.set_num_threads(threads)
-    batch = next(iter(torch.utils.data.DataLoader(views, batch_size=8)))
+    batch = next(iter(torch.utils.data.DataLoader(views, batch_size=8, collate_fn=views.rendered)))
     ours = times(stepping(TrainingConfig(), batch, device, has_fast_bf16(device)), steps)
     add(table, "step of 8 views, default", ours, 8)
     wide = TrainingConfig(network=UNetConfig.published())
@@ -67,7 +72,8 @@ def view_source() -> RandomViews:
         examples.append(Example(Path(), "sim", "simulated", eye.pixels, eye.npa, eye.retina))
     config = TrainingConfig()
     sampling = Sampling(config.view, config.shares)
-    return RandomViews(examples, sampling, config.augmentation, seed=0, first=0, count=1000)
+    stock = Stock(examples, torch.device("cpu"))
+    return RandomViews(stock, sampling, config.augmentation, seed=0, first=0, count=1000)
 
 
 def stepping(

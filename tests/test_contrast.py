@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing import draw_round_angiogram
-from napari_npa.contrast import input_channels, logarithmic, normalise_contrast
+from napari_npa.contrast import channels_on_device, input_channels, logarithmic, normalise_contrast
 
 
 def disc(side=96, seed=0):
@@ -69,3 +70,12 @@ def test_channels_lie_between_0_and_1_and_texture_shows_the_missing_capillaries(
     assert channels.min() >= 0
     assert channels.max() <= 1
     assert channels[2, :, 80:110].mean() > 5 * channels[2, :, 10:40].mean()
+
+
+@pytest.mark.parametrize("shape", [(128, 160), (93, 70)])
+def test_channels_of_many_images_on_a_device_are_those_of_each(shape):
+    images = np.random.default_rng(0).random((3, *shape), np.float32) ** 2
+    images[1, : shape[0] // 2] = 0
+    together = channels_on_device(torch.from_numpy(images))
+    for channels, image in zip(together, images, strict=True):
+        np.testing.assert_allclose(channels.numpy(), input_channels(image), atol=2e-4)

@@ -1,17 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from drawing import draw_round_angiogram
 from napari_npa.simulate import simulate
 from napari_npa.training.examples import Example
-from napari_npa.training.painting import analyse, paint, paint_examples
+from napari_npa.training.painting import analyse, paint
+from napari_npa.training.painting import painted as painted_variants
 
 SIDE = 256
 
 
 def example(image, source="perfused"):
     blank = np.zeros(image.shape, bool)
-    return Example("eye.tif", "eye", source, image, blank)
+    return Example(Path("eye.tif"), "eye", source, image, blank)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def perfused():
 
 @pytest.fixture(scope="module")
 def painted(perfused):
-    return paint_examples([perfused], 8, seed=0)
+    return painted_variants(perfused, 8, seed=0)
 
 
 def test_each_variant_has_areas_and_they_differ(painted, perfused):
@@ -58,7 +61,7 @@ def test_far_from_the_areas_the_picture_is_untouched(perfused):
 
 
 def test_the_same_seed_paints_the_same(painted, perfused):
-    again = paint_examples([perfused], 8, seed=0)
+    again = painted_variants(perfused, 8, seed=0)
     for one, other in zip(painted, again, strict=True):
         np.testing.assert_array_equal(one.stretched, other.stretched)
         np.testing.assert_array_equal(one.npa, other.npa)
@@ -68,9 +71,9 @@ def test_only_perfused_frames_are_painted(perfused):
     wide = np.zeros((SIDE, SIDE), np.uint8)
     wide[60:200, 20:240] = draw_round_angiogram(SIDE)[60:200, 20:240]
     others = [example(wide), example(perfused.stretched, "labelled")]
-    assert paint_examples(others, 2, seed=0) == []
+    assert [painted_variants(other, 2, seed=0) for other in others] == [[], []]
 
 
 def test_a_picture_without_vessels_is_painted_too():
     flat = example(draw_round_angiogram(SIDE) // 4 + np.uint8(20))
-    assert len(paint_examples([flat], 1, seed=0)) == 1
+    assert len(painted_variants(flat, 1, seed=0)) == 1

@@ -14,7 +14,7 @@ from napari_npa.cli import app
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.simulate.command import simulate_many
-from napari_npa.training.augmentation import Augmentation, random_view, reach
+from napari_npa.training.augmentation import Augmentation, draw_look, reach, render
 from napari_npa.training.command import train_and_score
 from napari_npa.training.crossval import calibration, patient_folds
 from napari_npa.training.examples import (
@@ -189,6 +189,14 @@ def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):
     save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
     with pytest.raises(TrainingError, match="1 output"):
         Recipe(replace(TINY, start_from=str(path)))
+
+
+def random_view(image, targets, centre, side, augmentation, rng):
+    """One view of arrays, as arrays."""
+    layers = torch.from_numpy(np.concatenate([image[None], targets]))
+    look = draw_look(image.shape, centre, side, augmentation, rng)
+    images, masks = render([layers], [look], side)
+    return images[0].numpy(), masks[0].numpy()
 
 
 def test_view_without_variation_is_the_image():

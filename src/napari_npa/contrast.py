@@ -6,10 +6,13 @@ phase and exposure. The network gets three channels that depend little on either
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 WHITE_PERCENTILE = 99.0
@@ -132,3 +135,52 @@ def _local_mean(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32
     rows, columns = (COARSE * length for length in coarse.shape)
     fine = interpolate(smooth, size=(rows, columns), mode="bilinear", align_corners=False)
     return np.asarray(fine[0, 0, : values.shape[0], : values.shape[1]].numpy(), np.float32)
+
+
+def channels_on_device(stretched: Tensor) -> Tensor:
+    """:func:`input_channels` of several images at once, computed where they lie.
+
+    Parameters
+    ----------
+    stretched : (n, rows, columns) float32
+        In [0, 1], on any device.
+
+    Returns
+    -------
+    channels : (n, 3, rows, columns) float32
+        On the same device; equal to those of :func:`input_channels` but for rounding.
+    """
+    mean = _local_means(stretched, SURROUND_SIGMA)
+    local = stretched - mean
+    spread = _local_means(local**2, SURROUND_SIGMA).sqrt()
+    texture = stretched - smoothed(stretched, FINE_SIGMA)
+    energy = _local_means(texture.clip(-TEXTURE_CEILING, TEXTURE_CEILING) ** 2, TEXTURE_SIGMA)
+    channels = (
+        stretched,
+        local / (4 * (spread + SPREAD_FLOOR)) + 0.5,
+        TEXTURE_GAIN * energy.sqrt() / (mean + SPREAD_FLOOR).sqrt(),
+    )
+    return torch.stack(channels, 1).clip(0, 1)
+
+
+def smoothed(images: Tensor, sigma: float, truncate: float = 4.0) -> Tensor:
+    """`scipy.ndimage.gaussian_filter` of the last two axes, on any device."""
+    down, right = (
+        _blurring(length, sigma, truncate, images.device) for length in images.shape[-2:]
+    )
+    return down @ images @ right.T
+
+
+@lru_cache(maxsize=32)
+def _blurring(length: int, sigma: float, truncate: float, device: torch.device) -> Tensor:
+    """Gaussian of a row of pixels as a matrix: its edges are scipy's own."""
+    matrix = gaussian_filter1d(np.eye(length, dtype=np.float32), sigma, 0, truncate=truncate)
+    return torch.from_numpy(matrix).to(device)
+
+
+def _local_means(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian means, computed on a coarser grid."""
+    coarse = avg_pool2d(images[:, None], COARSE, ceil_mode=True, count_include_pad=False)
+    smooth = smoothed(coarse, sigma / COARSE)
+    fine = interpolate(smooth, scale_factor=COARSE, mode="bilinear", align_corners=False)
+    return fine[:, 0, : images.shape[1], : images.shape[2]]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
+from napari_npa.processes import mapping
 from napari_npa.simulate.eye import Kind, simulate
 from napari_npa.simulate.files import write_simulated
 from napari_npa.writing import make_folder
@@ -64,7 +60,7 @@ def simulate_many(
     make_folder(output)
     write = partial(_write_one, kind, size, output)
     paths = []
-    with _mapping(min(workers, count // EYES_PER_WORKER)) as in_turn:
+    with mapping(min(workers, count // EYES_PER_WORKER)) as in_turn:
         for path in in_turn(write, range(seed, seed + count)):
             paths.append(path)
             if progress is not None:
@@ -74,23 +70,3 @@ def simulate_many(
 
 def _write_one(kind: Kind, size: int, output: Path, seed: int) -> Path:
     return write_simulated(simulate(kind, size, seed), output)
-
-
-Map = Callable[[Callable[[int], Path], range], Iterator[Path]]
-
-
-@contextmanager
-def _mapping(workers: int) -> Iterator[Map]:
-    """``map``, of several processes if there are to be more than one."""
-    if workers <= 1:
-        yield map
-        return
-    # Not forked: a process that has used torch's threads may hang in its copy.
-    context = multiprocessing.get_context("spawn")
-    # One thread each: linear algebra that spreads over all cores in every process leaves each a
-    # tenth of its speed.
-    pool = ProcessPoolExecutor(workers, context, threadpool_limits, (1,))
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)

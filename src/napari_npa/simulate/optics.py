@@ -16,8 +16,12 @@ WIDE_FALL_OFF = ((0.0, 34.0), (0.05, 31.0), (0.15, 17.0), (0.25, 10.0), (0.35, 5
 medians of ultra-widefield images are 28-47 / 16-28 / 11-21 / 5-11 in rings of 400 of 4000
 pixels."""
 
-VISIBLE_LEVELS = 3.2
-"""Ground this bright, gray levels, still shows its vessels over the noise."""
+VISIBLE_OVER_NOISE = 3.05
+"""Ground this many times brighter than the noise of an ultra-widefield image still shows its
+vessels."""
+
+NARROW_VISIBLE_LEVELS = 3.2
+"""Ground of a 55° frame this bright, gray levels, still shows its vessels."""
 
 NOISE_LEVELS = (0.7, 1.2)
 """Standard deviation of the noise, gray levels."""
@@ -43,6 +47,8 @@ class Camera:
         Standard deviation of the blur in focus, pixels.
     noise_levels
         Standard deviation of the noise, gray levels.
+    visible_levels
+        Ground brighter than this, gray levels, shows its vessels.
     """
 
     field: NDArray[np.bool_]
@@ -52,11 +58,12 @@ class Camera:
     sharpness: Image
     blur_px: float
     noise_levels: float
+    visible_levels: float
 
     def gradable(self) -> NDArray[np.bool_]:
         """Retina in which vessels and their absence can be seen: the largest lit piece."""
         level = blur(self.light * (1 - self.cover) - 0.35 * np.clip(self.veil - 12, 0, None), 4.0)
-        visible = (level > VISIBLE_LEVELS) & (self.cover < _COVERED) & self.field
+        visible = (level > self.visible_levels) & (self.cover < _COVERED) & self.field
         step = max(1, len(visible) // 256)
         opened = ndimage.binary_opening(visible[::step, ::step], iterations=3)
         pieces, count = ndimage.label(opened)
@@ -135,7 +142,9 @@ def wide_camera(size: int, pole: tuple[float, float], rng: np.random.Generator) 
     loss = rng.uniform(0.8, 2.4)
     sharpness = np.clip(1.2 - loss * away + 0.25 * noise(shape, size / 5, rng), 0.05, 1)
     blur_px = rng.uniform(*_WIDE_BLUR_PX) * size / 1024
-    return Camera(field, light, veil, cover, sharpness, blur_px, rng.uniform(*NOISE_LEVELS))
+    noise_levels = rng.uniform(*NOISE_LEVELS)
+    visible = VISIBLE_OVER_NOISE * noise_levels
+    return Camera(field, light, veil, cover, sharpness, blur_px, noise_levels, visible)
 
 
 def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
@@ -159,7 +168,9 @@ def narrow_camera(size: int, rng: np.random.Generator) -> Camera:
     light = np.clip(light, 1.0, None).astype(np.float32)
     cover = np.zeros(shape, np.float32)
     blur_px = rng.uniform(*_NARROW_BLUR_PX) * size / 512
-    return Camera(field, light, veil, cover, sharpness, blur_px, rng.uniform(*_NARROW_NOISE))
+    noise_levels = rng.uniform(*_NARROW_NOISE)
+    visible = NARROW_VISIBLE_LEVELS
+    return Camera(field, light, veil, cover, sharpness, blur_px, noise_levels, visible)
 
 
 _COVERED = 0.35

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
+
+from napari_npa.contrast import smoothed
 
 DETAIL_SIGMA = 1.0
 """Pixels; detail finer than this is what sharpening adds and softening takes away."""
@@ -36,33 +39,48 @@ class Augmentation:
     shading: float = 0.35
 
 
-def random_view(
-    stretched: NDArray[np.float32],
-    targets: NDArray[np.float32],
+@dataclass(frozen=True)
+class Look:
+    """One view as it was drawn, to be rendered on any device.
+
+    Attributes
+    ----------
+    theta
+        From the view's coordinates in [-1, 1] to the image's, (x, y), as `affine_grid` has it.
+    gain, gamma, sharpness
+        What is done to the gray levels, as in :class:`Augmentation`.
+    noise, noise_seed
+        Standard deviation of the noise, and where its numbers start.
+    slope
+        Gain added from one side to the other, down and to the right.
+    """
+
+    theta: NDArray[np.float32]
+    gain: float
+    gamma: float
+    slope: tuple[float, float]
+    sharpness: float
+    noise: float
+    noise_seed: int
+
+
+def draw_look(
+    shape: tuple[int, int],
     centre: tuple[float, float],
     side: int,
     augmentation: Augmentation,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Square view about a point of a letterboxed image.
+) -> Look:
+    """Draw how an image is seen.
 
     Parameters
     ----------
-    stretched : (canvas, canvas) float32
-        Contrast-normalised angiogram.
-    targets : (n, canvas, canvas) float32
-        Its masks (0 or 1).
+    shape
+        Rows and columns of the image.
     centre
-        Row and column that come to the middle of the view.
+        Row and column of it that come to the middle of the view.
     side
         Rows and columns of the view, pixels.
-
-    Returns
-    -------
-    image : (side, side) float32
-        Black where the view reaches beyond the canvas.
-    masks : (n, side, side) float32
-        0 there.
     """
     scale = _ratio(augmentation.scale_ratio, rng)
     aspect = np.sqrt(_ratio(augmentation.aspect_ratio, rng))
@@ -70,16 +88,51 @@ def random_view(
     flip_x = rng.choice([-1.0, 1.0])
     flip_y = rng.choice([-1.0, 1.0]) if augmentation.flip_vertical else 1.0
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    # From the view's coordinates in [-1, 1] to the image's, as affine_grid has it: (x, y).
     matrix = rotation @ np.diag([flip_x * aspect, flip_y / aspect]) * (side / scale)
-    rows, columns = stretched.shape
+    rows, columns = shape
     matrix /= np.array([[columns], [rows]])
     shift = [2 * (centre[1] + 0.5) / columns - 1, 2 * (centre[0] + 0.5) / rows - 1]
-    theta = torch.tensor(np.column_stack([matrix, shift]), dtype=torch.float32)[None]
+    gain = rng.uniform(*augmentation.gain_range)
+    gamma = _ratio(augmentation.gamma_ratio, rng)
+    bearing, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, augmentation.shading)
+    return Look(
+        np.column_stack([matrix, shift]).astype(np.float32),
+        gain,
+        gamma,
+        (slope * np.sin(bearing), slope * np.cos(bearing)),
+        rng.uniform(*augmentation.sharpness),
+        augmentation.noise * rng.random(),
+        int(rng.integers(2**62)),
+    )
+
+
+def render(layers: Sequence[Tensor], looks: Sequence[Look], side: int) -> tuple[Tensor, Tensor]:
+    """Square views of images, computed where these lie.
+
+    Parameters
+    ----------
+    layers : (1 + n, rows, columns) float32 each
+        A contrast-normalised angiogram and its masks (0 or 1); sizes may differ.
+    looks
+        One for each of them.
+    side
+        Rows and columns of the views, pixels.
+
+    Returns
+    -------
+    images : (len(looks), side, side) float32
+        Black where a view reaches beyond its image.
+    masks : (len(looks), n, side, side) float32
+        0 there.
+    """
+    views = torch.cat([_seen(*pair, side) for pair in zip(layers, looks, strict=True)])
+    return _jittered(views[:, 0], looks), views[:, 1:].round()
+
+
+def _seen(layers: Tensor, look: Look, side: int) -> Tensor:
+    theta = torch.from_numpy(look.theta)[None].to(layers.device, non_blocking=True)
     grid = affine_grid(theta, [1, 1, side, side], align_corners=False)
-    layers = torch.from_numpy(np.concatenate([stretched[None], targets]))[None]
-    view = grid_sample(layers, grid, align_corners=False)[0].numpy()
-    return _jitter(view[0], augmentation, rng), np.round(view[1:])
+    return grid_sample(layers[None], grid, align_corners=False)
 
 
 def reach(side: int, augmentation: Augmentation) -> float:
@@ -88,26 +141,26 @@ def reach(side: int, augmentation: Augmentation) -> float:
     return float(side / np.sqrt(2) * stretch)
 
 
-def _jitter(
-    image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    gain = rng.uniform(*augmentation.gain_range)
-    lit = gain * image ** _ratio(augmentation.gamma_ratio, rng) * _shading(image, augmentation, rng)
-    amount = rng.uniform(*augmentation.sharpness)
-    lit += amount * (lit - gaussian_filter(lit, DETAIL_SIGMA, truncate=3.0))
-    spread = np.float32(augmentation.noise * rng.random())
-    noise = spread * rng.standard_normal(image.shape, np.float32)
-    return np.clip(np.where(image > 0, lit + noise, 0), 0, 1).astype(np.float32)
-
-
-def _shading(
-    image: NDArray[np.float32], augmentation: Augmentation, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Gain that falls from one side of the view to the other."""
-    bearing, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, augmentation.shading)
-    down, right = (np.linspace(-0.5, 0.5, n, dtype=np.float32) for n in image.shape)
-    fall = np.sin(bearing) * down[:, None] + np.cos(bearing) * right[None]
-    return np.asarray(1 + slope * fall, np.float32)
+def _jittered(images: Tensor, looks: Sequence[Look]) -> Tensor:
+    """Views with the gray levels of their looks."""
+    device = images.device
+    drawn = [(k.gain, k.gamma, *k.slope, k.sharpness, k.noise) for k in looks]
+    columns = torch.tensor(drawn, dtype=torch.float32).to(device, non_blocking=True)
+    gain, gamma, down, right, sharpness, spread = columns.T[..., None, None]
+    axis = torch.linspace(-0.5, 0.5, images.shape[-1], device=device)
+    shading = 1 + down * axis[:, None] + right * axis
+    lit = gain * images**gamma * shading
+    lit += sharpness * (lit - smoothed(lit, DETAIL_SIGMA, truncate=3.0))
+    generator = torch.Generator(device)
+    noise = torch.stack(
+        [
+            torch.randn(
+                images.shape[1:], generator=generator.manual_seed(k.noise_seed), device=device
+            )
+            for k in looks
+        ]
+    )
+    return torch.where(images > 0, lit + spread * noise, 0).clip(0, 1)
 
 
 def _ratio(ratio: float, rng: np.random.Generator) -> float:

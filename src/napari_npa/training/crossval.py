@@ -17,7 +17,8 @@ from napari_npa.errors import TrainingError
 from napari_npa.evaluate import Compared, compared, write_evaluation
 from napari_npa.masks import read_mask
 from napari_npa.segmentation import Segmentation, Segmenter
-from napari_npa.training.examples import LabelledFile, read_examples
+from napari_npa.training.examples import LabelledFile
+from napari_npa.training.reading import read_examples
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit
 from napari_npa.weights import save_model
@@ -103,7 +104,7 @@ def cross_validate(
         A file could not be written.
     """
     # Once for all folds, and not at all if their weights are there.
-    read = cache(lambda: read_examples(files, config.canvases, config.target))
+    read = cache(lambda: read_examples(files, config))
     scored = []
     for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed), start=1):
         report(f"fold {fold} of {folds}: held out {', '.join(_patients(held_out))}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -215,18 +213,6 @@ def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = 
         np.zeros_like(retina) if npa is None else box.apply_mask(npa),
         None if outlined is None else retina,
     )
-
-
-def read_examples(
-    files: Sequence[LabelledFile], canvases: dict[str, int], target: Target = "npa"
-) -> dict[LabelledFile, Example]:
-    """Examples by file, read as many at a time as there are processor cores.
-
-    Parameters are those of :func:`load_example`.
-    """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        read = pool.map(lambda file: load_example(file, canvases, target), files)
-        return dict(zip(files, read, strict=True))
 
 
 def _half_of_it(mask: Mask, side: int) -> Mask:

@@ -7,8 +7,8 @@ small vessels. What differs inside and outside an area is then non-perfusion and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,37 +81,34 @@ class Ground:
     paintable: NDArray[np.bool_]
 
 
-def paint_examples(examples: Iterable[Example], count: int, seed: int) -> list[Example]:
-    """Draw `count` diseased variants of every perfused 55° example.
+def painted(example: Example, count: int, seed: int) -> list[Example]:
+    """Draw `count` diseased variants of a perfused 55° example.
 
     Parameters
     ----------
-    examples
-        Of any source; all but perfused 55° frames are passed over.
+    example
+        Any but a perfused 55° frame has no variants.
     count
-        Variants of each.
+        How many.
     seed
-        The same seed gives the same variants.
+        The same seed gives the same variants of the same eye, whatever it is trained with.
 
     Returns
     -------
-    painted
+    variants
         Examples of source 'painted' and of the patient whose eye they show.
     """
-    painted = []
-    perfused = [
-        example
-        for example in examples
-        if example.source == "perfused" and np.mean(example.stretched > 0) > FRAME_SHARE
-    ]
-    for place, example in enumerate(perfused):
-        ground = analyse(example.image)
-        for variant in range(count):
-            rng = np.random.default_rng([seed, place, variant])
-            image, npa = paint(example.image, ground, rng)
-            stretched = np.round(255 * image).astype(np.uint8)
-            painted.append(replace(example, source="painted", stretched=stretched, npa=npa))
-    return painted
+    if example.source != "perfused" or np.mean(example.stretched > 0) <= FRAME_SHARE or not count:
+        return []
+    ground = analyse(example.image)
+    name = crc32(example.path.stem.encode())
+    variants = []
+    for variant in range(count):
+        rng = np.random.default_rng([seed, name, variant])
+        image, npa = paint(example.image, ground, rng)
+        stretched = np.round(255 * image).astype(np.uint8)
+        variants.append(replace(example, source="painted", stretched=stretched, npa=npa))
+    return variants
 
 
 def analyse(image: Image) -> Ground:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -17,11 +16,11 @@ from torch.utils.data import DataLoader
 from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import TrainingError
 from napari_npa.networks import UNet
-from napari_npa.training.examples import Example, LabelledFile, read_examples
-from napari_npa.training.painting import paint_examples
+from napari_npa.training.examples import Example, LabelledFile
+from napari_npa.training.reading import read_examples
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.tiles import cut
-from napari_npa.training.views import RandomViews, Sampling, View, whole_view
+from napari_npa.training.views import Choice, RandomViews, Sampling, Stock, View, whole_view
 from napari_npa.weights import load_model
 from napari_npa.writing import make_folder, write_json
 
@@ -48,16 +47,18 @@ class ViewsByEpoch(lightning.LightningDataModule):
         device: torch.device,
     ) -> None:
         super().__init__()
-        self.train, self.held_out, self.config = train, held_out, config
-        self.is_fast = device.type == "cuda"
+        # A GPU renders the views itself: no processor keeps up with it.
+        self.on_gpu = device.type == "cuda"
+        self.stock = Stock(train, device if self.on_gpu else torch.device("cpu"))
+        self.held_out, self.config = held_out, config
 
-    def train_dataloader(self) -> DataLoader[View]:
+    def train_dataloader(self) -> DataLoader[Choice]:
         """Views of the epoch that is about to start."""
         config = self.config
         done = (self.trainer.current_epoch if self.trainer else 0) * config.steps_per_epoch
         steps = min(config.steps_per_epoch, config.steps - done)
         views = RandomViews(
-            self.train,
+            self.stock,
             Sampling(config.view, config.shares),
             config.augmentation,
             seed=config.seed,
@@ -67,11 +68,9 @@ class ViewsByEpoch(lightning.LightningDataModule):
         return DataLoader(
             views,
             batch_size=config.batch_size,
-            # A GPU takes as many views as the whole processor can draw; training on the processor
-            # needs it itself.
-            num_workers=max(1, (os.cpu_count() or 1) - 1) if self.is_fast else 1,
-            prefetch_factor=4,
-            pin_memory=self.is_fast,
+            collate_fn=views.rendered,
+            # Beside training on the processor, one process draws and renders.
+            num_workers=0 if self.on_gpu else 1,
         )
 
     def val_dataloader(self) -> DataLoader[View]:
@@ -126,7 +125,7 @@ def fit(
     device: str = "auto",
     resume: bool = False,
     report: Report = print,
-    examples: Mapping[LabelledFile, Example] | None = None,
+    examples: Mapping[LabelledFile, list[Example]] | None = None,
 ) -> UNet:
     """Train a network; checkpoints, settings and the curve go to the folder `run`.
 
@@ -168,17 +167,15 @@ def fit(
     lightning.seed_everything(config.seed, verbose=False)
     report(f"{len(train)} images to train on and {len(held_out)} held out")
     if examples is None:
-        examples = read_examples([*train, *held_out], config.canvases, config.target)
-    shown = [examples[file] for file in train]
-    if config.painted:
-        shown += paint_examples(shown, config.painted, config.seed)
+        examples = read_examples([*train, *held_out], config)
+    shown = [example for file in train for example in examples[file]]
     if config.tile is not None:
         shown = cut(shown, config.tile)
         report(f"{len(shown)} tiles")
     if config.halved:
         shown += [example.halved() for example in shown]
     target = choose_device(device)
-    data = ViewsByEpoch(shown, [examples[file] for file in held_out], config, target)
+    data = ViewsByEpoch(shown, [examples[file][0] for file in held_out], config, target)
     trainer = lightning.Trainer(
         accelerator="gpu" if target.type == "cuda" else target.type,
         devices=[target.index or 0] if target.type == "cuda" else 1,

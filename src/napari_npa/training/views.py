@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_npa.contrast import input_channels
-from napari_npa.training.augmentation import Augmentation, random_view, reach
+from napari_npa.contrast import channels_on_device, input_channels
+from napari_npa.raster import Window
+from napari_npa.training.augmentation import Augmentation, Look, draw_look, reach, render
 from napari_npa.training.examples import Example, Source
 
 CENTRE_JITTER = 0.08
@@ -40,20 +41,81 @@ class Sampling:
 
 View = tuple[Tensor, Tensor, Tensor]
 """Channels (3, rows, columns), targets (2, rows, columns) of non-perfusion and gradable
-retina, and whether each target is known (2,), all float32."""
+retina, and whether each target is known (2,), all float32; a batch of views has one axis more,
+in front."""
 
 
 def whole_view(example: Example) -> View:
     """View that is the whole canvas of an example, as it is."""
-    return _view(example.image, _targets(example), example)
+    retina = example.npa if example.retina is None else example.retina
+    targets = np.stack([example.npa, retina]).astype(np.float32)
+    return (
+        torch.from_numpy(input_channels(example.image)),
+        torch.from_numpy(targets),
+        torch.tensor(_known(example)),
+    )
 
 
-class RandomViews(Dataset[View]):
-    """`count` views; view number `i` depends on the seed and on ``first + i`` only."""
+class Stock:
+    """The examples of a training run where its views are rendered: on a GPU, if it has one.
+
+    Parameters
+    ----------
+    examples
+        Kept as they are on the processor; on a GPU they take three bytes a pixel of its memory.
+    device
+        Where views are rendered.
+    """
+
+    def __init__(self, examples: Sequence[Example], device: torch.device) -> None:
+        self.examples, self.device = examples, device
+        self._layers = [
+            [torch.from_numpy(layer).to(device) for layer in (e.stretched, e.npa, e.retina)
+             if layer is not None]
+            for e in examples
+        ]  # fmt: skip
+        self._places = [np.flatnonzero(e.npa).astype(np.int32) for e in examples]
+        self._by_source: dict[Source, list[int]] = {}
+        for number, example in enumerate(examples):
+            self._by_source.setdefault(example.source, []).append(number)
+        # A canvas twice as wide has more to show: its images come up twice as often.
+        self._up_to = {
+            source: np.cumsum([len(examples[n].npa) for n in numbers])
+            for source, numbers in self._by_source.items()
+        }
+
+    def draw(self, shares: dict[Source, float], rng: np.random.Generator) -> int:
+        """Number of an example."""
+        sources = sorted(self._by_source)
+        weights = np.array([shares[source] for source in sources])
+        source = sources[rng.choice(len(sources), p=weights / weights.sum())]
+        up_to = self._up_to[source]
+        place = int(np.searchsorted(up_to, rng.integers(up_to[-1]), "right"))
+        return self._by_source[source][place]
+
+    def nonperfused(self, number: int) -> NDArray[np.int32]:
+        """Pixels of non-perfusion in an example, counted row by row."""
+        return self._places[number]
+
+    def layers(self, number: int, window: Window) -> Tensor:
+        """Gray levels, non-perfusion and gradable retina (or any) of a part, float32."""
+        image, npa, *retina = (layer[window] for layer in self._layers[number])
+        return torch.stack([image / 255, npa.float(), (retina[0] if retina else npa).float()])
+
+
+Choice = tuple[int, Window, Look]
+"""Number of an example, part of it, and how that is seen."""
+
+
+class RandomViews(Dataset[Choice]):
+    """`count` views; view number `i` depends on the seed and on ``first + i`` only.
+
+    An item is what was drawn; :meth:`rendered` makes a batch of them.
+    """
 
     def __init__(
         self,
-        examples: Sequence[Example],
+        stock: Stock,
         sampling: Sampling,
         augmentation: Augmentation,
         *,
@@ -61,9 +123,7 @@ class RandomViews(Dataset[View]):
         first: int,
         count: int,
     ) -> None:
-        self.by_source: dict[Source, list[Example]] = {}
-        for example in examples:
-            self.by_source.setdefault(example.source, []).append(example)
+        self.stock = stock
         self.sampling = sampling
         self.augmentation = augmentation
         self.seed, self.first, self.count = seed, first, count
@@ -71,56 +131,47 @@ class RandomViews(Dataset[View]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> View:
-        """View of `side` rows and columns."""
+    def __getitem__(self, index: int) -> Choice:
+        """Draw a view."""
         rng = np.random.default_rng([self.seed, self.first + index])
-        sources = sorted(self.by_source)
-        weights = np.array([self.sampling.shares[source] for source in sources])
-        examples = self.by_source[sources[rng.choice(len(sources), p=weights / weights.sum())]]
-        # A canvas twice as wide has more to show: its images come up twice as often.
-        sides = np.array([len(example.npa) for example in examples])
-        example = examples[rng.choice(len(examples), p=sides / sides.sum())]
-        centre = self._centre(example, rng)
-        example, centre = _near(example, centre, reach(self.sampling.side, self.augmentation))
-        image, targets = random_view(
-            example.image,
-            _targets(example),
-            centre,
-            self.sampling.side,
+        side = self.sampling.side
+        number = self.stock.draw(self.sampling.shares, rng)
+        canvas = len(self.stock.examples[number].npa)
+        centre = self._centre(number, canvas, rng)
+        # Of a large canvas only what the view can reach.
+        far = reach(side, self.augmentation)
+        starts = [max(0, int(place - far)) for place in centre]
+        ends = [min(canvas, int(place + far) + 2) for place in centre]
+        rows, columns = (slice(*ends_of_it) for ends_of_it in zip(starts, ends, strict=True))
+        look = draw_look(
+            (ends[0] - starts[0], ends[1] - starts[1]),
+            (centre[0] - starts[0], centre[1] - starts[1]),
+            side,
             self.augmentation,
             rng,
         )
-        return _view(image, targets, example)
+        return number, (rows, columns), look
 
-    def _centre(self, example: Example, rng: np.random.Generator) -> tuple[float, float]:
-        canvas = len(example.npa)
+    def rendered(self, choices: Sequence[Choice]) -> View:
+        """Batch of the views that were drawn, on the device of the stock."""
+        layers = [self.stock.layers(number, window) for number, window, _ in choices]
+        images, targets = render(layers, [look for _, _, look in choices], self.sampling.side)
+        known = torch.tensor([_known(self.stock.examples[number]) for number, _, _ in choices])
+        return channels_on_device(images), targets, known.to(images.device)
+
+    def _centre(self, number: int, canvas: int, rng: np.random.Generator) -> tuple[float, float]:
         half = self.sampling.side / 2
+        places = self.stock.nonperfused(number)
         if canvas <= self.sampling.side:
             row, column = canvas * (0.5 + CENTRE_JITTER * rng.uniform(-1, 1, 2))
-        elif rng.random() < self.sampling.on_npa and example.npa.any():
-            place = rng.choice(np.flatnonzero(example.npa))
+        elif rng.random() < self.sampling.on_npa and len(places):
+            place = int(places[rng.integers(len(places))])
             row, column = np.clip(np.divmod(place, canvas), half, canvas - half)
         else:
             row, column = rng.uniform(half, canvas - half, 2)
         return float(row), float(column)
 
 
-def _near(
-    example: Example, centre: tuple[float, float], reach: float
-) -> tuple[Example, tuple[float, float]]:
-    """What a view can reach of an example, and its centre there: of a large canvas, little."""
-    starts = [max(0, int(place - reach)) for place in centre]
-    rows, columns = (
-        slice(start, int(place + reach) + 2) for start, place in zip(starts, centre, strict=True)
-    )
-    return example.part((rows, columns)), (centre[0] - starts[0], centre[1] - starts[1])
-
-
-def _targets(example: Example) -> NDArray[np.float32]:
-    retina = example.npa if example.retina is None else example.retina
-    return np.stack([example.npa, retina]).astype(np.float32)
-
-
-def _view(image: NDArray[np.float32], targets: NDArray[np.float32], example: Example) -> View:
-    known = torch.tensor([1.0, float(example.retina is not None)])
-    return torch.from_numpy(input_channels(image)), torch.from_numpy(targets), known
+def _known(example: Example) -> list[float]:
+    """Whether non-perfusion (always) and the gradable retina are known of an example."""
+    return [1.0, float(example.retina is not None)]
