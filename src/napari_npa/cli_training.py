@@ -76,6 +76,10 @@ FineTunedShare = Annotated[
 Frozen = Annotated[
     float | None, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
 ]
+Painted = Annotated[
+    int | None,
+    typer.Option(min=0, help="Diseased variants painted of each perfused 55° angiogram."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Same seed, same training.")]
 
 
@@ -123,6 +127,7 @@ def _config(
     start_from: StartFrom = None,
     fine_tuned_share: FineTunedShare = None,
     frozen: Frozen = None,
+    painted: Painted = None,
     seed: Seed = 0,
 ) -> "TrainingConfig":
     """Preset with the options that were given; `None` leaves the preset's own value."""
@@ -143,6 +148,7 @@ def _config(
         "start_from": start_from,
         "fine_tuned_share": fine_tuned_share,
         "frozen": frozen,
+        "painted": painted,
         "seed": seed,
     }
     return preset_config(

@@ -151,16 +151,13 @@ def _jittered(images: Tensor, looks: Sequence[Look]) -> Tensor:
     shading = 1 + down * axis[:, None] + right * axis
     lit = gain * images**gamma * shading
     lit += sharpness * (lit - smoothed(lit, DETAIL_SIGMA, truncate=3.0))
-    generator = torch.Generator(device)
-    noise = torch.stack(
-        [
-            torch.randn(
-                images.shape[1:], generator=generator.manual_seed(k.noise_seed), device=device
-            )
-            for k in looks
-        ]
-    )
+    noise = torch.stack([_noise(image, look) for image, look in zip(images, looks, strict=True)])
     return torch.where(images > 0, lit + spread * noise, 0).clip(0, 1)
+
+
+def _noise(image: Tensor, look: Look) -> Tensor:
+    generator = torch.Generator(image.device).manual_seed(look.noise_seed)
+    return torch.randn(image.shape, generator=generator, device=image.device)
 
 
 def _ratio(ratio: float, rng: np.random.Generator) -> float:

@@ -30,8 +30,8 @@ THRESHOLD_TABLE = "thresholds.csv"
 MOST_FLAGGED_PERCENT = 0.5
 """Share of a perfused eye that may be flagged, on average: above it an index misleads."""
 
-THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(2, 19))
-"""Probabilities tried as thresholds on the held-out images: 0.10 to 0.90."""
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
+"""Probabilities tried as thresholds on the held-out images: 0.05 to 0.90."""
 
 
 def patient_folds(

@@ -47,11 +47,9 @@ in front."""
 
 def whole_view(example: Example) -> View:
     """View that is the whole canvas of an example, as it is."""
-    retina = example.npa if example.retina is None else example.retina
-    targets = np.stack([example.npa, retina]).astype(np.float32)
     return (
         torch.from_numpy(input_channels(example.image)),
-        torch.from_numpy(targets),
+        torch.from_numpy(np.stack(_targets(example)).astype(np.float32)),
         torch.tensor(_known(example)),
     )
 
@@ -70,10 +68,9 @@ class Stock:
     def __init__(self, examples: Sequence[Example], device: torch.device) -> None:
         self.examples, self.device = examples, device
         self._layers = [
-            [torch.from_numpy(layer).to(device) for layer in (e.stretched, e.npa, e.retina)
-             if layer is not None]
+            [torch.from_numpy(layer).to(device) for layer in (e.stretched, *_targets(e))]
             for e in examples
-        ]  # fmt: skip
+        ]
         self._places = [np.flatnonzero(e.npa).astype(np.int32) for e in examples]
         self._by_source: dict[Source, list[int]] = {}
         for number, example in enumerate(examples):
@@ -98,9 +95,9 @@ class Stock:
         return self._places[number]
 
     def layers(self, number: int, window: Window) -> Tensor:
-        """Gray levels, non-perfusion and gradable retina (or any) of a part, float32."""
-        image, npa, *retina = (layer[window] for layer in self._layers[number])
-        return torch.stack([image / 255, npa.float(), (retina[0] if retina else npa).float()])
+        """Gray levels, non-perfusion and gradable retina of a part, (3, rows, columns) float32."""
+        image, *targets = (layer[window] for layer in self._layers[number])
+        return torch.stack([image / 255, *(target.float() for target in targets)])
 
 
 Choice = tuple[int, Window, Look]
@@ -142,7 +139,7 @@ class RandomViews(Dataset[Choice]):
         far = reach(side, self.augmentation)
         starts = [max(0, int(place - far)) for place in centre]
         ends = [min(canvas, int(place + far) + 2) for place in centre]
-        rows, columns = (slice(*ends_of_it) for ends_of_it in zip(starts, ends, strict=True))
+        rows, columns = (slice(*pair) for pair in zip(starts, ends, strict=True))
         look = draw_look(
             (ends[0] - starts[0], ends[1] - starts[1]),
             (centre[0] - starts[0], centre[1] - starts[1]),
@@ -170,6 +167,11 @@ class RandomViews(Dataset[Choice]):
         else:
             row, column = rng.uniform(half, canvas - half, 2)
         return float(row), float(column)
+
+
+def _targets(example: Example) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Non-perfusion and gradable retina; in place of an unknown retina, anything."""
+    return example.npa, example.npa if example.retina is None else example.retina
 
 
 def _known(example: Example) -> list[float]:
