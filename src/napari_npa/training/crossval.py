@@ -82,6 +82,9 @@ def cross_validate(
 ) -> list[Compared]:
     """Train a network a fold, score it on the fold's patients, and write the tables.
 
+    In a script, call it under ``if __name__ == "__main__"``: see
+    :func:`napari_npa.training.train.fit`.
+
     Parameters
     ----------
     files

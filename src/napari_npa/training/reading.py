@@ -20,6 +20,8 @@ def read_examples(
 ) -> dict[LabelledFile, list[Example]]:
     """Each file's example, and after it its painted variants if the recipe has any.
 
+    Many files are shared among processes: see :func:`napari_npa.processes.mapping`.
+
     Raises
     ------
     TrainingError

@@ -129,6 +129,9 @@ def fit(
 ) -> UNet:
     """Train a network; checkpoints, settings and the curve go to the folder `run`.
 
+    Many files are read by several processes: a script that calls this must keep what it does
+    under ``if __name__ == "__main__"``.
+
     Parameters
     ----------
     train, held_out
