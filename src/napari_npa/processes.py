@@ -27,12 +27,8 @@ def mapping(workers: int) -> Iterator[Map]:
     context = multiprocessing.get_context("spawn")
     # One thread each: linear algebra that spreads over all cores in every process leaves each a
     # tenth of its speed.
-    pool = ProcessPoolExecutor(workers, context, _one_thread)
+    pool = ProcessPoolExecutor(workers, context, threadpool_limits, (1,))
     try:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _one_thread() -> None:
-    threadpool_limits(1)

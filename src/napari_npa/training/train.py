@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning
@@ -170,7 +170,11 @@ def fit(
     lightning.seed_everything(config.seed, verbose=False)
     report(f"{len(train)} images to train on and {len(held_out)} held out")
     if examples is None:
-        examples = read_examples([*train, *held_out], config)
+        # What is only scored is shown as it is.
+        examples = {
+            **read_examples(train, config),
+            **read_examples(held_out, replace(config, painted=0)),
+        }
     shown = [example for file in train for example in examples[file]]
     if config.tile is not None:
         shown = cut(shown, config.tile)

@@ -66,7 +66,7 @@ class Stock:
     """
 
     def __init__(self, examples: Sequence[Example], device: torch.device) -> None:
-        self.examples, self.device = examples, device
+        self.examples = examples
         self._layers = [
             [torch.from_numpy(layer).to(device) for layer in (e.stretched, *_targets(e))]
             for e in examples
