@@ -239,13 +239,6 @@ def test_shading_brightens_one_side_and_dims_the_other():
     assert view.mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_network_is_used_at_a_smaller_canvas_than_it_was_trained_at():
-    config = TrainingConfig()
-    assert config.canvases == {"55": 512, "uwfa": 1024}
-    assert config.inference_canvases == {"55": 384, "uwfa": 1024}
-    assert TINY.inference_canvases == TINY_CANVASES  # never less than the network can take
-
-
 def test_images_of_one_patient_stay_on_one_side(labelled):
     train, test = split_by_patient(files_of(labelled), ["patient01"])
     assert {file.patient for file in train} == {"patient02", "patient03"}

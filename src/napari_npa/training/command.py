@@ -79,7 +79,7 @@ def train_and_score(
     sha256 = save_model(
         output,
         network,
-        canvases=config.inference_canvases,
+        canvases=config.canvases,
         threshold=threshold,
         thresholds=thresholds,
         halved=config.halved,
@@ -102,7 +102,7 @@ def train_and_score(
         },
         "threshold": threshold,
         "thresholds": thresholds,
-        "canvases": config.inference_canvases,
+        "canvases": config.canvases,
         "held_out": scores,
         "cross_validation": quoted and asdict(quoted),
         "limits": LIMITS,

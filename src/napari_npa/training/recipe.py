@@ -25,12 +25,6 @@ from napari_npa.weights import load_model
 DEFAULT_CANVASES = {"55": 512, "uwfa": 1024}
 """Canvas side by field of view, pixels: about 0.031 and 0.075 mm a pixel at its centre."""
 
-INFERENCE_SCALE = {"55": 0.75, "uwfa": 1.0}
-"""Canvas at which a finished network is used, as part of that of its training. In the
-cross-validation of the embedded weights a 55° frame seen at 384 pixels instead of 512, so that the
-network takes in more of it at once, gave a pooled Dice of .667 instead of .618 and half as many
-false alarms; 352 and 416 were nearly as good, 640 was worse than 512."""
-
 
 def _default_shares() -> dict[Source, float]:
     return {"labelled": 0.28, "perfused": 0.12, "painted": 0.2, "simulated": 0.4}
@@ -72,8 +66,6 @@ class TrainingConfig:
         Diseased variants of every perfused 55° eye: see :mod:`napari_npa.training.painting`.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
-    inference_scale
-        See :data:`INFERENCE_SCALE`; 1 for a field of view that is not named.
     tile
         Side of the tiles that the canvases are cut into, pixels, for a tile-scale network;
         None: whole images.
@@ -82,9 +74,9 @@ class TrainingConfig:
     """
 
     target: Target = "npa"
-    steps: int = 2000
+    steps: int = 3500
     steps_per_epoch: int = 100
-    batch_size: int = 8
+    batch_size: int = 16
     learning_rate: float = 1e-3
     warm_up: float = 0.05
     frozen: float = 0.0
@@ -93,12 +85,11 @@ class TrainingConfig:
     segment_share: float = 0.0
     averaging: float = 0.99
     retina_weight: float = 0.5
-    painted: int = 6
-    view: int = 320
+    painted: int = 16
+    view: int = 416
     tile: int | None = None
     halved: bool = False
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
-    inference_scale: dict[str, float] = field(default_factory=lambda: dict(INFERENCE_SCALE))
     shares: dict[Source, float] = field(default_factory=_default_shares)
     augmentation: Augmentation = field(default_factory=Augmentation)
     network: UNetConfig = field(default_factory=UNetConfig)
@@ -116,15 +107,6 @@ class TrainingConfig:
                     f"is {side} pixels, not a multiple of {self.network.multiple}",
                     "Choose another side.",
                 )
-
-    @property
-    def inference_canvases(self) -> dict[str, int]:
-        """Canvas side by field of view at which the finished network is used, pixels."""
-        multiple = self.network.multiple
-        return {
-            view: max(1, round(side * self.inference_scale.get(view, 1.0) / multiple)) * multiple
-            for view, side in self.canvases.items()
-        }
 
     @property
     def epochs(self) -> int:
@@ -147,7 +129,6 @@ def published_config() -> TrainingConfig:
         frozen=0.5,
         averaging=0.0,
         painted=0,
-        inference_scale={},
         view=1024,
         canvases={"55": 1024, "uwfa": 1024},
         augmentation=Augmentation(
@@ -166,10 +147,10 @@ def retina_config() -> TrainingConfig:
     """
     return TrainingConfig(
         target="retina",
-        steps=1500,
+        steps=3000,
+        batch_size=8,
         learning_rate=2e-3,
         painted=0,
-        inference_scale={},
         view=512,
         canvases={"55": 512, "uwfa": 512},
         augmentation=Augmentation(
@@ -193,13 +174,13 @@ def tile_config() -> TrainingConfig:
     eyes, at both scales.
     """
     return TrainingConfig(
-        steps=1200,
+        steps=1500,
         learning_rate=5e-4,
+        view=320,
         halved=True,
         canvases={"55": 512, "uwfa": 2048},
         shares={"labelled": 0.15, "perfused": 0.06, "painted": 0.09, "simulated": 0.7},
         start_from="whole",
-        fine_tuned_share=0.75,
     )
 
 
