@@ -75,7 +75,7 @@ crossval: runs/simulated.safetensors  ## Score the recipe on patients it never s
 weights: crossval  ## Train the embedded weights (a quarter of an hour on a large GPU)
 	$(NPA) train --preset retina --output src/napari_npa/weights/retina.safetensors \
 	    --run runs/retina --resume $(EPOCH) --simulated runs/sim_uwfa --simulated runs/sim_tile \
-	    --held-out 'sim_100[0-9]' --held-out 'sim_300[0-9]' \
+	    --held-out 'sim_100[0-9]' --held-out 'sim_300[0-9]' --threshold 0.7 \
 	    --attribution "BSD-3-Clause. Simulated images only."
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \

@@ -1,4 +1,4 @@
-"""Growing masks, against the distance transform."""
+"""Growing masks, against the distance transform; filling and smoothing, against scipy."""
 
 import math
 
@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, median_filter
 
-from napari_npa.raster import dilated, eroded
+from napari_npa.raster import dilated, eroded, filled, median_of_nine
 
 MASKS = npst.arrays(np.bool_, npst.array_shapes(min_dims=2, max_dims=2, max_side=24))
+IMAGES = npst.arrays(
+    np.float32,
+    npst.array_shapes(min_dims=2, max_dims=2, max_side=12),
+    elements=st.integers(0, 20).map(float),
+)
 RADII = st.one_of(st.integers(0, 30), st.floats(0, 30))
 
 
@@ -42,3 +47,13 @@ def test_a_wide_image_and_a_single_column():
     mask[0, 20] = True
     assert np.flatnonzero(dilated(mask, 3.9)[0]).tolist() == list(range(17, 24))
     assert np.flatnonzero(dilated(mask.T, 3.9)[:, 0]).tolist() == list(range(17, 24))
+
+
+@given(mask=MASKS)
+def test_holes_are_filled(mask):
+    np.testing.assert_array_equal(filled(mask), binary_fill_holes(mask))
+
+
+@given(image=IMAGES)
+def test_the_median_of_nine_pixels(image):
+    np.testing.assert_array_equal(median_of_nine(image), median_filter(image, size=3))

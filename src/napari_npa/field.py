@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
-from napari_npa.raster import Gray, Mask, Window, bounding_box, enlarged, opened, reduced
+from napari_npa.raster import (
+    Gray,
+    Mask,
+    Window,
+    bounding_box,
+    enlarged,
+    filled,
+    median_of_nine,
+    opened,
+    reduced,
+)
 
 Field = Literal["55", "uwfa"]
 """Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
@@ -171,17 +181,17 @@ def scale_window(field: Mask, view: Field, shape: tuple[int, int]) -> Window:
 
 def imaged(small: Gray, name: str) -> Mask:
     """Field on the reduction, as far as it is brighter than the surround."""
-    calm = ndi.median_filter(small, size=3)
+    calm = median_of_nine(small)
     black = float(calm.min())
     if black > BLACKEST_FIELD * GRAY_LEVEL:
         return np.ones(small.shape, np.bool_)
-    bright = ndi.binary_fill_holes(calm > black + SURROUND_DEPTH * GRAY_LEVEL)
+    bright = filled(calm > black + SURROUND_DEPTH * GRAY_LEVEL)
     parts, _ = ndi.label(opened(bright, SLIVER * max(small.shape)))
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     if sizes.max() < SMALLEST_FIELD * small.size:
         raise RetinaError(name, "is black", "Choose an angiogram that shows the retina.")
-    return np.asarray(ndi.binary_fill_holes((sizes >= SMALLEST_PART * sizes.max())[parts]))
+    return filled((sizes >= SMALLEST_PART * sizes.max())[parts])
 
 
 def round_frame(field: Mask) -> Circle | None:

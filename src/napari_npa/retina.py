@@ -35,6 +35,7 @@ from napari_npa.raster import (
     dilated,
     enlarged,
     eroded,
+    filled,
     largest_part,
     opened,
     reduced,
@@ -121,7 +122,7 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
         return Retina("55", enlarged(inside, pixels.shape), window)
     seen = _sight(pixels, field, model) & inside
     gradable = seen & ~_lids(small, inside, seen, diameter)
-    whole = opened(ndi.binary_fill_holes(gradable), SPUR * diameter)
+    whole = opened(filled(gradable), SPUR * diameter)
     if np.count_nonzero(whole) < LEAST_SEEN * np.count_nonzero(field):
         raise RetinaError(
             name,

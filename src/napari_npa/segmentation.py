@@ -117,10 +117,12 @@ def without_small_areas(
     probability : (rows, columns) float32
     """
     areas, _ = label(non_perfusion(probability, gradable, threshold))
-    is_small = np.bincount(areas.ravel()) < least_pixels
-    is_small[0] = False  # what is no area
-    ceiling = JUST_BELOW * np.float32(threshold)
-    return np.where(is_small[areas], np.minimum(probability, ceiling), probability)
+    flagged = np.flatnonzero(areas)
+    area_of = areas.ravel()[flagged]
+    small = flagged[(np.bincount(area_of) < least_pixels)[area_of]]
+    kept = probability.copy()
+    kept.ravel()[small] = np.minimum(kept.ravel()[small], JUST_BELOW * np.float32(threshold))
+    return kept
 
 
 class Segmenter:

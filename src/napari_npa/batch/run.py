@@ -33,6 +33,10 @@ MANIFEST = "run.json"
 CPU_WORKERS = 2
 """Images worked on at a time without a GPU."""
 
+GPU_WORKERS = 8
+"""Images worked on at a time for each GPU: beside an H200 and 16 cores one took 0.32 s with four,
+0.25 with eight and 0.24 with sixteen."""
+
 AHEAD = 3
 """Images handed out for each worker, so that none waits."""
 
@@ -137,7 +141,8 @@ def local_workers(
     device
         As for :class:`ImageRunner`.
     count
-        Threads; None: two, or four for each GPU. More on a processor take more memory.
+        Threads; None: two, or eight for each GPU but no more than there are cores. More on a
+        processor take more memory.
 
     Raises
     ------
@@ -146,7 +151,7 @@ def local_workers(
     """
     runner = ImageRunner(options, device, at_once=count or CPU_WORKERS)
     gpus = sum(not name.startswith("cpu") for name in runner.devices)
-    count = count or min(4 * gpus, os.cpu_count() or 1) or CPU_WORKERS
+    count = count or min(GPU_WORKERS * gpus, os.cpu_count() or 1) or CPU_WORKERS
     cores = torch.get_num_threads()
     share = cores if gpus else max(1, cores // count)
     executor = ThreadPoolExecutor(count, "batch", initializer=partial(torch.set_num_threads, share))
