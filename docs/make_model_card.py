@@ -35,12 +35,11 @@ def markdown(card: dict[str, Any]) -> str:
         f"{settings['network']['input_stride']}; "
         f"{card['parameters'] / 1e6:.1f} million parameters, "
         "stored in half precision.",
-        f"- Canvas, pixels, by field of view: {pairs(card['canvases'])}; trained at "
-        f"{pairs(settings['canvases'])}.",
+        f"- Canvas, pixels, by field of view: {pairs(card['canvases'])}.",
         f"- Threshold: {card['threshold']}{by_view(card.get('thresholds', {}))}.",
         f"- Trained on: {pairs(training['images'])} images{whose(training['patients'])}.",
         f"- Trained for: {settings['steps']} steps of {settings['batch_size']} views, "
-        f"{training['seconds'] / 60:.0f} minutes on {training['device']}, from {start(settings)}; "
+        f"{duration(training['seconds'])} on {training['device']}, from {start(settings)}; "
         "the command is `make weights`.",
         f"- Licence and data: {card['licence']}",
         f"- SHA-256: `{card['sha256']}`",
@@ -65,6 +64,11 @@ def markdown(card: dict[str, Any]) -> str:
         for i in held_out["images"]
     ]
     return "\n".join(lines) + "\n"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes where there are several."""
+    return f"{seconds:.0f} seconds" if seconds < 180 else f"{seconds / 60:.0f} minutes"
 
 
 def whose(patients: list[str]) -> str:

@@ -34,6 +34,13 @@ def present_devices() -> list[str]:
     return [kind for kind in DEVICES[1:] if _is_present(kind)]
 
 
+def device_name(device: torch.device) -> str:
+    """Kind of a device, and for an NVIDIA one which it is."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
 def has_fast_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware; emulation is ten times slower."""
     if device.type == "cuda":

@@ -14,7 +14,7 @@ import numpy as np
 from napari_npa import __version__
 from napari_npa.agreement import Agreement, compare, pooled
 from napari_npa.angiogram import read_angiogram
-from napari_npa.devices import choose_device
+from napari_npa.devices import choose_device, device_name
 from napari_npa.errors import RetinaError
 from napari_npa.masks import read_mask
 from napari_npa.networks import UNetConfig
@@ -97,7 +97,7 @@ def train_and_score(
             "images": _counts(train),
             "patients": sorted({f.patient for f in train if f.source == "labelled"}),
             "seconds": round(training_seconds(run)),
-            "device": str(choose_device(device)),
+            "device": device_name(choose_device(device)),
             "settings": asdict(config),
         },
         "threshold": threshold,
