@@ -60,7 +60,7 @@ def goal_table(by_arm: dict[str, list[Course]]) -> Table:
             cells.append(middle([r.action if r else np.inf for r in reached]))
             cells.append(f"{sum(r is not None for r in reached)}/{len(courses)}")
         reached = [at_dice(c, GOAL) for c in courses]
-        cells.append(middle([r.seconds if r else np.inf for r in reached]))
+        cells.append(middle([round(r.seconds) if r else np.inf for r in reached]))
         table.add_row(arm, *cells)
     return table
 
