@@ -35,8 +35,8 @@ ZOOM = 4.0
 
 # Corrections that a doctor would make on the second sample: picture, tool, action, corners.
 SHAPES = (
-    ("replace", "Tile network", "replace", [(430, 550), (430, 870), (730, 870), (730, 550)]),
-    ("remove", "Tile network", "remove", [(1245, 515), (1245, 590), (1345, 590), (1345, 515)]),
+    ("replace", "Tile network", "replace", [(300, 510), (300, 770), (560, 770), (560, 510)]),
+    ("remove", "Tile network", "remove", [(1235, 510), (1235, 630), (1345, 630), (1345, 510)]),
 )
 PANEL_WIDTH = 620
 """Of the panel for folders, pixels."""
