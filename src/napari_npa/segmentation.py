@@ -19,7 +19,7 @@ from napari_npa.field import Field
 from napari_npa.inference import Inference, Progress, Steps
 from napari_npa.letterbox import FIELD_MM, Letterbox
 from napari_npa.measure import ischemic_index
-from napari_npa.raster import Gray, Mask
+from napari_npa.raster import Gray, Mask, eroded
 from napari_npa.retina import Retina, find_retina, retina_weights
 from napari_npa.weights import Model, as_model
 
@@ -36,6 +36,18 @@ LEAST_AREA_MM2: dict[Field, float] = {"55": 0.0, "uwfa": 2.54}
 """Areas smaller than this are not called: on ultra-widefield images one disc area. Perfused
 periphery is called in specks; without them the mean IoU on 40 simulated eyes (seeds 61000 to 61039)
 was .871, not .810."""
+
+RIM_MM: dict[Field, float] = {"55": 0.0, "uwfa": 2.5}
+"""Areas that lie within so much of the outline of the gradable retina are not called either: there
+an ultra-widefield image fades, and the eye itself has no capillaries. On 30 simulated eyes (seeds
+61000 to 61029) the mean IoU was .930 without them, .863 with them, the mean error of the index .62
+and .67 points."""
+
+RIM_SHARE = 0.9
+"""Part of an area that lies in the rim if the area counts as lying there."""
+
+RIM_STEP = 4
+"""The rim is found on a grid so many times coarser than the canvas."""
 
 JUST_BELOW = np.float32(0.98)
 """Part of the threshold to which the probability of areas that are not called is cut down."""
@@ -94,10 +106,15 @@ def non_perfusion(
     return (probability >= np.float32(threshold)) & retina
 
 
-def without_small_areas(
-    probability: Gray, gradable: Mask, threshold: float, least_pixels: float
+def called_areas(
+    probability: Gray,
+    gradable: Mask,
+    threshold: float,
+    *,
+    least_pixels: float = 0.0,
+    rim_pixels: float = 0.0,
 ) -> Gray:
-    """Probability that stays below the threshold in areas that are too small to be called.
+    """Probability that stays below the threshold in areas that are not to be called.
 
     They remain visible as doubtful, and a lower threshold brings them back.
 
@@ -111,6 +128,9 @@ def without_small_areas(
         In (0, 1].
     least_pixels
         Size from which an area is called.
+    rim_pixels
+        An area is not called if it lies within so much of the outline of what is gradable, but
+        for :data:`RIM_SHARE`.
 
     Returns
     -------
@@ -119,10 +139,22 @@ def without_small_areas(
     areas, _ = label(non_perfusion(probability, gradable, threshold))
     flagged = np.flatnonzero(areas)
     area_of = areas.ravel()[flagged]
-    small = flagged[(np.bincount(area_of) < least_pixels)[area_of]]
+    sizes = np.bincount(area_of)
+    in_rim = np.bincount(area_of, weights=_rim(gradable, rim_pixels).ravel()[flagged])
+    uncalled = (sizes < least_pixels) | (in_rim > RIM_SHARE * sizes)
+    left_out = flagged[uncalled[area_of]]
     kept = probability.copy()
-    kept.ravel()[small] = np.minimum(kept.ravel()[small], JUST_BELOW * np.float32(threshold))
+    kept.ravel()[left_out] = np.minimum(kept.ravel()[left_out], JUST_BELOW * np.float32(threshold))
     return kept
+
+
+def _rim(gradable: Mask, pixels: float) -> Mask:
+    """What lies within so many pixels of the outline, to :data:`RIM_STEP` pixels."""
+    if not pixels:
+        return np.zeros_like(gradable)
+    coarse = gradable[::RIM_STEP, ::RIM_STEP]
+    inner = eroded(coarse, pixels / RIM_STEP).repeat(RIM_STEP, axis=0).repeat(RIM_STEP, axis=1)
+    return gradable & ~inner[: gradable.shape[0], : gradable.shape[1]]
 
 
 class Segmenter:
@@ -192,7 +224,7 @@ class Segmenter:
         threshold
             Probability from which a pixel is non-perfused; if None that of the finest network
             that looked, chosen for what it and the other give together. Smaller
-            areas than :data:`LEAST_AREA_MM2` are kept below it.
+            areas than :data:`LEAST_AREA_MM2`, and those in the rim, are kept below it.
         progress
             Called with (done, total); what it raises ends the work and is passed on.
 
@@ -223,9 +255,15 @@ class Segmenter:
         if threshold is None:
             threshold = used[-1].threshold_for(retina.view)
         if self.model.input == "contrast":  # networks from elsewhere give what they gave there
-            least = LEAST_AREA_MM2[retina.view] * (box.canvas / FIELD_MM[retina.view]) ** 2
-            seen = box.apply_mask(retina.gradable)
-            canvas = torch.from_numpy(without_small_areas(canvas.numpy(), seen, threshold, least))
+            per_mm = box.canvas / FIELD_MM[retina.view]
+            areas = called_areas(
+                canvas.numpy(),
+                box.apply_mask(retina.gradable),
+                threshold,
+                least_pixels=LEAST_AREA_MM2[retina.view] * per_mm**2,
+                rim_pixels=RIM_MM[retina.view] * per_mm,
+            )
+            canvas = torch.from_numpy(areas)
         probability = box.invert(canvas).clamp_(0, 1).numpy()
         steps.finish()
         return Segmentation(
