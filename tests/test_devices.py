@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_npa.devices import choose_device, has_fast_bf16, present_devices
+from napari_npa.devices import choose_device, device_name, has_fast_bf16, present_devices
 from napari_npa.errors import DeviceError
 
 
@@ -9,6 +9,12 @@ def test_the_processor_is_always_there_and_last_choice():
     assert present_devices()[-1] == "cpu"
     assert choose_device("auto").type == present_devices()[0]
     assert choose_device("cpu") == torch.device("cpu")
+
+
+def test_a_graphics_card_is_told_by_its_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    assert device_name(torch.device("cuda:1")) == "cuda:1 (NVIDIA H200)"
+    assert device_name(torch.device("cpu")) == "cpu"
 
 
 def test_a_processor_has_fast_bf16_only_with_instructions_for_it(monkeypatch):
