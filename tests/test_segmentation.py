@@ -24,7 +24,7 @@ from napari_npa.inference import (
 )
 from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNetConfig, VGGUNet
-from napari_npa.segmentation import called_areas, non_perfusion
+from napari_npa.segmentation import non_perfusion, without_uncalled_areas
 from napari_npa.simulate import simulate
 from napari_npa.weights import load_model
 
@@ -98,7 +98,7 @@ def test_small_areas_stay_below_the_threshold_and_a_lower_one_brings_them_back()
     probability[10:20, 10:20] = 0.7  # 100 pixels, of which 50 are gradable
     gradable = np.ones((40, 40), bool)
     gradable[15:] = False
-    kept = called_areas(probability, gradable, 0.5, least_pixels=10)
+    kept = without_uncalled_areas(probability, gradable, 0.5, least_pixels=10)
     expected = np.zeros((40, 40), bool)
     expected[10:15, 10:20] = True
     np.testing.assert_array_equal(non_perfusion(kept, gradable, 0.5), expected)
@@ -106,10 +106,10 @@ def test_small_areas_stay_below_the_threshold_and_a_lower_one_brings_them_back()
         non_perfusion(kept, gradable, 0.45), non_perfusion(probability, gradable, 0.45)
     )
     assert not non_perfusion(
-        called_areas(probability, gradable, 0.5, least_pixels=51), gradable, 0.5
+        without_uncalled_areas(probability, gradable, 0.5, least_pixels=51), gradable, 0.5
     ).any()
     np.testing.assert_array_equal(
-        called_areas(probability, gradable, 0.5, least_pixels=0), probability
+        without_uncalled_areas(probability, gradable, 0.5, least_pixels=0), probability
     )
 
 
@@ -120,7 +120,7 @@ def test_leaving_out_small_areas_adds_nothing_and_leaves_only_large_ones(seed, t
     probability = (probability - probability.min()) / np.ptp(probability)
     gradable = np.ones((48, 48), bool)
     before = non_perfusion(probability, gradable, threshold)
-    kept = called_areas(probability, gradable, threshold, least_pixels=least)
+    kept = without_uncalled_areas(probability, gradable, threshold, least_pixels=least)
     after = non_perfusion(kept, gradable, threshold)
     assert not (after & ~before).any()
     areas, count = label(after)
@@ -135,10 +135,10 @@ def test_areas_in_the_rim_stay_below_the_threshold_and_those_that_reach_inwards_
     gradable = np.zeros((200, 200), bool)
     gradable[10:190, 10:190] = True
     probability[189:, 20:100] = 0.9  # a line along the outline
-    np.testing.assert_array_equal(called_areas(probability, gradable, 0.5), probability)
+    np.testing.assert_array_equal(without_uncalled_areas(probability, gradable, 0.5), probability)
     expected = non_perfusion(probability, gradable, 0.5)
     expected[10:30, 60:100] = expected[189] = False
-    kept = called_areas(probability, gradable, 0.5, rim_pixels=32)
+    kept = without_uncalled_areas(probability, gradable, 0.5, rim_pixels=32)
     np.testing.assert_array_equal(non_perfusion(kept, gradable, 0.5), expected)
     np.testing.assert_array_equal(
         non_perfusion(kept, gradable, 0.45), non_perfusion(probability, gradable, 0.45)

@@ -106,7 +106,7 @@ def non_perfusion(
     return (probability >= np.float32(threshold)) & retina
 
 
-def called_areas(
+def without_uncalled_areas(
     probability: Gray,
     gradable: Mask,
     threshold: float,
@@ -256,14 +256,14 @@ class Segmenter:
             threshold = used[-1].threshold_for(retina.view)
         if self.model.input == "contrast":  # networks from elsewhere give what they gave there
             per_mm = box.canvas / FIELD_MM[retina.view]
-            areas = called_areas(
+            kept = without_uncalled_areas(
                 canvas.numpy(),
                 box.apply_mask(retina.gradable),
                 threshold,
                 least_pixels=LEAST_AREA_MM2[retina.view] * per_mm**2,
                 rim_pixels=RIM_MM[retina.view] * per_mm,
             )
-            canvas = torch.from_numpy(areas)
+            canvas = torch.from_numpy(kept)
         probability = box.invert(canvas).clamp_(0, 1).numpy()
         steps.finish()
         return Segmentation(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_npa.raster import filled
 from napari_npa.simulate.fields import Image, blur, noise, octaves, soft_step
 from napari_npa.simulate.vessels import paint
 
@@ -73,7 +74,7 @@ class Camera:
         grown = ndimage.binary_dilation(largest, iterations=2).astype(np.float32)
         near = np.kron(grown, np.ones((step, step), np.float32))
         near = near[: visible.shape[0], : visible.shape[1]]  # the last step may reach beyond
-        return np.asarray(ndimage.binary_fill_holes(visible & (near > 0)) & self.field)
+        return filled(visible & (near > 0)) & self.field
 
     def picture(self, retina: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Gray levels of a retina.
