@@ -1,13 +1,15 @@
 """Images a minute of a batch, against the network alone and against a plain loop.
 
-Prints one table from one run on one machine. Loop and batch do the same images: simulated
-ultra-widefield eyes, each turned and mirrored eight ways. The network alone gets some of them
-prepared in memory, before, between and after the others, since a machine does not keep its pace
-for an hour; the loop reads, segments and writes one after the other; the batch is
-`napari_npa.batch.run_batch` as the shell runs it, and its memory is watched. By default
-it looks at each image at two scales, as for a user; ``--mode whole`` looks once.
+Prints one table from one run on one machine. All do the same images: simulated ultra-widefield
+eyes, each turned and mirrored eight ways. A machine does not keep its pace for an hour, so it is
+done in rounds, each with its share of the images, and what counts is the median of the rounds'
+ratios. The loop reads, segments and writes one after the other; between its images the network
+alone is timed on each of them, prepared in memory. The batch is `napari_npa.batch.run_batch` as the
+shell runs it, and its memory is watched through all rounds. By default it looks at each image at
+two scales, as for a user; ``--mode whole`` looks once.
 
-    python benchmarks/batch.py [--images N] [--side PIXELS] [--workers N] [--mode whole|two-scale]
+    python benchmarks/batch.py [--images N] [--rounds N] [--side PIXELS] [--workers N]
+        [--mode whole|two-scale]
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import get_args
 
 import numpy as np
@@ -41,14 +44,12 @@ Look = tuple[Inference, int]
 
 TURNS = 8
 
-PREPARED = 16
-"""Images that the network alone is timed on; its inputs are held in memory."""
-
 
 def main() -> None:
     """Run all and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--side", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=None)
     parser.add_argument("--device", default="auto")
@@ -58,43 +59,81 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary) / "images"
         make_images(folder, options.images, options.side)
-        images = sorted(folder.iterdir())
+        images = sorted(folder.iterdir())[: options.images]
         segmenter = Segmenter(options.device, mode=options.mode)
-        looks = segmenter._looks("uwfa")
-        alone = [network_alone(looks, images[:PREPARED])]
-        loop = plain_loop(segmenter, images, Path(temporary) / "loop")
-        alone.append(network_alone(looks, images[:PREPARED]))
         memory: list[float] = []
-        start = time.perf_counter()
-        run_batch(
-            folder,
-            Path(temporary) / "batch",
-            BatchOptions(mode=options.mode),
-            device=options.device,
-            workers=options.workers,
-            on_finished=lambda finished: watch(finished, memory),
-        )
-        batch = (time.perf_counter() - start) / len(images)
-        alone.append(network_alone(looks, images[:PREPARED]))
+        rounds = [
+            Round.timed(segmenter, share, Path(temporary) / f"round_{at}", options.workers, memory)
+            for at, share in enumerate(shares(images, options.rounds))
+        ]
 
     size = f"{options.side} x {options.side}"
-    title = f"{len(images)} images of {size}, {options.mode}; {machine(segmenter)}"
-    sides = " and ".join(str(side) for _, side in looks)
-    table = Table("what", "seconds an image", "images/min", "of the network's rate", title=title)
-    for name, seconds, around in (
-        ("plain loop", loop, alone[:2]),
-        ("batch", batch, alone[1:]),
+    title = f"{options.images} images of {size}, {options.mode}; {machine(segmenter)}"
+    sides = " and ".join(str(side) for _, side in segmenter._looks("uwfa"))
+    table = Table("what", "seconds an image", "of the network's rate", "in each round", title=title)
+    for name, seconds in (
+        ("plain loop", [one.loop for one in rounds]),
+        ("batch", [one.batch for one in rounds]),
     ):
-        share = f"{mean(around) / seconds:.2f}"
-        table.add_row(name, f"{seconds:.3f}", f"{60 / seconds:.1f}", share)
-    for when, seconds in zip(("before", "between", "after"), alone, strict=True):
-        name = f"network alone, canvases of {sides}, {when}"
-        table.add_row(name, f"{seconds:.3f}", f"{60 / seconds:.1f}", "")
+        rates = [one.network / taken for one, taken in zip(rounds, seconds, strict=True)]
+        each = " ".join(f"{rate:.2f}" for rate in rates)
+        table.add_row(name, f"{mean(seconds):.3f}", f"{median(rates):.2f}", each)
+    alone = [one.network for one in rounds]
+    spread = f"{min(alone):.3f} to {max(alone):.3f} s"
+    table.add_row(f"network alone, canvases of {sides}", f"{mean(alone):.3f}", "", spread)
     Console().print(table)
     quarter = max(1, len(memory) // 4)
     first, last = max(memory[:quarter]), max(memory[-quarter:])
     print(f"memory held after an image: most in the first quarter {first:.0f} MiB,", end=" ")
     print(f"in the last {last:.0f} MiB ({100 * (last / first - 1):+.1f} %)")
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds an image, of one share of the images.
+
+    Attributes
+    ----------
+    network
+        In the network alone.
+    loop, batch
+        With reading and writing, one after the other and as a batch.
+    """
+
+    network: float
+    loop: float
+    batch: float
+
+    @classmethod
+    def timed(
+        cls,
+        segmenter: Segmenter,
+        images: list[Path],
+        work: Path,
+        workers: int | None,
+        memory: list[float],
+    ) -> Round:
+        """Do a share of the images in each way; append the memory held after each of the batch."""
+        network, loop = plain_loop(segmenter, images, work / "loop")
+        source = work / "images"
+        source.mkdir()
+        for image in images:
+            (source / image.name).symlink_to(image.resolve())
+        start = time.perf_counter()
+        run_batch(
+            source,
+            work / "batch",
+            BatchOptions(mode=segmenter.mode),
+            device=str(segmenter.device),
+            workers=workers,
+            on_finished=lambda finished: watch(finished, memory),
+        )
+        return cls(network, loop, (time.perf_counter() - start) / len(images))
+
+
+def shares(images: list[Path], count: int) -> list[list[Path]]:
+    """Images in so many parts, each with every kind of eye."""
+    return [part for at in range(count) if (part := images[at::count])]
 
 
 def make_images(folder: Path, count: int, side: int) -> None:
@@ -107,17 +146,6 @@ def make_images(folder: Path, count: int, side: int) -> None:
         for turn in range(min(TURNS, count - at)):
             turned = np.rot90(pixels if turn < 4 else pixels.T, turn)
             write_gray(folder / f"eye_{at + turn:04}.tif", np.ascontiguousarray(turned))
-
-
-def network_alone(looks: list[Look], images: list[Path]) -> float:
-    """Seconds an image in the network itself, after a first run that is not counted."""
-    # Anew each time: what is kept would count as memory that the batch holds.
-    prepared = [prepare(looks, path) for path in images]
-    forward(prepared[0])
-    start = time.perf_counter()
-    for image in prepared:
-        forward(image)
-    return (time.perf_counter() - start) / len(prepared)
 
 
 def prepare(looks: list[Look], path: Path) -> list[tuple[Inference, Tensor]]:
@@ -137,12 +165,23 @@ def forward(image: list[tuple[Inference, Tensor]]) -> None:
         inference.probability(channels, Steps(None, 1))
 
 
-def plain_loop(segmenter: Segmenter, images: list[Path], output: Path) -> float:
-    """Seconds an image, one after the other."""
-    start = time.perf_counter()
+def plain_loop(segmenter: Segmenter, images: list[Path], output: Path) -> tuple[float, float]:
+    """Seconds an image in the network alone, and one after the other with all that belongs to it.
+
+    The first image is done once before, and not counted.
+    """
+    looks = segmenter._looks("uwfa")
+    network = loop = 0.0
+    forward(prepare(looks, images[0]))
     for path in images:
+        prepared = prepare(looks, path)
+        start = time.perf_counter()
+        forward(prepared)
+        network += time.perf_counter() - start
+        start = time.perf_counter()
         write_result(output, path.stem, segmenter.segment(path), seconds=0.0)
-    return (time.perf_counter() - start) / len(images)
+        loop += time.perf_counter() - start
+    return network / len(images), loop / len(images)
 
 
 def watch(finished: Finished, memory: list[float]) -> None:
