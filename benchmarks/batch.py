@@ -1,12 +1,13 @@
-"""Images a minute of a batch, against the network alone and against a plain loop.
+"""Seconds an image of a batch, against the network alone and against a plain loop.
 
 Prints one table from one run on one machine. All do the same images: simulated ultra-widefield
 eyes, each turned and mirrored eight ways. A machine does not keep its pace for an hour, so it is
 done in rounds, each with its share of the images, and what counts is the median of the rounds'
-ratios. The loop reads, segments and writes one after the other; between its images the network
-alone is timed on each of them, prepared in memory. The batch is `napari_npa.batch.run_batch` as the
-shell runs it, and its memory is watched through all rounds. By default it looks at each image at
-two scales, as for a user; ``--mode whole`` looks once.
+ratios; shares that the workers cannot divide evenly have one of them idle at the end. The loop
+reads, segments and writes one after the other; between its images the network alone is timed on
+each of them, prepared in memory. The batch is `napari_npa.batch.run_batch` as the shell runs it,
+and its memory is watched through all rounds. By default it looks at each image at two scales, as
+for a user; ``--mode whole`` looks once.
 
     python benchmarks/batch.py [--images N] [--rounds N] [--side PIXELS] [--workers N]
         [--mode whole|two-scale]
@@ -68,7 +69,7 @@ def main() -> None:
         ]
 
     size = f"{options.side} x {options.side}"
-    title = f"{options.images} images of {size}, {options.mode}; {machine(segmenter)}"
+    title = f"{len(images)} images of {size}, {options.mode}; {machine(segmenter)}"
     sides = " and ".join(str(side) for _, side in segmenter._looks("uwfa"))
     table = Table("what", "seconds an image", "of the network's rate", "in each round", title=title)
     for name, seconds in (
@@ -132,7 +133,7 @@ class Round:
 
 
 def shares(images: list[Path], count: int) -> list[list[Path]]:
-    """Images in so many parts, each with every kind of eye."""
+    """Images in so many parts, each spread over the eyes."""
     return [part for at in range(count) if (part := images[at::count])]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_npa.raster import filled
+from napari_npa.raster import filled, largest_part
 from napari_npa.simulate.fields import Image, blur, noise, octaves, soft_step
 from napari_npa.simulate.vessels import paint
 
@@ -67,11 +67,7 @@ class Camera:
         visible = (level > self.visible_levels) & (self.cover < _COVERED) & self.field
         step = max(1, len(visible) // 256)
         opened = ndimage.binary_opening(visible[::step, ::step], iterations=3)
-        pieces, count = ndimage.label(opened)
-        if not count:
-            return np.zeros_like(visible)
-        largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
-        grown = ndimage.binary_dilation(largest, iterations=2).astype(np.float32)
+        grown = ndimage.binary_dilation(largest_part(opened), iterations=2).astype(np.float32)
         near = np.kron(grown, np.ones((step, step), np.float32))
         near = near[: visible.shape[0], : visible.shape[1]]  # the last step may reach beyond
         return filled(visible & (near > 0)) & self.field
