@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 NPA := $(VENV)/bin/napari-npa
 READY := $(VENV)/.ready
 
-.PHONY: help demo test slow lint bench screenshots weights simulate crossval compare evidence clean
+.PHONY: help demo test slow lint bench screenshots weights simulate crossval compare start evidence clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -91,6 +91,16 @@ compare: $(READY)  ## Each encoder by the same steps without pre-training, in fi
 	    $(NPA) crossval --encoder $$encoder --output runs/compare/$$encoder \
 	        $(REAL) $(SIMULATED) --steps 1000 --learning-rate 5e-4 $(EPOCH) || exit 1; \
 	done
+
+# On a processor: few channels, small views, and no simulated image while fine-tuning.
+SMALL := --encoder narrow --view 256 --batch-size 8 --painted 4
+start: $(READY)  ## A small network with and without the simulated start, in five folds
+	$(NPA) simulate --kind 55 --count 200 --size 512 --seed 5000 --output runs/start/sim_55
+	$(NPA) train --output runs/start/simulated.safetensors --run runs/start/run --resume $(SMALL) \
+	    --simulated runs/start/sim_55 --held-out 'sim_500[0-9]' --steps 1000
+	$(NPA) crossval --output runs/start/pretrained $(REAL) $(SMALL) --steps 250 \
+	    --start-from runs/start/simulated.safetensors
+	$(NPA) crossval --output runs/start/random $(REAL) $(SMALL) --steps 250
 
 # UWFA: a folder of ultra-widefield angiograms, if you have one.
 UWFA ?= ../shared/data/uwfa

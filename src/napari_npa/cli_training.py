@@ -38,8 +38,11 @@ Preset = Annotated[
     ),
 ]
 Encoder = Annotated[
-    Literal["vgg16", "plain", "resnet34"] | None,
-    typer.Option(help="VGG-UNet, plain U-Net or ResNet-UNet; the preset's own if not given."),
+    Literal["vgg16", "plain", "narrow", "resnet34"] | None,
+    typer.Option(
+        help="VGG-UNet, plain U-Net, one of few channels, or ResNet-UNet; the preset's own if "
+        "not given."
+    ),
 ]
 Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
 StepsPerEpoch = Annotated[
