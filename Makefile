@@ -49,6 +49,7 @@ screenshots: $(READY)  ## Make the pictures of the docs
 
 simulate: $(READY)  ## Simulate the angiograms that the embedded weights are trained on
 	$(NPA) simulate --kind uwfa --count 250 --size 1024 --seed 1000 --output runs/sim_uwfa
+	$(NPA) simulate --kind uwfa --count 500 --size 1024 --seed 10000 --output runs/sim_uwfa_more
 	$(NPA) simulate --kind 55 --count 640 --size 512 --seed 5000 --output runs/sim_55
 	$(NPA) simulate --kind uwfa --count 75 --size 2048 --seed 3000 --output runs/sim_tile
 	$(NPA) simulate --kind uwfa --count 75 --size 2048 --seed 3100 --output runs/sim_tile_more
@@ -63,6 +64,7 @@ EPOCH := --steps-per-epoch 500
 FINE := --start-from runs/simulated.safetensors --steps 1000 --learning-rate 5e-4 \
     --fine-tuned-share 0.9 $(EPOCH)
 NOT_SEEN := --held-out 'sim_500[0-9]' --held-out 'sim_100[0-9]'
+NOT_SEEN_RETINA := --held-out 'sim_100[0-9]' --held-out 'sim_300[0-4]'
 LICENCE := BSD-3-Clause. Real images: 10.5281/zenodo.11212583 (Apache-2.0).
 
 runs/simulated.safetensors: | simulate
@@ -73,9 +75,12 @@ crossval: runs/simulated.safetensors  ## Score the recipe on patients it never s
 	$(NPA) crossval --output runs/crossval $(REAL) $(SIMULATED) $(FINE)
 
 weights: crossval  ## Train the embedded weights (a quarter of an hour on a large GPU)
+	$(NPA) train --preset retina --output runs/retina_first.safetensors --run runs/retina_first \
+	    --resume $(EPOCH) --simulated runs/sim_uwfa --simulated runs/sim_tile $(NOT_SEEN_RETINA)
 	$(NPA) train --preset retina --output src/napari_npa/weights/retina.safetensors \
-	    --run runs/retina --resume $(EPOCH) --simulated runs/sim_uwfa --simulated runs/sim_tile \
-	    --held-out 'sim_100[0-9]' --held-out 'sim_300[0-9]' --threshold 0.7 \
+	    --run runs/retina --resume --start-from runs/retina_first.safetensors --steps 1000 \
+	    --learning-rate 1e-3 --fine-tuned-share 0.5 --simulated runs/sim_uwfa \
+	    --simulated runs/sim_uwfa_more --simulated runs/sim_tile $(NOT_SEEN_RETINA) \
 	    --attribution "BSD-3-Clause. Simulated images only."
 	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
