@@ -377,12 +377,14 @@ def resolutions(segmenter: Segmenter, folder: Path | None) -> str:
         for side in RESOLUTIONS:
             step = len(pixels) // side
             small = pixels.reshape(side, step, side, step).mean((1, 3))
-            indices.append(100 * segmenter.segment(small.astype(np.float32)).isi)
+            exported = np.rint(255 * small).astype(np.uint8)  # as a file of 8 bits would be
+            indices.append(100 * segmenter.segment(exported).isi)
         lines.append(f"| {name} | " + " | ".join(f"{isi:.2f}" for isi in indices) + " |")
     heads = " | ".join(f"{side} px" for side in RESOLUTIONS)
     return f"""## Ischemic index and export resolution
 
-Index in percent of one angiogram exported at several sizes (the real ones have no masks):
+Index in percent of one angiogram exported at several sizes, in 8 bits, each pixel the mean of those
+it stands for (the real ones have no masks):
 
 | angiogram | {heads} |
 |---|{"---|" * len(RESOLUTIONS)}
