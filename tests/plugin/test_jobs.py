@@ -3,10 +3,12 @@
 import subprocess
 import sys
 import threading
+import time
 from weakref import ref
 
 import pytest
 
+from napari_npa.plugin import gui_thread
 from napari_npa.plugin.jobs import Job, Jobs
 
 CLOSED_DURING_A_RUN = """
@@ -90,3 +92,20 @@ def test_a_job_is_over_though_a_panel_fails_with_its_result(qtbot):
         qtbot.waitUntil(lambda: not jobs, timeout=10_000)
     assert job.is_done
     assert errors
+
+
+def test_the_first_two_jobs_of_napari_are_both_heard_of(qtbot, monkeypatch):
+    """Both ask for the messenger at once; one that was made in vain takes its message along."""
+    made = gui_thread._Messenger.__init__
+
+    def made_slowly(self):
+        time.sleep(0.1)
+        made(self)
+
+    monkeypatch.setattr(gui_thread, "_messengers", [])
+    monkeypatch.setattr(gui_thread._Messenger, "__init__", made_slowly)
+    jobs = Jobs()
+    for _ in range(2):
+        jobs.start(Job(lambda progress: None))
+    qtbot.waitUntil(lambda: not jobs, timeout=5000)
+    assert len(gui_thread._messengers) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from threading import RLock
 from typing import TypeVar
 from weakref import finalize
 
@@ -34,14 +34,27 @@ class _Messenger(QObject):
         function()
 
 
-@cache
+_messengers: list[_Messenger] = []
+_making = RLock()  # may be entered again: making one may collect garbage, and so call from here
+
+
 def _messenger() -> _Messenger:
-    app = QCoreApplication.instance()
-    if app is None:
-        raise GuiGoneError
-    messenger = _Messenger()
-    messenger.moveToThread(app.thread())
-    return messenger
+    """The messenger, made when it is first asked for: by one thread, or calls to a second are lost.
+
+    Raises
+    ------
+    GuiGoneError
+        Qt has closed down.
+    """
+    with _making:
+        if not _messengers:
+            app = QCoreApplication.instance()
+            if app is None:
+                raise GuiGoneError
+            messenger = _Messenger()
+            messenger.moveToThread(app.thread())
+            _messengers.append(messenger)
+        return _messengers[0]
 
 
 def call_in_gui(function: Callable[[], object]) -> None:
