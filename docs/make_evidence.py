@@ -230,14 +230,10 @@ def simulated_start(runs: Path) -> str:
         for one in (*(c for c in tried_thresholds(runs / name) if c.threshold == 0.5), chosen)
     ]
     gained = tried["pretrained"].mean_dice - tried["random"].mean_dice
-    better = sum(
-        float(pretrained["dice"]) > float(random["dice"])
-        for pretrained, random in zip(
-            table(runs / "pretrained" / "labelled.csv"),
-            table(runs / "random" / "labelled.csv"),
-            strict=True,
-        )
+    random, pretrained = (
+        [float(row["dice"]) for row in table(runs / name / "labelled.csv")] for name in STARTS
     )
+    better = sum(after > before for before, after in zip(random, pretrained, strict=True))
     return "\n".join(
         [
             STARTED,
@@ -246,7 +242,7 @@ def simulated_start(runs: Path) -> str:
             *rows,
             "",
             f"At the best thresholds the start on simulated images is worth {gained:+.3f} of mean",
-            f"Dice, and {better} of the 12 images are found better with it.",
+            f"Dice, and {better} of the {len(random)} images are found better with it.",
             "",
         ]
     )
