@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli import app
-from napari_npa.errors import TrainingError
+from napari_npa.errors import SaveError, TrainingError
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.simulate.command import simulate_many
 from napari_npa.training.augmentation import Augmentation, draw_look, reach, render
@@ -181,6 +181,17 @@ def test_the_network_for_two_scales_is_shown_both_and_says_so(labelled, tmp_path
     output = tmp_path / "two.safetensors"
     train_and_score(files_of(labelled), [], config, output, tmp_path / "run", device="cpu")
     assert load_model(output).halved
+
+
+def test_the_folder_of_the_weights_is_made_before_training(labelled, tmp_path):
+    files, run = files_of(labelled), tmp_path / "run"
+    (tmp_path / "file").touch()
+    with pytest.raises(SaveError, match="cannot be made"):
+        train_and_score(files, [], TINY, tmp_path / "file" / "m.safetensors", run, device="cpu")
+    assert not run.exists()
+    output = tmp_path / "new" / "m.safetensors"
+    train_and_score(files, [], replace(TINY, steps=1), output, run, device="cpu")
+    assert output.exists()
 
 
 def test_weights_without_a_retina_output_cannot_be_trained_further(tmp_path):

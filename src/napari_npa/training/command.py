@@ -25,7 +25,7 @@ from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit, training_seconds
 from napari_npa.weights import Model, load_model, save_model
-from napari_npa.writing import write_json
+from napari_npa.writing import make_folder, write_json
 
 LIMITS = (
     "Research use only; every result must be checked by a person. Scores are of the few held-out "
@@ -71,6 +71,7 @@ def train_and_score(
     SaveError
         Weights or card could not be written.
     """
+    make_folder(output.parent)  # before hours of training, not after
     quoted = None if crossval is None else calibration(crossval)
     if threshold is None:
         threshold = 0.5 if quoted is None else quoted.threshold
