@@ -25,7 +25,6 @@ from napari_npa.plugin.batch_table import COLUMNS
 from napari_npa.plugin.correct_panel import CorrectPanel
 from napari_npa.plugin.samples import sample_files
 from napari_npa.plugin.segment_panel import SegmentPanel
-from napari_npa.refine import Action
 from napari_npa.simulate.command import simulate_many
 
 IMAGES = Path(__file__).parent / "images"
@@ -33,19 +32,18 @@ SIZE = (1500, 1000)
 ZOOM = 4.0
 """How much closer the pictures of corrections are than the whole image."""
 
-# Corrections that a doctor would make on the second sample: picture, tool, action, corners.
-SHAPES = (
-    ("replace", "Tile network", "replace", [(300, 510), (300, 770), (560, 770), (560, 510)]),
-    ("remove", "Tile network", "remove", [(1235, 510), (1235, 630), (1345, 630), (1345, 510)]),
-)
+# What a doctor would correct on the second sample.
+MISSED = [(785, 960), (785, 1150), (945, 1150), (945, 960)]
+"""Corners (row, column) of a shape around a dark place above the macula."""
+
+GROWN = (656, 1571)
+"""Row and column of an area at the upper right that is smaller than a disc area."""
+
 PANEL_WIDTH = 620
 """Of the panel for folders, pixels."""
 
 SEED = 20
 ISI = [column.title for column in COLUMNS].index("ISI %")
-
-GROWN = (1509, 1547)
-"""Row and column of a dark place that the network has missed there."""
 
 
 def main() -> None:
@@ -63,16 +61,14 @@ def pictures_of_correcting() -> None:
     _, segment = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
     open_and_run(viewer, segment, "simulated_1")
     picture(viewer, "panel")
+    open_and_run(viewer, segment, "simulated_2")
     _, correct = viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
     wait_while(lambda: len(correct.jobs))
     correct.uncertainty.setChecked(True)
     correct.next_doubtful.click()
     picture(viewer, "correcting")
     correct.uncertainty.setChecked(False)
-    open_and_run(viewer, segment, "simulated_2")
-    wait_while(lambda: len(correct.jobs))
-    for name, tool, action, corners in SHAPES:
-        shape_pictures(viewer, correct, name, tool, action, corners)
+    shape_picture(viewer, correct)
     grow_picture(viewer, correct)
     correct.annotations.flush(10)
     viewer.close()
@@ -126,25 +122,17 @@ def open_and_run(viewer: napari.Viewer, segment: SegmentPanel, sample: str) -> N
     viewer.reset_view()
 
 
-def shape_pictures(
-    viewer: napari.Viewer,
-    correct: CorrectPanel,
-    name: str,
-    tool: str,
-    action: Action,
-    corners: list[tuple[int, int]],
-) -> None:
-    """Save what a shape does: drawn on the left, applied on the right."""
-    look_at(viewer, np.mean(corners, axis=0))
+def shape_picture(viewer: napari.Viewer, correct: CorrectPanel) -> None:
+    """Save what a shape does: drawn on the left, replaced on the right."""
+    look_at(viewer, np.mean(MISSED, axis=0))
     correct.instant.setChecked(False)
-    correct.tools.setCurrentText(tool)
-    correct.action_buttons[action].click()
+    correct.action_buttons["replace"].click()
     correct.drawing["Rectangle"].click()
-    correct.mouse.shapes.layer.add(np.array(corners, float), shape_type="rectangle")
+    correct.mouse.shapes.layer.add(np.array(MISSED, float), shape_type="rectangle")
     before = shown(viewer)
     correct.apply_shapes()
     wait_while(lambda: len(correct.looking))
-    side_by_side(f"correct_{name}", before, shown(viewer))
+    side_by_side("correct_replace", before, shown(viewer))
     correct.result.npa.undo()
     correct.drawing["Rectangle"].click()
 

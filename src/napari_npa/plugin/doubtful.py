@@ -102,7 +102,7 @@ class Doubtful:
         self._centre_on(place)
         return (
             f"Doubtful place {self._at + 1} of {len(self._places)}: "
-            f"about {100 * place.expected_isi_error:.1f} points of the index."
+            f"about {100 * place.expected_isi_error:.2f} points of the index."
         )
 
     def _centre_on(self, place: DoubtfulRegion) -> None:
