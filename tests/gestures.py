@@ -1,7 +1,13 @@
-"""What a user's hands do, for the tests of the panels."""
+"""What a user does and is told, for the tests of the panels."""
 
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from vispy.util import keys
+
+
+def notifications() -> list[str]:
+    """What napari has told since the test began."""
+    return [told.message for told in notification_manager.records]
 
 
 def click(qtbot, button):

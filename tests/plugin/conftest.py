@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from napari.utils.notifications import notification_manager
 
 from napari_npa.networks import VGGUNet
 
@@ -41,6 +42,11 @@ def _no_garbage_is_left():
     """What a test leaves is collected on this thread: a worker's might find it in the next."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _no_notifications_yet():
+    notification_manager.records.clear()
 
 
 @pytest.fixture

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
 from drawing import draw_round_angiogram
-from gestures import click, close_dock
+from gestures import click, close_dock, notifications
 from napari_npa.batch.run import MANIFEST
 from napari_npa.plugin.batch_overview import IsiHistogram
 from napari_npa.plugin.batch_table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
@@ -22,15 +21,6 @@ from napari_npa.table import TABLE, Row, read_table, update_table, write_table
 BATCH = "Batch"
 ISI = [column.title for column in COLUMNS].index("ISI %")
 LEFT = Qt.MouseButton.LeftButton
-
-
-@pytest.fixture(autouse=True)
-def no_notifications_yet():
-    notification_manager.records.clear()
-
-
-def notifications() -> list[str]:
-    return [n.message for n in notification_manager.records]
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 import tifffile
-from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 
+from gestures import notifications
 from napari_npa.plugin import segment_panel
 from napari_npa.plugin.opening import layer_of
 from napari_npa.plugin.samples import first_sample, second_sample
@@ -95,14 +95,13 @@ def test_a_tiff_called_png_is_opened_and_chosen(
 
 
 def test_an_unreadable_file_is_told_in_one_line(viewer, panel, qtbot, monkeypatch, tmp_path):
-    notification_manager.records.clear()
     path = tmp_path / "broken.tif"
     path.write_bytes(b"II*\0 and then nothing")
     open_in_panel(panel, qtbot, monkeypatch, path)
-    (record,) = notification_manager.records
-    assert record.message.startswith("'broken.tif' ")
-    assert "Traceback" not in record.message
-    assert panel.status.text() == record.message
+    (message,) = notifications()
+    assert message.startswith("'broken.tif' ")
+    assert "Traceback" not in message
+    assert panel.status.text() == message
     assert not viewer.layers
 
 

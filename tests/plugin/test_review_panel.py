@@ -13,7 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from drawing import TINY_CANVASES, draw_round_angiogram
-from gestures import close_dock
+from gestures import close_dock, notifications
 from napari_npa.angiogram import read_angiogram
 from napari_npa.approvals import KEPT
 from napari_npa.networks import UNetConfig, VGGUNet
@@ -28,15 +28,6 @@ from napari_npa.review import ReviewQueue
 from napari_npa.weights import save_model
 
 REVIEW = "Review queue"
-
-
-@pytest.fixture(autouse=True)
-def no_notifications_yet():
-    notification_manager.records.clear()
-
-
-def notifications() -> list[str]:
-    return [n.message for n in notification_manager.records]
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import dask.array
 import numpy as np
 import pytest
 import tifffile
-from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
-from gestures import click, close_dock, press_key
+from gestures import click, close_dock, notifications, press_key
 from napari_npa.networks import VGGUNet
 
 
@@ -32,15 +31,6 @@ def paint(layer, row, column, label=1):
     layer.mode = "paint"
     with layer.block_history():
         layer.paint((row, column), label)
-
-
-def notifications() -> list[str]:
-    return [n.message for n in notification_manager.records]
-
-
-@pytest.fixture(autouse=True)
-def no_notifications_yet():
-    notification_manager.records.clear()
 
 
 @pytest.fixture
