@@ -199,13 +199,6 @@ def compared_networks(runs: Path) -> str:
         for encoder, folder in folders.items()
         if (folder / "labelled.csv").exists()
     ]
-    said = [f"{name}: not measured yet." for key, name in ENCODERS.items() if key not in tried]
-    if random := tried.get("vgg16"):
-        said.append(
-            "For VGG-UNet the start on simulated images is worth "
-            f"{pretrained.mean_dice - random.mean_dice:+.3f} of mean Dice and "
-            f"{pretrained.pooled_dice - random.pooled_dice:+.3f} of pooled."
-        )
     return "\n".join(
         [
             COMPARED,
@@ -214,7 +207,7 @@ def compared_networks(runs: Path) -> str:
             *starts,
             f"| VGG-UNet, simulated images first {cells(pretrained)}",
             "",
-            *said,
+            *remarks(tried, pretrained),
             "",
             f"| from random weights | {SCORE_HEADS} |",
             "|---|---|---|---|---|",
@@ -222,6 +215,18 @@ def compared_networks(runs: Path) -> str:
             "",
         ]
     )
+
+
+def remarks(tried: dict[str, Calibration], pretrained: Calibration) -> list[str]:
+    """Which encoders were not run, and what the simulated start is worth."""
+    lines = [f"{name}: not measured yet." for key, name in ENCODERS.items() if key not in tried]
+    if random := tried.get("vgg16"):
+        lines.append(
+            "For VGG-UNet the start on simulated images is worth "
+            f"{pretrained.mean_dice - random.mean_dice:+.3f} of mean Dice and "
+            f"{pretrained.pooled_dice - random.pooled_dice:+.3f} of pooled."
+        )
+    return lines
 
 
 COMPARED = """## Networks compared, and what pre-training is worth
