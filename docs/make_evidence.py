@@ -181,23 +181,22 @@ ENCODERS = {"vgg16": "VGG-UNet", "resnet34": "ResNet-UNet", "plain": "U-Net"}
 
 def compared_networks(runs: Path) -> str:
     """The same training from random weights with each encoder, as far as it was run."""
-    folders = {
-        encoder: runs / encoder
+    tried = {
+        encoder: calibration(runs / encoder)
         for encoder in ENCODERS
         if (runs / encoder / THRESHOLD_TABLE).exists()
     }
-    if not folders:
+    if not tried:
         return ""
     quoted = json.loads((WEIGHTS / "whole.json").read_text("utf-8"))["cross_validation"]
     pretrained = Calibration(**quoted)
-    tried = {encoder: calibration(folder) for encoder, folder in folders.items()}
     starts = [
         f"| {ENCODERS[encoder]}, random weights {cells(one)}" for encoder, one in tried.items()
     ]
     scores = [
-        f"| {ENCODERS[encoder]} | {published_scores(folder)} |"
-        for encoder, folder in folders.items()
-        if (folder / "labelled.csv").exists()
+        f"| {ENCODERS[encoder]} | {published_scores(runs / encoder)} |"
+        for encoder in tried
+        if (runs / encoder / "labelled.csv").exists()
     ]
     return "\n".join(
         [
