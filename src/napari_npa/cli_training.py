@@ -3,6 +3,8 @@
 # Annotations stay objects here (no `from __future__ import annotations`): options are passed
 # on from one function to another, and typer reads them off the result.
 import inspect
+import logging
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -238,6 +240,7 @@ def train(
     from napari_npa.training.command import train_and_score
     from napari_npa.training.examples import split_by_patient
 
+    _quiet_lightning()
     training, scoring = split_by_patient(files, held_out or ())
     card = train_and_score(
         training,
@@ -272,10 +275,20 @@ def crossval(
     from napari_npa.training.crossval import cross_validate
     from napari_npa.writing import make_folder
 
+    _quiet_lightning()
     make_folder(output)
     rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)
     console.print(markdown_summary(rows), highlight=False, markup=False)
     console.print(f"Tables and weights: {output}", highlight=False)
+
+
+def _quiet_lightning() -> None:
+    """Keep lightning's remarks on devices, services and its own code out of the user's terminal.
+
+    Call after lightning was imported, which sets the level itself.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\.")
 
 
 def _report(line: str) -> None:
