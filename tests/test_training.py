@@ -313,10 +313,12 @@ def test_training_lowers_the_loss(labelled, tmp_path):
 def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_path):
     files = files_of(labelled)
 
+    told = []
+
     def state(steps, run, **options):
         config = TrainingConfig(**{**vars(TINY), "warm_up": 1.0, "steps": steps})
         network = fit(
-            files, [], config, tmp_path / run, device="cpu", report=lambda _: None, **options
+            files, [], config, tmp_path / run, device="cpu", report=told.append, **options
         )
         return network.state_dict()
 
@@ -329,7 +331,9 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_pat
     with pytest.raises(InterruptedError):
         fit(files, [], config, tmp_path / "killed", device="cpu", report=kill_in_second_epoch)
     assert (tmp_path / "killed" / "last.ckpt").exists()
+    assert not any("going on" in line for line in told)
     resumed = state(4, "killed", resume=True)
+    assert any("going on" in line for line in told)
     for key, value in whole.items():
         torch.testing.assert_close(resumed[key], value, msg=key)
 

@@ -202,10 +202,13 @@ def fit(
         log_every_n_steps=config.steps_per_epoch,
     )
     recipe = Recipe(config)
+    resumed = str(checkpoint) if checkpoint.exists() else None
+    if resumed:
+        report(f"going on from {resumed}")
     trainer.fit(
         recipe,
         datamodule=data,
-        ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+        ckpt_path=resumed,
         weights_only=True,
     )
     # Not the network in memory: when a finished run is resumed, nothing averages its weights.
