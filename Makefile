@@ -6,10 +6,11 @@ PY := $(VENV)/bin/python
 NPA := $(VENV)/bin/napari-npa
 READY := $(VENV)/.ready
 
-.PHONY: help demo test slow lint bench screenshots weights simulate crossval compare start evidence clean
+.PHONY: help demo test slow lint bench screenshots weights simulate few crossval compare compare-small start \
+    evidence clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 $(READY): pyproject.toml scripts/setup.sh
 	scripts/setup.sh $(VENV)
@@ -97,15 +98,30 @@ compare: $(READY)  ## Each encoder by the same steps without pre-training, in fi
 	        $(REAL) $(SIMULATED) --steps 1000 --learning-rate 5e-4 $(EPOCH) || exit 1; \
 	done
 
-# On a processor: few channels, small views, and no simulated image while fine-tuning.
-SMALL := --encoder narrow --view 256 --batch-size 8 --painted 4
-start: $(READY)  ## A small network with and without the simulated start, in five folds
-	$(NPA) simulate --kind 55 --count 200 --size 512 --seed 5000 --output runs/start/sim_55
-	$(NPA) train --output runs/start/simulated.safetensors --run runs/start/run --resume $(SMALL) \
-	    --simulated runs/start/sim_55 --held-out 'sim_500[0-9]' --steps 1000
-	$(NPA) crossval --output runs/start/pretrained $(REAL) $(SMALL) --steps 250 \
+# On a processor: small views, and fewer images and steps.
+SMALL := --view 256 --painted 4
+FEW := --simulated runs/few_55
+few: $(READY)
+	$(NPA) simulate --kind 55 --count 200 --size 512 --seed 5000 --output runs/few_55
+
+compare-small: few  ## Each encoder with the simulated start, small enough for a processor
+	for encoder in plain vgg16 resnet34; do \
+	    $(NPA) train --encoder $$encoder --output runs/compare_small/$$encoder.safetensors \
+	        --run runs/compare_small/$$encoder.run --resume $(SMALL) --batch-size 4 $(FEW) \
+	        --held-out 'sim_500[0-9]' --steps 800 --steps-per-epoch 200 && \
+	    $(NPA) crossval --encoder $$encoder --output runs/compare_small/$$encoder $(REAL) $(FEW) \
+	        $(SMALL) --batch-size 4 --steps 160 --fine-tuned-share 0.9 \
+	        --start-from runs/compare_small/$$encoder.safetensors || exit 1; \
+	done
+
+# No simulated image while fine-tuning, so that the start alone makes the difference.
+NARROW := --encoder narrow --batch-size 8 $(SMALL)
+start: few  ## A small network with and without the simulated start, in five folds
+	$(NPA) train --output runs/start/simulated.safetensors --run runs/start/run --resume $(NARROW) \
+	    $(FEW) --held-out 'sim_500[0-9]' --steps 1000
+	$(NPA) crossval --output runs/start/pretrained $(REAL) $(NARROW) --steps 250 \
 	    --start-from runs/start/simulated.safetensors
-	$(NPA) crossval --output runs/start/random $(REAL) $(SMALL) --steps 250
+	$(NPA) crossval --output runs/start/random $(REAL) $(NARROW) --steps 250
 
 # UWFA: a folder of ultra-widefield angiograms, if you have one.
 UWFA ?= ../shared/data/uwfa

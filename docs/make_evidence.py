@@ -80,7 +80,9 @@ def main() -> None:
     sections: dict[str, Callable[[], str]] = {
         "simulated-only": lambda: simulated_only(options.runs / "simulated.safetensors", real),
         "crossval": lambda: cross_validation(options.runs / "crossval"),
-        "networks": lambda: compared_networks(options.runs / "compare"),
+        "networks": lambda: compared_networks(
+            options.runs / "compare", options.runs / "compare_small"
+        ),
         "start": lambda: simulated_start(options.runs / "start"),
         "unseen": lambda: unseen_simulated(embedded),
         "scales": two_scales,
@@ -179,46 +181,62 @@ ENCODERS = {"vgg16": "VGG-UNet", "resnet34": "ResNet-UNet", "plain": "U-Net"}
 """Networks compared by ``make compare``, as the method's paper calls them."""
 
 
-def compared_networks(runs: Path) -> str:
-    """The same training from random weights with each encoder, as far as it was run."""
-    tried = {
-        encoder: calibration(runs / encoder)
-        for encoder in ENCODERS
-        if (runs / encoder / THRESHOLD_TABLE).exists()
-    }
-    if not tried:
+def compared_networks(full: Path, small: Path) -> str:
+    """The same training with each encoder: at full size as far as it was run, and a small one."""
+    tried, tried_small = tried_encoders(full), tried_encoders(small)
+    if not tried and not tried_small:
         return ""
     quoted = json.loads((WEIGHTS / "whole.json").read_text("utf-8"))["cross_validation"]
     pretrained = Calibration(**quoted)
-    starts = [
-        f"| {ENCODERS[encoder]}, random weights {cells(one)}" for encoder, one in tried.items()
-    ]
-    scores = [
-        f"| {ENCODERS[encoder]} | {published_scores(runs / encoder)} |"
-        for encoder in tried
-        if (runs / encoder / "labelled.csv").exists()
-    ]
     return "\n".join(
         [
             COMPARED,
-            "| network, start | threshold | mean Dice | pooled Dice | perfused eyes flagged |",
-            "|---|---|---|---|---|",
-            *starts,
+            START_HEADS,
+            *encoder_rows(tried, "random weights"),
             f"| VGG-UNet, simulated images first {cells(pretrained)}",
             "",
             *remarks(tried, pretrained),
             "",
-            f"| from random weights | {SCORE_HEADS} |",
-            "|---|---|---|---|---|",
-            *scores,
+            *encoder_scores(full, tried),
+            "",
+            COMPARED_SMALL,
+            START_HEADS,
+            *encoder_rows(tried_small, "simulated images first"),
+            "",
+            *encoder_scores(small, tried_small),
             "",
         ]
     )
 
 
+def tried_encoders(folder: Path) -> dict[str, Calibration]:
+    """The encoders whose cross-validation is in a folder, each at its best threshold."""
+    return {
+        encoder: calibration(folder / encoder)
+        for encoder in ENCODERS
+        if (folder / encoder / THRESHOLD_TABLE).exists()
+    }
+
+
+def encoder_rows(tried: dict[str, Calibration], start: str) -> list[str]:
+    """What each encoder gave at its best threshold."""
+    return [f"| {ENCODERS[encoder]}, {start} {cells(one)}" for encoder, one in tried.items()]
+
+
+def encoder_scores(folder: Path, tried: dict[str, Calibration]) -> list[str]:
+    """The paper's scores of the encoders whose images were scored one by one."""
+    rows = [
+        f"| {ENCODERS[encoder]} | {published_scores(folder / encoder)} |"
+        for encoder in tried
+        if (folder / encoder / "labelled.csv").exists()
+    ]
+    return [f"| network | {SCORE_HEADS} |", "|---|---|---|---|---|", *rows]
+
+
 def remarks(tried: dict[str, Calibration], pretrained: Calibration) -> list[str]:
     """Which encoders were not run, and what the simulated start is worth."""
-    lines = [f"{name}: not measured yet." for key, name in ENCODERS.items() if key not in tried]
+    missing = [name for encoder, name in ENCODERS.items() if encoder not in tried]
+    lines = [f"{name}: not measured at this size." for name in missing]
     if random := tried.get("vgg16"):
         lines.append(
             "For VGG-UNet the start on simulated images is worth "
@@ -228,12 +246,20 @@ def remarks(tried: dict[str, Calibration], pretrained: Calibration) -> list[str]
     return lines
 
 
+START_HEADS = """| network, start | threshold | mean Dice | pooled Dice | perfused eyes flagged |
+|---|---|---|---|---|"""
+
 COMPARED = """## Networks compared, and what pre-training is worth
 
 The same cross-validation, views and images for each encoder (`make compare`): 1000 steps from
 random weights, four views of ten of simulated images. And the recipe of the embedded weights: the
 same steps, after 3500 on simulated images alone. Each at the best threshold at which few perfused
 eyes are flagged:
+"""
+
+COMPARED_SMALL = """All three with the simulated start, small enough for a processor
+(`make compare-small`): 160 steps of four views of 256 pixels after 800 on simulated images alone.
+So short a training shows which encoder learns fast rather than how far each would come:
 """
 
 
