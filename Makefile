@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 NPA := $(VENV)/bin/napari-npa
 READY := $(VENV)/.ready
 
-.PHONY: help demo test slow lint bench screenshots weights simulate few crossval compare compare-small start \
-    evidence clean
+.PHONY: help demo test slow lint bench screenshots weights simulate few crossval \
+    compare compare-small start evidence clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'

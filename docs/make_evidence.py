@@ -80,9 +80,8 @@ def main() -> None:
     sections: dict[str, Callable[[], str]] = {
         "simulated-only": lambda: simulated_only(options.runs / "simulated.safetensors", real),
         "crossval": lambda: cross_validation(options.runs / "crossval"),
-        "networks": lambda: compared_networks(
-            options.runs / "compare", options.runs / "compare_small"
-        ),
+        "networks": lambda: compared_networks(options.runs / "compare"),
+        "networks-small": lambda: compared_small(options.runs / "compare_small"),
         "start": lambda: simulated_start(options.runs / "start"),
         "unseen": lambda: unseen_simulated(embedded),
         "scales": two_scales,
@@ -181,35 +180,47 @@ ENCODERS = {"vgg16": "VGG-UNet", "resnet34": "ResNet-UNet", "plain": "U-Net"}
 """Networks compared by ``make compare``, as the method's paper calls them."""
 
 
-def compared_networks(full: Path, small: Path) -> str:
-    """The same training with each encoder: at full size as far as it was run, and a small one."""
-    tried = {encoder: calibration(folder) for encoder, folder in run_encoders(full).items()}
-    # So little trained, some flag too much at every threshold: all are shown at the same one.
-    tried_small = {
-        encoder: next(one for one in tried_thresholds(folder) if one.threshold == 0.5)
-        for encoder, folder in run_encoders(small).items()
-    }
-    if not tried and not tried_small:
+def compared_networks(runs: Path) -> str:
+    """The same training from random weights with each encoder, as far as it was run."""
+    tried = {encoder: calibration(folder) for encoder, folder in run_encoders(runs).items()}
+    if not tried:
         return ""
     quoted = json.loads((WEIGHTS / "whole.json").read_text("utf-8"))["cross_validation"]
     pretrained = Calibration(**quoted)
+    scores = [
+        f"| {ENCODERS[encoder]} | {published_scores(runs / encoder)} |"
+        for encoder in tried
+        if (runs / encoder / "labelled.csv").exists()
+    ]
     return "\n".join(
         [
             COMPARED,
-            START_HEADS,
-            *encoder_rows(tried, "random weights"),
+            f"| network, start | {CELL_HEADS}",
+            *(
+                f"| {ENCODERS[encoder]}, random weights {cells(one)}"
+                for encoder, one in tried.items()
+            ),
             f"| VGG-UNet, simulated images first {cells(pretrained)}",
             "",
             *remarks(tried, pretrained),
             "",
-            *encoder_scores(full, tried),
-            "",
-            COMPARED_SMALL,
-            START_HEADS,
-            *encoder_rows(tried_small, "simulated images first"),
+            f"| from random weights | {SCORE_HEADS} |",
+            "|---|---|---|---|---|",
+            *scores,
             "",
         ]
     )
+
+
+def compared_small(runs: Path) -> str:
+    """A short training with each encoder, all at one threshold, as far as it was run."""
+    rows = [
+        f"| {ENCODERS[encoder]} {cells(at_half(folder))}"
+        for encoder, folder in run_encoders(runs).items()
+    ]
+    if not rows:
+        return ""
+    return "\n".join([COMPARED_SMALL, f"| network | {CELL_HEADS}", *rows, ""])
 
 
 def run_encoders(folder: Path) -> dict[str, Path]:
@@ -219,21 +230,6 @@ def run_encoders(folder: Path) -> dict[str, Path]:
         for encoder in ENCODERS
         if (folder / encoder / THRESHOLD_TABLE).exists()
     }
-
-
-def encoder_rows(tried: dict[str, Calibration], start: str) -> list[str]:
-    """What each encoder gave."""
-    return [f"| {ENCODERS[encoder]}, {start} {cells(one)}" for encoder, one in tried.items()]
-
-
-def encoder_scores(folder: Path, tried: dict[str, Calibration]) -> list[str]:
-    """The paper's scores of the encoders whose images were scored one by one."""
-    rows = [
-        f"| {ENCODERS[encoder]} | {published_scores(folder / encoder)} |"
-        for encoder in tried
-        if (folder / encoder / "labelled.csv").exists()
-    ]
-    return [f"| network | {SCORE_HEADS} |", "|---|---|---|---|---|", *rows]
 
 
 def remarks(tried: dict[str, Calibration], pretrained: Calibration) -> list[str]:
@@ -249,9 +245,6 @@ def remarks(tried: dict[str, Calibration], pretrained: Calibration) -> list[str]
     return lines
 
 
-START_HEADS = """| network, start | threshold | mean Dice | pooled Dice | perfused eyes flagged |
-|---|---|---|---|---|"""
-
 COMPARED = """## Networks compared, and what pre-training is worth
 
 The same cross-validation, views and images for each encoder (`make compare`): 1000 steps from
@@ -260,10 +253,12 @@ same steps, after 3500 on simulated images alone. Each at the best threshold at 
 eyes are flagged:
 """
 
-COMPARED_SMALL = """All three with the simulated start, small enough for a processor
-(`make compare-small`): 160 steps of four views of 256 pixels after 800 on simulated images alone.
-So short a training shows which encoder learns fast rather than how far each would come, and all
-three flag far too much of perfused eyes. Each at threshold 0.5:
+COMPARED_SMALL = """## Networks compared on a processor
+
+All three with a simulated start, in the same five folds (`make compare-small`): 160 steps of four
+views of 256 pixels after 800 on simulated images alone. So short a training shows which encoder
+learns fast rather than how far each would come, and all flag far too much of perfused eyes, some at
+every threshold. Each at threshold 0.5:
 """
 
 
@@ -279,7 +274,7 @@ def simulated_start(runs: Path) -> str:
     rows = [
         f"| {STARTS[name]} {cells(one)}"
         for name, chosen in tried.items()
-        for one in (*(c for c in tried_thresholds(runs / name) if c.threshold == 0.5), chosen)
+        for one in (at_half(runs / name), chosen)
     ]
     gained = tried["pretrained"].mean_dice - tried["random"].mean_dice
     random, pretrained = (
@@ -289,8 +284,7 @@ def simulated_start(runs: Path) -> str:
     return "\n".join(
         [
             STARTED,
-            "| start | threshold | mean Dice | pooled Dice | perfused eyes flagged |",
-            "|---|---|---|---|---|",
+            f"| start | {CELL_HEADS}",
             *rows,
             "",
             f"At the best thresholds the start on simulated images is worth {gained:+.3f} of mean",
@@ -313,6 +307,16 @@ the best one at which few perfused eyes are flagged:
 def threshold_rows(folder: Path) -> str:
     """Every second threshold of the cross-validation."""
     return "\n".join(cells(tried) for tried in tried_thresholds(folder)[::2])
+
+
+def at_half(folder: Path) -> Calibration:
+    """What a cross-validation gave at threshold 0.5."""
+    return next(tried for tried in tried_thresholds(folder) if tried.threshold == 0.5)
+
+
+CELL_HEADS = """threshold | mean Dice | pooled Dice | perfused eyes flagged |
+|---|---|---|---|---|"""
+"""Heads of :func:`cells` behind the first column, and the line below."""
 
 
 def cells(tried: Calibration) -> str:

@@ -312,7 +312,6 @@ def test_training_lowers_the_loss(labelled, tmp_path):
 
 def test_resumed_training_ends_where_an_uninterrupted_one_does(labelled, tmp_path):
     files = files_of(labelled)
-
     told = []
 
     def state(steps, run, **options):

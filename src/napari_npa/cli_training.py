@@ -99,6 +99,15 @@ def _require_training() -> None:
         ) from error
 
 
+def _quiet_lightning() -> None:
+    """Keep lightning's remarks on devices, services and its own code out of the user's terminal.
+
+    Call after lightning was imported, which sets the level itself.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module=r"lightning\.")
+
+
 def _files(
     images: Images = None,
     masks: Masks = None,
@@ -171,6 +180,7 @@ def _with_files_and_config(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
         _require_training()
+        _quiet_lightning()
         made = {
             name: make(**{option: given.pop(option) for option in options[name]})
             for name, make in sources.items()
@@ -240,7 +250,6 @@ def train(
     from napari_npa.training.command import train_and_score
     from napari_npa.training.examples import split_by_patient
 
-    _quiet_lightning()
     training, scoring = split_by_patient(files, held_out or ())
     card = train_and_score(
         training,
@@ -275,20 +284,10 @@ def crossval(
     from napari_npa.training.crossval import cross_validate
     from napari_npa.writing import make_folder
 
-    _quiet_lightning()
     make_folder(output)
     rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)
     console.print(markdown_summary(rows), highlight=False, markup=False)
     console.print(f"Tables and weights: {output}", highlight=False)
-
-
-def _quiet_lightning() -> None:
-    """Keep lightning's remarks on devices, services and its own code out of the user's terminal.
-
-    Call after lightning was imported, which sets the level itself.
-    """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"lightning\.")
 
 
 def _report(line: str) -> None:
