@@ -89,7 +89,7 @@ weights: crossval  ## Train the embedded weights (a quarter of an hour on a larg
 	$(NPA) train --preset tile --output src/napari_npa/weights/tile.safetensors --run runs/tile \
 	    --resume $(EPOCH) $(REAL) --simulated runs/sim_tile --simulated runs/sim_tile_more \
 	    --held-out sim_3001 --held-out sim_3003 --held-out sim_3004 \
-	    --threshold-uwfa 0.6 --attribution "$(LICENCE)"
+	    --attribution "$(LICENCE)"
 	$(PY) docs/make_model_card.py
 
 compare: $(READY)  ## Each encoder by the same steps without pre-training, in five folds
