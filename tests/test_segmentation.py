@@ -324,7 +324,7 @@ def test_the_embedded_tile_network_looks_at_both_scales_of_ultra_widefield_image
     eye = simulate("uwfa", 512, seed=4).pixels
     one, two = (Segmenter("cpu", mode=mode).segment(eye) for mode in ("whole", "two-scale"))
     assert one.model == two.model == "tile"
-    assert one.threshold == two.threshold == load_model("tile").thresholds["uwfa"]
+    assert one.threshold == two.threshold == load_model("tile").threshold_for("uwfa")
     assert not np.array_equal(one.probability, two.probability)
     assert Segmenter("cpu").segment(draw_round_angiogram(256)).model == "whole"
 
