@@ -153,7 +153,8 @@ def panel() -> tuple[float, ...]:
         [sys.executable, "-c", PANEL], capture_output=True, text=True, check=False, timeout=300
     )
     if done.returncode:
-        print("the panel could not be timed (no screen?):", done.stderr[-300:], file=sys.stderr)
+        print("the panel could not be timed; without a screen, use xvfb-run:", file=sys.stderr)
+        print(*done.stderr.splitlines()[-6:], sep="\n", file=sys.stderr)
         return (float("nan"),) * 3
     return tuple(float(value) for value in done.stdout.split()[-3:])
 

@@ -36,8 +36,8 @@ ZOOM = 4.0
 MISSED = [(785, 960), (785, 1150), (945, 1150), (945, 960)]
 """Corners (row, column) of a shape around a dark place above the macula."""
 
-GROWN = (656, 1571)
-"""Row and column of an area at the upper right that is smaller than a disc area."""
+GROWN = (1385, 1160)
+"""Row and column of an area at the lower border that is smaller than a disc area."""
 
 PANEL_WIDTH = 620
 """Of the panel for folders, pixels."""
