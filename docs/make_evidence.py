@@ -321,8 +321,9 @@ def half_precision(folder: Path, labelled: list[Path]) -> str:
     held_out_in = {row["image"]: row["group"] for row in table(folder / "labelled.csv")}
     full, half, changed = [], [], []
     for fold in sorted(set(held_out_in.values())):
-        stored = load_model(folder / fold.replace(" ", "") / "weights.safetensors")
-        as_trained = replace(stored, network=trained_network(folder / fold.replace(" ", "")))
+        where = folder / fold.replace(" ", "")
+        stored = load_model(where / "weights.safetensors")
+        as_trained = replace(stored, network=trained_network(where))
         segmenters = Segmenter("auto", as_trained), Segmenter("auto", stored)
         for path in (path for path in labelled if held_out_in[path.stem] == fold):
             before, after = (segmenter.segment(path).npa for segmenter in segmenters)
