@@ -15,12 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -30,6 +30,7 @@ from napari_npa.angiogram import read_angiogram
 from napari_npa.evaluate import compared, markdown_summary
 from napari_npa.masks import read_mask
 from napari_npa.networks import UNet
+from napari_npa.raster import Mask
 from napari_npa.results import overlay
 from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate
@@ -40,7 +41,7 @@ from napari_npa.training.crossval import (
     tried_thresholds,
 )
 from napari_npa.training.examples import angiograms
-from napari_npa.training.train import CHECKPOINT, SETTINGS
+from napari_npa.training.train import SETTINGS, blend, load_averaged
 from napari_npa.weights import load_model
 
 DOCS = Path(__file__).parent
@@ -149,9 +150,13 @@ eyes {fmean(flagged):.2%} flagged (worst {max(flagged):.1%}).
 def agreement(segmenter: Segmenter, path: Path, *, empty: bool = False) -> Agreement:
     """Counts of one real image."""
     result = segmenter.segment(path, threshold=0.5)
-    mask = path.with_name(f"{path.stem}_npa.png")
-    truth = np.zeros_like(result.npa) if empty else read_mask(mask)
+    truth = np.zeros_like(result.npa) if empty else annotated(path)
     return compare(result.npa, truth, result.retina | truth)
+
+
+def annotated(path: Path) -> Mask:
+    """The graders' mask beside a labelled real image."""
+    return read_mask(path.with_name(f"{path.stem}_npa.png"))
 
 
 def cross_validation(folder: Path) -> str:
@@ -327,7 +332,7 @@ def half_precision(folder: Path, labelled: list[Path]) -> str:
         segmenters = Segmenter("auto", as_trained), Segmenter("auto", stored)
         for path in (path for path in labelled if held_out_in[path.stem] == fold):
             before, after = (segmenter.segment(path).npa for segmenter in segmenters)
-            truth = read_mask(path.with_name(f"{path.stem}_npa.png"))
+            truth = annotated(path)
             full.append(compare(before, truth).dice)
             half.append(compare(after, truth).dice)
             changed.append(np.count_nonzero(before ^ after) / before.size)
@@ -345,14 +350,10 @@ def trained_network(fold: Path) -> UNet:
     """Network of a fold of a cross-validation in full precision, from its checkpoint."""
     run = fold / "run"
     settings = json.loads((run / SETTINGS).read_text("utf-8"))
-    trained = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)["state_dict"]
-    network = load_model(settings["start_from"]).network
-    for name, value in network.state_dict().items():
-        after = trained[f"network.{name}"]
-        if value.is_floating_point():
-            value.lerp_(after, settings["fine_tuned_share"])
-        else:
-            value.copy_(after)
+    begun = load_model(settings["start_from"]).network
+    network = deepcopy(begun)
+    load_averaged(network, run)
+    blend(network, begun, settings["fine_tuned_share"])
     return network
 
 

@@ -212,15 +212,20 @@ def fit(
         weights_only=True,
     )
     # Not the network in memory: when a finished run is resumed, nothing averages its weights.
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    recipe.load_state_dict(state)
+    load_averaged(recipe.network, run)
     network = recipe.network.eval().cpu()
     if config.start_from is not None:
-        _blend(network, load_model(config.start_from).network, config.fine_tuned_share)
+        blend(network, load_model(config.start_from).network, config.fine_tuned_share)
     return network
 
 
-def _blend(network: UNet, start: UNet, share: float) -> None:
+def load_averaged(network: UNet, run: Path) -> None:
+    """Load the averaged weights of a finished run, in full precision."""
+    state = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)["state_dict"]
+    network.load_state_dict({name.removeprefix("network."): state[name] for name in state})
+
+
+def blend(network: UNet, start: UNet, share: float) -> None:
     """Move the weights back towards those that fine-tuning began with."""
     before = start.state_dict()
     for name, value in network.state_dict().items():
