@@ -350,7 +350,8 @@ def trained_network(fold: Path) -> UNet:
     """Network of a fold of a cross-validation in full precision, from its checkpoint."""
     run = fold / "run"
     settings = json.loads((run / SETTINGS).read_text("utf-8"))
-    begun = load_model(settings["start_from"]).network
+    # Beside the folds, not by its path in the settings, which is relative to where training ran.
+    begun = load_model(fold.parent.with_suffix(".safetensors")).network
     network = deepcopy(begun)
     load_averaged(network, run)
     blend(network, begun, settings["fine_tuned_share"])
