@@ -64,12 +64,11 @@ class SegmentPanel(SegmentControls):
         self.image: Image | None = None
         self.result: ImageResult | None = None
         self._connect()
-        self._refresh()
+        self._begin_with_open_image()
         self._start(Job(models_and_devices), self._offer)
         self.recovery_of.look_at_start()
 
     def _connect(self) -> None:
-        self.images.choices = lambda _: angiogram_layers(self.viewer)
         self.images.changed.connect(self._choose_image)
         self.open.clicked.connect(self.ask_and_open)
         self.models.chosen.connect(self._enable)
@@ -91,6 +90,17 @@ class SegmentPanel(SegmentControls):
         self.destroyed.connect(self.jobs.abandon)
 
     # Choices
+
+    def _begin_with_open_image(self) -> None:
+        """Choose the image whose result is worked on, else the uppermost of those open."""
+        current = self.results.current
+        with self.images.changed.blocked():
+            self.images.choices = lambda _: angiogram_layers(self.viewer)
+            if current is not None and current.shown.is_current(self.viewer):
+                self.images.value = current.shown.image
+            elif open_already := angiogram_layers(self.viewer):
+                self.images.value = open_already[-1]
+        self._choose_image()
 
     def ask_and_open(self) -> None:
         """Ask for an angiogram and read it in a worker."""
