@@ -32,8 +32,8 @@ from torch import Tensor
 from napari_npa import Segmenter
 from napari_npa.angiogram import read_angiogram
 from napari_npa.batch import BatchOptions, Finished, run_batch
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.inference import Inference, Steps
-from napari_npa.letterbox import Letterbox
 from napari_npa.results import write_result
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Mode

@@ -28,9 +28,9 @@ from napari_npa import Segmenter
 from napari_npa.agreement import Agreement, compare, pooled
 from napari_npa.angiogram import read_angiogram
 from napari_npa.evaluate import compared, markdown_summary
+from napari_npa.imaging.raster import Mask
 from napari_npa.masks import read_mask
 from napari_npa.networks import UNet
-from napari_npa.raster import Mask
 from napari_npa.results import overlay
 from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate

@@ -14,6 +14,7 @@ import napari_npa
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.inference import (
     Inference,
     Steps,
@@ -22,7 +23,6 @@ from napari_npa.inference import (
     _with_margin,
     target_probability,
 )
-from napari_npa.letterbox import Letterbox
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.segmentation import non_perfusion, without_uncalled_areas
 from napari_npa.simulate import simulate

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_npa.raster import Mask, Window
+from napari_npa.imaging.raster import Mask, Window
 from napari_npa.refine import Region
 
 

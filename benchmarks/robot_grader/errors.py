@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_npa.raster import Mask, Window, dilated, eroded
+from napari_npa.imaging.raster import Mask, Window, dilated, eroded
 
 PARTS = 3
 """So many of the largest places are considered, of what is missed and of what is too much."""

@@ -16,7 +16,7 @@ from skimage.graph import MCP_Geometric
 from skimage.measure import find_contours, perimeter
 from skimage.morphology import skeletonize
 
-from napari_npa.raster import Mask, Window
+from napari_npa.imaging.raster import Mask, Window
 from napari_npa.refine import Region, polygon_region
 from robot_grader.errors import Part
 

@@ -10,7 +10,7 @@ import numpy as np
 from skimage.measure import approximate_polygon
 from skimage.morphology import convex_hull_image
 
-from napari_npa.raster import eroded
+from napari_npa.imaging.raster import eroded
 from napari_npa.refine import (
     NEUTRAL,
     Action,

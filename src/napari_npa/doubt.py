@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_npa.raster import EIGHT_NEIGHBOURS, Window, reduced
+from napari_npa.imaging.raster import EIGHT_NEIGHBOURS, Window, reduced
 
 UNCERTAIN = 0.5
 """Uncertainty from which retina is in doubt: the odds on its label are less than 3 to 1."""

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_npa.contrast import input_channels, normalise_contrast
 from napari_npa.devices import has_fast_bf16
 from napari_npa.errors import DeviceError, WeightsError
-from napari_npa.field import Field
-from napari_npa.letterbox import Letterbox
+from napari_npa.imaging.contrast import input_channels, normalise_contrast
+from napari_npa.imaging.field import Field
+from napari_npa.imaging.letterbox import Letterbox
+from napari_npa.imaging.raster import Gray, Mask, Window, bounding_box
 from napari_npa.measure import TARGET_NAMES, Target
 from napari_npa.networks import UNet, fold_batch_norm
-from napari_npa.raster import Gray, Mask, Window, bounding_box
 from napari_npa.weights import Model, Output
 
 Progress = Callable[[int, int], None]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.angiogram import Angiogram
-from napari_npa.contrast import normalise_contrast
 from napari_npa.errors import SaveError
+from napari_npa.imaging.contrast import normalise_contrast
 from napari_npa.measure import ischemic_index
 from napari_npa.segmentation import Segmentation
 from napari_npa.session import require_image

@@ -15,9 +15,9 @@ import torch
 from scipy import ndimage as ndi
 from skimage.morphology import reconstruction
 
-from napari_npa.contrast import input_channels, logarithmic
 from napari_npa.errors import RetinaError
-from napari_npa.field import (
+from napari_npa.imaging.contrast import input_channels, logarithmic
+from napari_npa.imaging.field import (
     WORK_SIDE,
     Field,
     disk,
@@ -26,9 +26,8 @@ from napari_npa.field import (
     round_frame,
     scale_window,
 )
-from napari_npa.inference import Inference, Steps
-from napari_npa.letterbox import Letterbox
-from napari_npa.raster import (
+from napari_npa.imaging.letterbox import Letterbox
+from napari_npa.imaging.raster import (
     Gray,
     Mask,
     Window,
@@ -40,6 +39,7 @@ from napari_npa.raster import (
     opened,
     reduced,
 )
+from napari_npa.inference import Inference, Steps
 from napari_npa.weights import RETINA, Model, load_model
 
 # Sources: "measured" is on the development images, 42 of 55° and two of ultra-widefield.
@@ -101,7 +101,7 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
     gradable : (rows, columns) bool
         Within :func:`instrument_field`; in one piece if ultra-widefield.
     window
-        See :func:`napari_npa.field.scale_window`.
+        See :func:`napari_npa.imaging.field.scale_window`.
 
     Raises
     ------

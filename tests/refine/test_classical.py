@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 
-from napari_npa.letterbox import Letterbox
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.refine.classical import ASSISTANTS
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.region import Region, ellipse_corners, polygon_region, whole_region

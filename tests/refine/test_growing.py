@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from drawing import TINY_CANVASES
-from napari_npa.letterbox import Letterbox
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.growing import grow, way_costs
 

@@ -6,8 +6,8 @@ import torch
 
 from napari_npa.angiogram import angiogram_from_array
 from napari_npa.errors import Cancelled, WeightsError
+from napari_npa.imaging.raster import bounding_box
 from napari_npa.networks import UNetConfig, VGGUNet
-from napari_npa.raster import bounding_box
 from napari_npa.refine import Proposal, Region, TileNetwork, calibrated, polygon_region
 from napari_npa.segmentation import Segmenter
 from napari_npa.weights import save_model

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from napari_npa.raster import Gray, Mask
+from napari_npa.imaging.raster import Gray, Mask
 from napari_npa.refine import Proposal, Region
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds

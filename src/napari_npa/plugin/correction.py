@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import numpy as np
 from napari.layers import Labels
 
-from napari_npa.raster import Mask, Window
+from napari_npa.imaging.raster import Mask, Window
 from napari_npa.refine import NEUTRAL, Action, Proposal, corrected
 
 

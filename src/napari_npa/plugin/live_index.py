@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt.utils import QSignalThrottler
 
 from napari_npa.errors import RetinaError
+from napari_npa.imaging.raster import bounding_box
 from napari_npa.measure import PixelCounts, count_common, index_of_counts
 from napari_npa.plugin.gui_thread import deleted_in_gui
 from napari_npa.plugin.panel import Connections
 from napari_npa.plugin.result_layers import ImageResult
-from napari_npa.raster import bounding_box
 
 RECOUNT_MS = 100
 """Least time between two counts; one takes 2 ms on 16 million pixels, and to show it in the

@@ -22,7 +22,7 @@ from skimage.segmentation import (
 )
 from skimage.transform import resize
 
-from napari_npa.raster import Gray, Mask, Window, reduced
+from napari_npa.imaging.raster import Gray, Mask, Window, reduced
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region

@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_npa.angiogram import Angiogram, read_angiogram
 from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.imaging.raster import Mask
 from napari_npa.masks import read_mask
 from napari_npa.measure import Target
-from napari_npa.raster import Mask
 from napari_npa.refine.growing import grow
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Action, Region, polygon_region

@@ -14,7 +14,7 @@ from scipy.ndimage import affine_transform, gaussian_filter, maximum_filter
 from skimage.filters import sato
 from skimage.graph import MCP_Geometric
 
-from napari_npa.raster import Gray, Mask, Window
+from napari_npa.imaging.raster import Gray, Mask, Window
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region

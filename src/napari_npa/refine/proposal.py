@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_npa.raster import Gray, Mask
+from napari_npa.imaging.raster import Gray, Mask
 from napari_npa.refine.region import Action, Region, corrected
 
 NEUTRAL = 0.5

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_npa.raster import filled, largest_part
+from napari_npa.imaging.raster import filled, largest_part
 from napari_npa.simulate.fields import Image, blur, noise, octaves, soft_step
 from napari_npa.simulate.vessels import paint
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from napari_npa.contrast import smoothed
+from napari_npa.imaging.contrast import smoothed
 
 DETAIL_SIGMA = 1.0
 """Pixels; detail finer than this is what sharpening adds and softening takes away."""

@@ -16,7 +16,7 @@ from scipy import ndimage
 from skimage.filters import sato
 from skimage.morphology import remove_small_objects
 
-from napari_npa.contrast import GAMMA
+from napari_npa.imaging.contrast import GAMMA
 from napari_npa.simulate import capillaries, lesions
 from napari_npa.simulate.fields import Image, blur, noise
 from napari_npa.simulate.scene import NARROW_SPAN_MM, Scene

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from napari_npa.contrast import channels_on_device, input_channels
-from napari_npa.raster import Window
+from napari_npa.imaging.contrast import channels_on_device, input_channels
+from napari_npa.imaging.raster import Window
 from napari_npa.training.augmentation import Augmentation, Look, draw_look, reach, render
 from napari_npa.training.examples import Example, Source
 

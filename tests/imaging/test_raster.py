@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, median_filter
 
-from napari_npa.raster import dilated, eroded, filled, median_of_nine
+from napari_npa.imaging.raster import dilated, eroded, filled, median_of_nine
 
 MASKS = npst.arrays(np.bool_, npst.array_shapes(min_dims=2, max_dims=2, max_side=24))
 IMAGES = npst.arrays(

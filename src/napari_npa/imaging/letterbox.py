@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from napari_npa.field import Field
-from napari_npa.raster import Window
+from napari_npa.imaging.field import Field
+from napari_npa.imaging.raster import Window
 
 FIELD_MM: dict[Field, float] = {"55": 16.0, "uwfa": 77.0}
 """What a canvas spans, by field of view, millimetres at the centre of the image."""

@@ -5,7 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing import draw_round_angiogram
-from napari_npa.contrast import channels_on_device, input_channels, logarithmic, normalise_contrast
+from napari_npa.imaging.contrast import (
+    channels_on_device,
+    input_channels,
+    logarithmic,
+    normalise_contrast,
+)
 
 
 def disc(side=96, seed=0):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
-from napari_npa.raster import (
+from napari_npa.imaging.raster import (
     Gray,
     Mask,
     Window,

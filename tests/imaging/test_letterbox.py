@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_npa.letterbox import Letterbox
+from napari_npa.imaging.letterbox import Letterbox
 
 sides = st.integers(20, 300)
 

@@ -1,0 +1,1 @@
+"""Gray levels, the camera's field, canvases and morphology."""
