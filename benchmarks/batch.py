@@ -30,15 +30,15 @@ from rich.table import Table
 from torch import Tensor
 
 from napari_npa import Segmenter
-from napari_npa.angiogram import read_angiogram
 from napari_npa.batch import BatchOptions, Finished, run_batch
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.inference import Inference, Steps
+from napari_npa.io.angiogram import read_angiogram
+from napari_npa.io.writing import write_gray
 from napari_npa.results import write_result
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate
-from napari_npa.writing import write_gray
 
 Look = tuple[Inference, int]
 """A network, and the side of the canvas on which it looks."""

@@ -22,8 +22,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from napari_npa.angiogram import read_angiogram
 from napari_npa.imaging.contrast import normalise_contrast
+from napari_npa.io.angiogram import read_angiogram
 from napari_npa.retina import find_retina
 from napari_npa.simulate import simulate
 from napari_npa.training.examples import angiograms

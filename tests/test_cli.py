@@ -11,9 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from drawing import draw_round_angiogram
-from napari_npa import __version__, writing
+from napari_npa import __version__
 from napari_npa.cli import app
 from napari_npa.errors import SaveError
+from napari_npa.io import writing
 
 COLUMNS = [
     "image",

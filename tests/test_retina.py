@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_npa.angiogram import read_angiogram
 from napari_npa.errors import RetinaError
 from napari_npa.imaging.field import field_of_view, instrument_field
 from napari_npa.imaging.raster import reduced
+from napari_npa.io.angiogram import read_angiogram
 from napari_npa.retina import find_retina, gradable_retina
 from napari_npa.simulate import simulate
 

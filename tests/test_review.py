@@ -15,9 +15,9 @@ from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.approvals import KEPT
 from napari_npa.errors import AngiogramError, NpaError, SaveError
+from napari_npa.io.writing import write_json
 from napari_npa.results import write_result, write_ungradable
 from napari_npa.review import ReviewQueue
-from napari_npa.writing import write_json
 
 SHA = {"a": "a" * 64, "b": "b" * 64, "c": "c" * 64, "d": "d" * 64}
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_npa.angiogram import Angiogram
-from napari_npa.masks import read_mask
+from napari_npa.io.angiogram import Angiogram
+from napari_npa.io.masks import read_mask
 from napari_npa.measure import ischemic_index
 from napari_npa.packed_mask import PackedMask
 from napari_npa.results import write_result

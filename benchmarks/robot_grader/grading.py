@@ -11,7 +11,7 @@ from zlib import crc32
 
 import numpy as np
 
-from napari_npa.writing import write_text
+from napari_npa.io.writing import write_text
 from robot_grader.board import Board
 from robot_grader.case import Case
 from robot_grader.hand import AUTOMATIC, CHECK_CM, FIRST_LOOK, LOOK, POINT, PRESS, UNDO

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from napari_npa.errors import NpaError, SaveError
-from napari_npa.writing import make_folder, write_json
+from napari_npa.io.writing import make_folder, write_json
 
 KEPT = "review.json"
 """Name of the file."""

@@ -82,10 +82,10 @@ def segment(
     probability: Probability = False,
 ) -> None:
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
+    from napari_npa.io.writing import make_folder
     from napari_npa.results import write_result
     from napari_npa.segmentation import Segmenter
     from napari_npa.table import Row, write_table
-    from napari_npa.writing import make_folder
 
     make_folder(output)
     segmenter = Segmenter(device, model, mode=mode)
@@ -148,7 +148,7 @@ def evaluate(
 ) -> None:
     """Compare predicted with annotated masks: overlap, distances, ischemic index."""
     from napari_npa.evaluate import evaluate_folders, markdown_summary, write_evaluation
-    from napari_npa.writing import make_folder
+    from napari_npa.io.writing import make_folder
 
     rows = evaluate_folders(predictions, masks)
     make_folder(output.parent)

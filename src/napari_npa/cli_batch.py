@@ -184,7 +184,7 @@ def _print(report: "BatchReport") -> None:
 
 
 def _write_parquet(output: str) -> None:
-    from napari_npa.batch.places import place_of
+    from napari_npa.io.storage import place_of
     from napari_npa.table import PARQUET_TABLE, TABLE, parquet_bytes, rows_of
 
     place = place_of(output)

@@ -45,8 +45,8 @@ def refine(
     tile: Annotated[str, typer.Option(help="Embedded weights, or a weights file.")] = "tile",
 ) -> None:
     """Correct saved masks inside a shape, or grow a region from a pixel."""
+    from napari_npa.io.writing import make_folder
     from napari_npa.refine.command import Correction, correct_files
-    from napari_npa.writing import make_folder
 
     if sum(map(bool, (rectangle, polygon, click))) != 1:
         raise typer.BadParameter("give one of them", param_hint="--rectangle, --polygon, --click")

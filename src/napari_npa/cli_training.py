@@ -281,8 +281,8 @@ def crossval(
     Interrupted, the same command goes on where it stopped.
     """
     from napari_npa.evaluate import markdown_summary
+    from napari_npa.io.writing import make_folder
     from napari_npa.training.crossval import cross_validate
-    from napari_npa.writing import make_folder
 
     make_folder(output)
     rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)

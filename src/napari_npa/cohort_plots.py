@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_npa.cohort import Cohort, indices
 from napari_npa.errors import NpaError
+from napari_npa.io.writing import atomic
 from napari_npa.two_graders import TwoGraders
-from napari_npa.writing import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ from io import StringIO
 from pathlib import Path
 
 from napari_npa.cohort import Cohort, GroupSummary
+from napari_npa.io.writing import make_folder, write_text
 from napari_npa.two_graders import TwoGraders
-from napari_npa.writing import make_folder, write_text
 
 
 def write_tables(output: Path, cohort: Cohort) -> list[Path]:

@@ -19,8 +19,8 @@ from napari_npa.agreement import (
     pooled,
 )
 from napari_npa.errors import EvaluationError
-from napari_npa.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
-from napari_npa.writing import write_text
+from napari_npa.io.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
+from napari_npa.io.writing import write_text
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png")
 

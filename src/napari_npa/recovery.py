@@ -23,9 +23,9 @@ from napari_npa.annotation import (
     read_summary,
 )
 from napari_npa.errors import SaveError
+from napari_npa.io.writing import atomic
 from napari_npa.pruning import ASIDE, SUFFIX, last_written, prune
 from napari_npa.session import AnnotationError, Session
-from napari_npa.writing import atomic
 
 DATA_VARIABLE = "NAPARI_NPA_DATA"
 """Environment variable that names another folder for the user's data."""

@@ -14,14 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.angiogram import Angiogram
 from napari_npa.errors import SaveError
 from napari_npa.imaging.contrast import normalise_contrast
-from napari_npa.measure import ischemic_index
-from napari_npa.segmentation import Segmentation
-from napari_npa.session import require_image
-from napari_npa.table import Row
-from napari_npa.writing import (
+from napari_npa.io.angiogram import Angiogram
+from napari_npa.io.writing import (
     file_sha256,
     make_folder,
     write_json,
@@ -29,6 +25,10 @@ from napari_npa.writing import (
     write_png,
     write_probability,
 )
+from napari_npa.measure import ischemic_index
+from napari_npa.segmentation import Segmentation
+from napari_npa.session import require_image
+from napari_npa.table import Row
 
 RECORD_ENDING = "_npa.json"
 """End of a record's file name, after the stem of the image."""

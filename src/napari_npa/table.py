@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Literal, get_args
 
 from napari_npa.errors import BatchError, SaveError
-from napari_npa.writing import write_text
+from napari_npa.io.writing import write_text
 
 TABLE = "ischemia.csv"
 """Name of the table in a folder of results."""

@@ -13,7 +13,7 @@ import pytest
 import tifffile
 from batch_folders import THRESHOLD, line_of, results, statuses, table, write_eye
 
-from napari_npa.batch import places
+from napari_npa.io import storage as places
 
 BLACK = np.zeros((256, 256), np.uint8)
 

@@ -15,7 +15,7 @@ from batch_folders import THRESHOLD, results, table, write_eye
 from batch_program import started
 
 from napari_npa.batch import BatchOptions, run_batch
-from napari_npa.writing import LEFT_BEHIND_SECONDS
+from napari_npa.io.writing import LEFT_BEHIND_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from napari_npa.batch import BatchOptions, growing_table, run_batch
 from napari_npa.batch.growing_table import GrowingTable
-from napari_npa.batch.places import LocalPlace
 from napari_npa.errors import SaveError
+from napari_npa.io.storage import LocalPlace
 from napari_npa.results import write_result
 from napari_npa.segmentation import Segmenter
 from napari_npa.table import (

@@ -9,8 +9,8 @@ import torch
 from batch_folders import THRESHOLD, line_of, results, table, write_eye
 
 from drawing import TINY_CANVASES
-from napari_npa.angiogram import read_angiogram
 from napari_npa.batch import BatchOptions, run_batch
+from napari_npa.io.angiogram import read_angiogram
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.results import write_result, write_ungradable
 from napari_npa.review import ReviewQueue

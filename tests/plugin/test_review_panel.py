@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from drawing import TINY_CANVASES, draw_round_angiogram
 from gestures import close_dock, notifications
-from napari_npa.angiogram import read_angiogram
 from napari_npa.approvals import KEPT
+from napari_npa.io.angiogram import read_angiogram
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.plugin import review_panel
 from napari_npa.plugin.jobs import KeptSegmenter

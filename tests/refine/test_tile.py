@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_npa.angiogram import angiogram_from_array
 from napari_npa.errors import Cancelled, WeightsError
 from napari_npa.imaging.raster import bounding_box
+from napari_npa.io.angiogram import angiogram_from_array
 from napari_npa.networks import UNetConfig, VGGUNet
 from napari_npa.refine import Proposal, Region, TileNetwork, calibrated, polygon_region
 from napari_npa.segmentation import Segmenter

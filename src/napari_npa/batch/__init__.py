@@ -4,9 +4,9 @@
 runs the same on the machines of a Dask cluster.
 """
 
-from napari_npa.batch.images import FoundImages, find_images
 from napari_npa.batch.one_image import BatchOptions
 from napari_npa.batch.run import BatchReport, Finished, run_batch
+from napari_npa.io.folder import FoundImages, find_images
 
 __all__ = [
     "BatchOptions",

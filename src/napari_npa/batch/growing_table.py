@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from napari_npa.batch.places import Place
 from napari_npa.errors import NpaError
+from napari_npa.io.storage import Place
 from napari_npa.table import TABLE, Row, changing, merged, rows_of, table_text
 
 LEAST_SECONDS_BETWEEN_TABLES = 1.0

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 
 from napari_npa.batch.growing_table import GrowingTable
-from napari_npa.batch.images import FoundImage, FoundImages, find_images
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
-from napari_npa.batch.places import LocalPlace, Place, place_of
 from napari_npa.errors import BatchError, NpaError
+from napari_npa.io.folder import FoundImage, FoundImages, find_images
+from napari_npa.io.storage import LocalPlace, Place, place_of
 from napari_npa.results import software_versions
 from napari_npa.table import Row
 

@@ -20,9 +20,9 @@ from napari_npa.plugin.shown_image import ShownImage, file_stem
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
-    from napari_npa.angiogram import Angiogram
     from napari_npa.annotation import Annotation, Summary
     from napari_npa.inference import Progress
+    from napari_npa.io.angiogram import Angiogram
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.recovery import AnnotationStore
     from napari_npa.segmentation import Mode, Segmentation, Segmenter

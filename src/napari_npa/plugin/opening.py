@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from napari.types import LayerData
 
-from napari_npa.angiogram import read_angiogram
+from napari_npa.io.angiogram import read_angiogram
 
 WHITE_PERCENTILE = 99.8
 """Gray level shown as white: angiograms are dim, a few leaks and reflections are not."""

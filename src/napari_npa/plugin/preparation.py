@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_npa.angiogram import Angiogram, read_angiogram
 from napari_npa.errors import AngiogramError, NpaError, SaveError
-from napari_npa.masks import read_mask
+from napari_npa.io.angiogram import Angiogram, read_angiogram
+from napari_npa.io.masks import read_mask
 from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.plugin.opening import layer_of
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_npa.angiogram import Angiogram, angiogram_from_array, read_angiogram
 from napari_npa.errors import AngiogramError
+from napari_npa.io.angiogram import Angiogram, angiogram_from_array, read_angiogram
 from napari_npa.plugin.opening import PATH
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.angiogram import Angiogram
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
 from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
 from napari_npa.imaging.raster import Gray, Mask, Window
+from napari_npa.io.angiogram import Angiogram
 from napari_npa.retina import find_retina
 
 

@@ -8,10 +8,10 @@ from time import perf_counter
 
 import numpy as np
 
-from napari_npa.angiogram import Angiogram, read_angiogram
 from napari_npa.errors import AngiogramError, NpaError
 from napari_npa.imaging.raster import Mask
-from napari_npa.masks import read_mask
+from napari_npa.io.angiogram import Angiogram, read_angiogram
+from napari_npa.io.masks import read_mask
 from napari_npa.measure import Target
 from napari_npa.refine.growing import grow
 from napari_npa.refine.proposal import Proposal

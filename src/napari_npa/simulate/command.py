@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from napari_npa.io.writing import make_folder
 from napari_npa.processes import mapping
 from napari_npa.simulate.eye import Kind, simulate
 from napari_npa.simulate.files import write_simulated
-from napari_npa.writing import make_folder
 
 EYES_PER_WORKER = 4
 """Fewer are not worth the seconds in which a process starts."""

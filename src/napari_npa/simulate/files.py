@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_npa.io.writing import write_gray, write_json, write_mask
 from napari_npa.simulate.eye import SimulatedAngiogram
-from napari_npa.writing import write_gray, write_json, write_mask
 
 
 def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:

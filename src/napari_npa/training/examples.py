@@ -12,14 +12,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.angiogram import read_angiogram
-from napari_npa.decoding import IMAGE_SUFFIXES
 from napari_npa.errors import TrainingError
 from napari_npa.imaging.contrast import logarithmic, normalise_contrast
 from napari_npa.imaging.field import field_of_view, instrument_field, scale_window
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import Mask, Window, reduced
-from napari_npa.masks import MASK_ENDINGS, masks_by_stem, read_mask
+from napari_npa.io.angiogram import read_angiogram
+from napari_npa.io.decoding import IMAGE_SUFFIXES
+from napari_npa.io.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.measure import Target
 from napari_npa.retina import find_retina
 

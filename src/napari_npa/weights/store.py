@@ -13,10 +13,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.io.writing import atomic, file_sha256
 from napari_npa.measure import Target
 from napari_npa.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.weights.foreign import load_unet_pytorch
-from napari_npa.writing import atomic, file_sha256
 
 EMBEDDED = Path(__file__).parent
 """Folder of the weights that come with the package, each beside its card."""

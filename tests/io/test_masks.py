@@ -4,8 +4,8 @@ import pytest
 import tifffile
 
 from napari_npa.errors import AngiogramError
-from napari_npa.masks import read_mask
-from napari_npa.writing import write_mask
+from napari_npa.io.masks import read_mask
+from napari_npa.io.writing import write_mask
 
 MASK = np.random.default_rng(0).random((70, 90)) > 0.5
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.decoding import (
+from napari_npa.errors import AngiogramError
+from napari_npa.io.decoding import (
     HEAD_BYTES,
     Stored,
     check_size,
     decoded,
     refuse_mask,
 )
-from napari_npa.errors import AngiogramError
 
 COLOUR_TOLERANCE = 8
 """Difference between channels, in 8-bit gray levels, that JPEG compression of a gray image

@@ -6,8 +6,8 @@ from batch_folders import line_of, results, statuses, table
 from fsspec.implementations.memory import MemoryFileSystem
 
 from napari_npa.batch import BatchOptions, run_batch
-from napari_npa.batch.places import LocalPlace, inside, place_of
 from napari_npa.errors import AngiogramError, NpaError, SaveError
+from napari_npa.io.storage import LocalPlace, inside, place_of
 from napari_npa.table import TABLE
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from napari_npa.batch.places import inside, place_of
-from napari_npa.decoding import IMAGE_SUFFIXES
-from napari_npa.masks import MASK_ENDINGS, NPA_ENDING
+from napari_npa.io.decoding import IMAGE_SUFFIXES
+from napari_npa.io.masks import MASK_ENDINGS, NPA_ENDING
+from napari_npa.io.storage import inside, place_of
 from napari_npa.results import PICTURE_ENDINGS, RECORD_ENDING
 
 

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from napari_npa.errors import SaveError
-from napari_npa.writing import (
+from napari_npa.io.writing import (
     atomic,
     write_gray,
     write_json,

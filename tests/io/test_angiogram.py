@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from napari_npa import angiogram as angiogram_module
-from napari_npa.angiogram import angiogram_from_array, as_angiogram, read_angiogram
 from napari_npa.errors import AngiogramError
+from napari_npa.io import angiogram as angiogram_module
+from napari_npa.io.angiogram import angiogram_from_array, as_angiogram, read_angiogram
 
 FULL_SCALE = {"uint8": 255, "uint16": 65535, "int16": 32767, "float32": 1, "float64": 1}
 

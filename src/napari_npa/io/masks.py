@@ -10,8 +10,8 @@ import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.decoding import TIFF_MAGIC
 from napari_npa.errors import AngiogramError
+from napari_npa.io.decoding import TIFF_MAGIC
 
 NPA_ENDING, RETINA_ENDING = MASK_ENDINGS = ("_npa", "_retina")
 """Stems of masks end so: non-perfusion, gradable retina."""

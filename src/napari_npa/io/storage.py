@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
-from napari_npa.writing import make_folder, remove_partials, write_bytes
+from napari_npa.io.writing import make_folder, remove_partials, write_bytes
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Files: angiograms and masks in, masks and tables out, here or at a URL."""
