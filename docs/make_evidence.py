@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_npa import Segmenter
-from napari_npa.agreement import Agreement, compare, pooled
 from napari_npa.evaluate import compared, markdown_summary
 from napari_npa.imaging.raster import Mask
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
+from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.networks import UNet
 from napari_npa.results import overlay
 from napari_npa.segmentation import Mode

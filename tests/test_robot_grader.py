@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from drawing import draw_round_angiogram
-from napari_npa.agreement import compare
+from napari_npa.measure.agreement import compare
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SIDE = 160

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
-from napari_npa.measure import ischemic_index
+from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.packed_mask import PackedMask
 from napari_npa.results import write_result
 from napari_npa.segmentation import Segmentation

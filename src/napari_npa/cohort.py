@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path, PurePosixPath
 
-from napari_npa.agreement import Summary
 from napari_npa.errors import EvaluationError
+from napari_npa.measure.agreement import Summary
 from napari_npa.table import TABLE, plain
 from napari_npa.two_graders import Progress, TwoGraders, compare_graders, plain_path
 

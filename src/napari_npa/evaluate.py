@@ -9,7 +9,10 @@ from io import StringIO
 from pathlib import Path
 from statistics import fmean
 
-from napari_npa.agreement import (
+from napari_npa.errors import EvaluationError
+from napari_npa.io.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
+from napari_npa.io.writing import write_text
+from napari_npa.measure.agreement import (
     Agreement,
     BlandAltman,
     Mask,
@@ -18,9 +21,6 @@ from napari_npa.agreement import (
     hausdorff95,
     pooled,
 )
-from napari_npa.errors import EvaluationError
-from napari_npa.io.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
-from napari_npa.io.writing import write_text
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png")
 

@@ -17,7 +17,7 @@ from napari_npa.imaging.contrast import input_channels, normalise_contrast
 from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import Gray, Mask, Window, bounding_box
-from napari_npa.measure import TARGET_NAMES, Target
+from napari_npa.measure.ischemia import TARGET_NAMES, Target
 from napari_npa.networks import UNet, fold_batch_norm
 from napari_npa.weights import Model, Output
 

@@ -19,7 +19,7 @@ from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
 from napari_npa.imaging.raster import Gray, Mask, eroded
 from napari_npa.inference import Inference, Progress, Steps
 from napari_npa.io.angiogram import Angiogram, as_angiogram
-from napari_npa.measure import ischemic_index
+from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.retina import Retina, find_retina, retina_weights
 from napari_npa.weights import Model, as_model
 

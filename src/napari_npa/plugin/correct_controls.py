@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible, QLabeledDoubleSlider
 
-from napari_npa.measure import Target
+from napari_npa.measure.ischemia import Target
 from napari_npa.plugin.close_look import TILE_TOOL, TOOLS
 from napari_npa.plugin.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.live_index import LiveIndex

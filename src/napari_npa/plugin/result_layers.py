@@ -23,7 +23,7 @@ from napari_npa.plugin.shown_image import ShownImage
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
-    from napari_npa.measure import Target
+    from napari_npa.measure.ischemia import Target
     from napari_npa.segmentation import Segmentation
 
 VERSIONS_KEPT = 100

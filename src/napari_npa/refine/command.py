@@ -12,7 +12,7 @@ from napari_npa.errors import AngiogramError, NpaError
 from napari_npa.imaging.raster import Mask
 from napari_npa.io.angiogram import Angiogram, read_angiogram
 from napari_npa.io.masks import read_mask
-from napari_npa.measure import Target
+from napari_npa.measure.ischemia import Target
 from napari_npa.refine.growing import grow
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Action, Region, polygon_region

@@ -13,7 +13,7 @@ from napari_npa.errors import WeightsError
 from napari_npa.imaging.raster import Gray
 from napari_npa.inference import PIECE_CONTEXT, Inference, Progress, Steps, with_context
 from napari_npa.io.angiogram import Angiogram
-from napari_npa.measure import Target
+from napari_npa.measure.ischemia import Target
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from napari_npa import __version__
-from napari_npa.agreement import Agreement, compare, pooled
 from napari_npa.devices import choose_device, device_name
 from napari_npa.errors import RetinaError
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.io.writing import make_folder, write_json
+from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.networks import UNetConfig
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Segmenter

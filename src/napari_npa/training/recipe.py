@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from napari_npa.errors import TrainingError
-from napari_npa.measure import TARGETS, Target
+from napari_npa.measure.ischemia import TARGETS, Target
 from napari_npa.networks import Encoder, UNetConfig, build
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source

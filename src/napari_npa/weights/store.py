@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
 from napari_npa.io.writing import atomic, file_sha256
-from napari_npa.measure import Target
+from napari_npa.measure.ischemia import Target
 from napari_npa.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.weights.foreign import load_unet_pytorch
 

@@ -8,7 +8,7 @@ from scipy.stats import f as f_distribution
 from skimage.segmentation import find_boundaries
 from sklearn import metrics
 
-from napari_npa.agreement import (
+from napari_npa.measure.agreement import (
     Agreement,
     BlandAltman,
     IntraclassCorrelation,

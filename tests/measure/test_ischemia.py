@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_npa.errors import RetinaError
-from napari_npa.measure import ischemic_index
+from napari_npa.measure.ischemia import ischemic_index
 
 masks = arrays(bool, (6, 7))
 

@@ -1,0 +1,1 @@
+"""Measures of masks: the ischemic index, and how well two masks agree."""
