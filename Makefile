@@ -78,15 +78,15 @@ crossval: runs/simulated.safetensors  ## Score the recipe on patients it never s
 weights: crossval  ## Train the embedded weights (a quarter of an hour on a large GPU)
 	$(NPA) train --preset retina --output runs/retina_first.safetensors --run runs/retina_first \
 	    --resume $(EPOCH) --simulated runs/sim_uwfa --simulated runs/sim_tile $(NOT_SEEN_RETINA)
-	$(NPA) train --preset retina --output src/napari_npa/weights/retina.safetensors \
+	$(NPA) train --preset retina --output src/napari_npa/models/weights/retina.safetensors \
 	    --run runs/retina --resume --start-from runs/retina_first.safetensors --steps 1000 \
 	    --learning-rate 1e-3 --fine-tuned-share 0.5 --simulated runs/sim_uwfa \
 	    --simulated runs/sim_uwfa_more --simulated runs/sim_tile $(NOT_SEEN_RETINA) \
 	    --attribution "BSD-3-Clause. Simulated images only."
-	$(NPA) train --output src/napari_npa/weights/whole.safetensors --run runs/whole --resume \
+	$(NPA) train --output src/napari_npa/models/weights/whole.safetensors --run runs/whole --resume \
 	    $(REAL) $(SIMULATED) $(FINE) $(NOT_SEEN) --crossval runs/crossval \
 	    --threshold-uwfa 0.5 --attribution "$(LICENCE)"
-	$(NPA) train --preset tile --output src/napari_npa/weights/tile.safetensors --run runs/tile \
+	$(NPA) train --preset tile --output src/napari_npa/models/weights/tile.safetensors --run runs/tile \
 	    --resume $(EPOCH) $(REAL) --simulated runs/sim_tile --simulated runs/sim_tile_more \
 	    --held-out sim_3001 --held-out sim_3003 --held-out sim_3004 \
 	    --attribution "$(LICENCE)"

@@ -32,9 +32,9 @@ from torch import Tensor
 from napari_npa import Segmenter
 from napari_npa.batch import BatchOptions, Finished, run_batch
 from napari_npa.imaging.letterbox import Letterbox
-from napari_npa.inference import Inference, Steps
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.writing import write_gray
+from napari_npa.models.inference import Inference, Steps
 from napari_npa.results import write_result
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Mode

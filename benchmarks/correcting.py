@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_npa import Segmenter
-from napari_npa.inference import PIECE_CONTEXT, with_context
+from napari_npa.models.inference import PIECE_CONTEXT, with_context
 from napari_npa.plugin.correct_panel import CorrectPanel
 from napari_npa.plugin.segment_panel import SegmentPanel
 from napari_npa.refine import CloseUp, TileNetwork

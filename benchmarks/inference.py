@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_npa import Segmenter
-from napari_npa.devices import has_fast_bf16
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.devices import has_fast_bf16
+from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.simulate import simulate
 
 SIDE = 1024

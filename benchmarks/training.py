@@ -21,8 +21,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from napari_npa.devices import choose_device, has_fast_bf16
-from napari_npa.networks import UNetConfig
+from napari_npa.models.devices import choose_device, has_fast_bf16
+from napari_npa.models.networks import UNetConfig
 from napari_npa.simulate import simulate
 from napari_npa.training.examples import Example
 from napari_npa.training.recipe import Recipe, TrainingConfig

@@ -30,7 +30,8 @@ from napari_npa.imaging.raster import Mask
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.measure.agreement import Agreement, compare, pooled
-from napari_npa.networks import UNet
+from napari_npa.models.networks import UNet
+from napari_npa.models.weights import load_model
 from napari_npa.results import overlay
 from napari_npa.segmentation import Mode
 from napari_npa.simulate import simulate
@@ -42,7 +43,6 @@ from napari_npa.training.crossval import (
 )
 from napari_npa.training.examples import angiograms
 from napari_npa.training.train import SETTINGS, blend, load_averaged
-from napari_npa.weights import load_model
 
 DOCS = Path(__file__).parent
 WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from napari_npa.weights import embedded_models
+from napari_npa.models.weights import embedded_models
 
 DOCS = Path(__file__).parent
 WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"

@@ -15,7 +15,7 @@ from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
 from napari_npa.imaging.letterbox import Letterbox
-from napari_npa.inference import (
+from napari_npa.models.inference import (
     Inference,
     Steps,
     _pieces,
@@ -23,10 +23,10 @@ from napari_npa.inference import (
     _with_margin,
     target_probability,
 )
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import load_model
 from napari_npa.segmentation import non_perfusion, without_uncalled_areas
 from napari_npa.simulate import simulate
-from napari_npa.weights import load_model
 
 
 class Dark(torch.nn.Module):
@@ -408,7 +408,7 @@ def test_foreign_network_sees_gray_levels_of_255(tmp_path, round_angiogram):
 
 
 def load_model_like(network):
-    from napari_npa.weights import Model
+    from napari_npa.models.weights import Model
 
     return Model(network, "test", "0" * 64, "contrast", "classes", {"55": 64, "uwfa": 64}, 0.5)
 

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli import app
 from napari_npa.errors import SaveError, TrainingError
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import load_model, save_model
 from napari_npa.simulate.command import simulate_many
 from napari_npa.training.augmentation import Augmentation, draw_look, reach, render
 from napari_npa.training.command import train_and_score
@@ -33,7 +34,6 @@ from napari_npa.training.segments import segment_loss
 from napari_npa.training.tiles import cut
 from napari_npa.training.train import fit, training_seconds
 from napari_npa.training.views import whole_view
-from napari_npa.weights import load_model, save_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 

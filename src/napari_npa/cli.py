@@ -162,8 +162,8 @@ def info() -> None:
     """Show versions, devices and weights: what a bug report needs."""
     import torch
 
-    from napari_npa.devices import has_fast_bf16, present_devices
-    from napari_npa.weights import RETINA, embedded_models, load_model
+    from napari_npa.models.devices import has_fast_bf16, present_devices
+    from napari_npa.models.weights import RETINA, embedded_models, load_model
 
     table = Table(show_header=False, box=None)
     table.add_row("napari-npa", __version__)

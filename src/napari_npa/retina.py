@@ -39,8 +39,8 @@ from napari_npa.imaging.raster import (
     opened,
     reduced,
 )
-from napari_npa.inference import Inference, Steps
-from napari_npa.weights import RETINA, Model, load_model
+from napari_npa.models.inference import Inference, Steps
+from napari_npa.models.weights import RETINA, Model, load_model
 
 # Sources: "measured" is on the development images, 42 of 55° and two of ultra-widefield.
 

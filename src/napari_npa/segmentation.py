@@ -13,15 +13,15 @@ from scipy.ndimage import label
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from napari_npa.devices import choose_device
 from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
 from napari_npa.imaging.raster import Gray, Mask, eroded
-from napari_npa.inference import Inference, Progress, Steps
 from napari_npa.io.angiogram import Angiogram, as_angiogram
 from napari_npa.measure.ischemia import ischemic_index
+from napari_npa.models.devices import choose_device
+from napari_npa.models.inference import Inference, Progress, Steps
+from napari_npa.models.weights import Model, as_model
 from napari_npa.retina import Retina, find_retina, retina_weights
-from napari_npa.weights import Model, as_model
 
 Mode = Literal["whole", "two-scale"]
 """One look at the whole image, or a second one where the tile network sees finer."""
@@ -175,7 +175,7 @@ class Segmenter:
     tile
         Weights of the tile network, as for `model`; only loaded if it is to look.
     at_once
-        See :class:`napari_npa.inference.Inference`.
+        See :class:`napari_npa.models.inference.Inference`.
 
     Raises
     ------

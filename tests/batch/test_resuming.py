@@ -11,11 +11,11 @@ from batch_folders import THRESHOLD, line_of, results, table, write_eye
 from drawing import TINY_CANVASES
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.io.angiogram import read_angiogram
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import save_model
 from napari_npa.results import write_result, write_ungradable
 from napari_npa.review import ReviewQueue
 from napari_npa.segmentation import Segmenter
-from napari_npa.weights import save_model
 
 
 @pytest.fixture(autouse=True)

@@ -23,9 +23,9 @@ from napari_npa.batch import cluster as on_cluster
 from napari_npa.batch.run import run_on
 from napari_npa.cli import app
 from napari_npa.errors import BatchError
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import save_model
 from napari_npa.table import rows_of
-from napari_npa.weights import save_model
 
 IMAGES = 12
 

@@ -10,7 +10,7 @@ import tifffile
 import torch
 from napari.utils.notifications import notification_manager
 
-from napari_npa.networks import VGGUNet
+from napari_npa.models.networks import VGGUNet
 
 # A widget left behind by a test is an error.
 os.environ["NAPARI_STRICT_QT"] = "raise"

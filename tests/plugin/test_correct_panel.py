@@ -16,11 +16,11 @@ from vispy.util import keys
 from drawing import TINY_CANVASES
 from gestures import click, press_key
 from napari_npa import refine
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import save_model
 from napari_npa.plugin.close_look import TOOL_KEYS, TOOLS
 from napari_npa.plugin.correct_controls import ACTIONS
 from napari_npa.plugin.keys import CORRECT_KEYS, REVIEW_KEYS
-from napari_npa.weights import save_model
 
 PANEL = "Correct non-perfusion"
 

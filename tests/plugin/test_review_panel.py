@@ -16,7 +16,8 @@ from drawing import TINY_CANVASES, draw_round_angiogram
 from gestures import close_dock, notifications
 from napari_npa.approvals import KEPT
 from napari_npa.io.angiogram import read_angiogram
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import save_model
 from napari_npa.plugin import review_panel
 from napari_npa.plugin.jobs import KeptSegmenter
 from napari_npa.plugin.keys import REVIEW_KEYS
@@ -25,7 +26,6 @@ from napari_npa.plugin.preparation import Found, Opened
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.reviewed_image import ReviewedImage
 from napari_npa.review import ReviewQueue
-from napari_npa.weights import save_model
 
 REVIEW = "Review queue"
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
 from gestures import click, close_dock, notifications, press_key
-from napari_npa.networks import VGGUNet
+from napari_npa.models.networks import VGGUNet
 
 
 def run(qtbot, panel):

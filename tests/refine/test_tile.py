@@ -7,10 +7,10 @@ import torch
 from napari_npa.errors import Cancelled, WeightsError
 from napari_npa.imaging.raster import bounding_box
 from napari_npa.io.angiogram import angiogram_from_array
-from napari_npa.networks import UNetConfig, VGGUNet
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import save_model
 from napari_npa.refine import Proposal, Region, TileNetwork, calibrated, polygon_region
 from napari_npa.segmentation import Segmenter
-from napari_npa.weights import save_model
 
 SIDE = 600
 
@@ -59,9 +59,9 @@ def test_a_region_sees_what_the_whole_image_sees(network, seen):
 def test_the_result_does_not_depend_on_where_the_pieces_fall(network, seen, monkeypatch):
     region = square(0, 0, 599)
     [one_piece] = network.propose(seen, [region])
-    monkeypatch.setattr("napari_npa.inference.LARGEST_PIECE", 256)
+    monkeypatch.setattr("napari_npa.models.inference.LARGEST_PIECE", 256)
     [pieces] = network.propose(seen, [region])
-    monkeypatch.setattr("napari_npa.inference.LARGEST_PIECE", 192)
+    monkeypatch.setattr("napari_npa.models.inference.LARGEST_PIECE", 192)
     [smaller] = network.propose(seen, [region])
     assert np.ptp(one_piece.evidence) > 0.1
     np.testing.assert_allclose(pieces.evidence, one_piece.evidence, atol=0.02)

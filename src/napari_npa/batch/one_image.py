@@ -93,7 +93,7 @@ class ImageRunner:
     pixels_in_hand
         See :data:`PIXELS_IN_HAND`.
     at_once
-        See :class:`napari_npa.inference.Inference`.
+        See :class:`napari_npa.models.inference.Inference`.
 
     Raises
     ------

@@ -33,7 +33,7 @@ from napari_npa.plugin.batch_table import ROW, percent, state
 from napari_npa.plugin.jobs import Job, Jobs
 
 if TYPE_CHECKING:
-    from napari_npa.inference import Progress
+    from napari_npa.models.inference import Progress
     from napari_npa.table import Row
 
 SIDE = 256

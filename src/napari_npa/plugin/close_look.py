@@ -11,9 +11,9 @@ from napari_npa.imaging.raster import Gray, Mask
 from napari_npa.refine import Proposal, Region
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
-    from napari_npa.inference import Progress
     from napari_npa.io.angiogram import Angiogram
     from napari_npa.measure.ischemia import Target
+    from napari_npa.models.inference import Progress
     from napari_npa.refine import CloseUp, TileNetwork
 
 TILE_TOOL = "Tile network"

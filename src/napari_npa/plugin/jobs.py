@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
     from napari_npa.annotation import Annotation, Summary
-    from napari_npa.inference import Progress
     from napari_npa.io.angiogram import Angiogram
+    from napari_npa.models.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.recovery import AnnotationStore
     from napari_npa.segmentation import Mode, Segmentation, Segmenter
@@ -313,7 +313,7 @@ def open_file(path: Path, progress: Progress) -> LayerData:
 
 def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
     """Names of the embedded models, and of the devices of this machine; imports torch."""
-    from napari_npa.devices import present_devices
-    from napari_npa.weights import embedded_models
+    from napari_npa.models.devices import present_devices
+    from napari_npa.models.weights import embedded_models
 
     return embedded_models(), ["auto", *present_devices()]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
 
     from napari.types import LayerData
 
-    from napari_npa.inference import Progress
+    from napari_npa.models.inference import Progress
     from napari_npa.review import ReviewQueue, SavedResult
     from napari_npa.segmentation import Segmentation, Segmenter
 

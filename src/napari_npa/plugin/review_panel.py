@@ -36,7 +36,7 @@ from napari_npa.plugin.review_lines import (
 from napari_npa.plugin.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
-    from napari_npa.inference import Progress
+    from napari_npa.models.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.review import ReviewQueue
     from napari_npa.segmentation import Mode, Segmenter

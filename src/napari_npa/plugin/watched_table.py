@@ -15,7 +15,7 @@ from napari_npa.plugin.jobs import Job, Jobs
 from napari_npa.table import TABLE, read_table
 
 if TYPE_CHECKING:
-    from napari_npa.inference import Progress
+    from napari_npa.models.inference import Progress
     from napari_npa.table import Row
 
 LEAST_PAUSE_MS, MOST_PAUSE_MS = 400, 4000

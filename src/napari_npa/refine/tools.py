@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_npa.imaging.raster import Mask
-from napari_npa.inference import Progress
 from napari_npa.measure.ischemia import Target
+from napari_npa.models.inference import Progress
 from napari_npa.refine.classical import ASSISTANTS
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal, shape_itself

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 
 from napari_npa import __version__
-from napari_npa.devices import choose_device, device_name
 from napari_npa.errors import RetinaError
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.io.writing import make_folder, write_json
 from napari_npa.measure.agreement import Agreement, compare, pooled
-from napari_npa.networks import UNetConfig
+from napari_npa.models.devices import choose_device, device_name
+from napari_npa.models.networks import UNetConfig
+from napari_npa.models.weights import Model, load_model, save_model
 from napari_npa.retina import find_retina
 from napari_npa.segmentation import Segmenter
 from napari_npa.training.crossval import calibration, judged
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit, training_seconds
-from napari_npa.weights import Model, load_model, save_model
 
 LIMITS = (
     "Research use only; every result must be checked by a person. Scores are of the few held-out "

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from napari_npa.errors import TrainingError
 from napari_npa.measure.ischemia import TARGETS, Target
-from napari_npa.networks import Encoder, UNetConfig, build
+from napari_npa.models.networks import Encoder, UNetConfig, build
+from napari_npa.models.weights import load_model
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
 from napari_npa.training.losses import combined_loss
 from napari_npa.training.segments import segment_loss
 from napari_npa.training.views import View
-from napari_npa.weights import load_model
 
 DEFAULT_CANVASES = {"55": 512, "uwfa": 1024}
 """Canvas side by field of view, pixels: about 0.031 and 0.075 mm a pixel at its centre."""
@@ -205,7 +205,7 @@ def preset_config(
     name
         One of :data:`PRESETS`.
     encoder
-        One of :data:`napari_npa.networks.NETWORKS`; the preset's own if None.
+        One of :data:`napari_npa.models.networks.NETWORKS`; the preset's own if None.
     canvases
         Sides of the canvases that differ from the preset's.
     changes

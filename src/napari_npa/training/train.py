@@ -13,16 +13,16 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from napari_npa.devices import choose_device, has_fast_bf16
 from napari_npa.errors import TrainingError
 from napari_npa.io.writing import make_folder, write_json
-from napari_npa.networks import UNet
+from napari_npa.models.devices import choose_device, has_fast_bf16
+from napari_npa.models.networks import UNet
+from napari_npa.models.weights import load_model
 from napari_npa.training.examples import Example, LabelledFile
 from napari_npa.training.reading import read_examples
 from napari_npa.training.recipe import Recipe, TrainingConfig
 from napari_npa.training.tiles import cut
 from napari_npa.training.views import Choice, RandomViews, Sampling, Stock, View, whole_view
-from napari_npa.weights import load_model
 
 Report = Callable[[str], None]
 

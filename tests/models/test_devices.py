@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from napari_npa.devices import choose_device, device_name, has_fast_bf16, present_devices
 from napari_npa.errors import DeviceError
+from napari_npa.models.devices import choose_device, device_name, has_fast_bf16, present_devices
 
 
 def test_the_processor_is_always_there_and_last_choice():

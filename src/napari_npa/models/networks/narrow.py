@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_npa.networks.comparison import PlainUNet
+from napari_npa.models.networks.comparison import PlainUNet
 
 
 class NarrowUNet(PlainUNet):

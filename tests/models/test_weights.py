@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from napari_npa import weights
 from napari_npa.errors import WeightsError
-from napari_npa.networks import UNetConfig, VGGUNet
-from napari_npa.weights import RETINA, load_checkpoint, load_model, save_model, store
+from napari_npa.models import weights
+from napari_npa.models.networks import UNetConfig, VGGUNet
+from napari_npa.models.weights import RETINA, load_checkpoint, load_model, save_model, store
 
 
 class UnetUp(nn.Module):

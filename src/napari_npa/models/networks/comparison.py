@@ -6,8 +6,8 @@ from torch import nn
 from torchvision.models import ResNet34_Weights, resnet34
 
 from napari_npa.errors import WeightsError
-from napari_npa.networks.imagenet import fetched
-from napari_npa.networks.unet import UNet, convolution
+from napari_npa.models.networks.imagenet import fetched
+from napari_npa.models.networks.unet import UNet, convolution
 
 
 class PlainUNet(UNet):

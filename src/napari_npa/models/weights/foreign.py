@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_npa.errors import WeightsError
-from napari_npa.networks import UNet, UNetConfig, build_for_loading
+from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 
 VGG_STAGE_STARTS = (0, 4, 9, 16, 23)
 """Index in VGG-16's layer list at which each of our encoder stages begins."""

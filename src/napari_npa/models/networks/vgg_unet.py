@@ -9,12 +9,12 @@ from __future__ import annotations
 from torch import nn
 from torchvision.models import VGG16_BN_Weights, VGG16_Weights, vgg16, vgg16_bn
 
-from napari_npa.networks.imagenet import fetched
-from napari_npa.networks.unet import UNet
+from napari_npa.models.networks.imagenet import fetched
+from napari_npa.models.networks.unet import UNet
 
 
 class VGGUNet(UNet):
-    """Three-channel image to logits; see :class:`napari_npa.networks.unet.UNet`."""
+    """Three-channel image to logits; see :class:`napari_npa.models.networks.unet.UNet`."""
 
     channels = (64, 128, 256, 512, 512)
 

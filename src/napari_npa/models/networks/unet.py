@@ -28,12 +28,12 @@ class UNetConfig:
     Attributes
     ----------
     encoder
-        Which network this is: see :data:`napari_npa.networks.NETWORKS`.
+        Which network this is: see :data:`napari_npa.models.networks.NETWORKS`.
     decoder
         Channels of the four decoder stages, deepest first.
     outputs
         Channels of the head, in logits: non-perfusion and gradable retina, one of them, or the
-        classes of a network from elsewhere (see :class:`napari_npa.weights.Model`).
+        classes of a network from elsewhere (see :class:`napari_npa.models.weights.Model`).
     batch_norm
         Batch normalisation after each convolution, of encoder and decoder.
     input_stride

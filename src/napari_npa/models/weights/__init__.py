@@ -1,6 +1,6 @@
 """Network weights: the embedded ones, a user's own, and those of other programs."""
 
-from napari_npa.weights.store import (
+from napari_npa.models.weights.store import (
     RETINA,
     Model,
     Output,

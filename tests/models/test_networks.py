@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from napari_npa.errors import WeightsError
-from napari_npa.networks import UNetConfig, VGGUNet, build, fold_batch_norm, vgg_unet
+from napari_npa.models.networks import UNetConfig, VGGUNet, build, fold_batch_norm, vgg_unet
 
 SMALL = UNetConfig(decoder=(8, 8, 8, 8))
 

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_npa.devices import has_fast_bf16
 from napari_npa.errors import DeviceError, WeightsError
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
 from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import Gray, Mask, Window, bounding_box
 from napari_npa.measure.ischemia import TARGET_NAMES, Target
-from napari_npa.networks import UNet, fold_batch_norm
-from napari_npa.weights import Model, Output
+from napari_npa.models.devices import has_fast_bf16
+from napari_npa.models.networks import UNet, fold_batch_norm
+from napari_npa.models.weights import Model, Output
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""

@@ -1,15 +1,15 @@
 """The product's networks, and the published ones that they are compared with."""
 
-from napari_npa.triton_guard import import_triton_apart
+from napari_npa.models.triton_guard import import_triton_apart
 
 import_triton_apart()  # before anything below imports torchvision
 
 import torch  # noqa: E402
 
-from napari_npa.networks.comparison import PlainUNet, ResNetUNet  # noqa: E402
-from napari_npa.networks.narrow import NarrowUNet  # noqa: E402
-from napari_npa.networks.unet import Encoder, UNet, UNetConfig, fold_batch_norm  # noqa: E402
-from napari_npa.networks.vgg_unet import VGGUNet  # noqa: E402
+from napari_npa.models.networks.comparison import PlainUNet, ResNetUNet  # noqa: E402
+from napari_npa.models.networks.narrow import NarrowUNet  # noqa: E402
+from napari_npa.models.networks.unet import Encoder, UNet, UNetConfig, fold_batch_norm  # noqa: E402
+from napari_npa.models.networks.vgg_unet import VGGUNet  # noqa: E402
 
 __all__ = [
     "NETWORKS",
