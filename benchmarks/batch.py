@@ -36,8 +36,8 @@ from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.writing import write_gray
 from napari_npa.models.inference import Inference, Steps
 from napari_npa.results import write_result
-from napari_npa.retina import find_retina
-from napari_npa.segmentation import Mode
+from napari_npa.segmentation.retina import find_retina
+from napari_npa.segmentation.segmenter import Mode
 from napari_npa.simulate import simulate
 
 Look = tuple[Inference, int]

@@ -19,7 +19,7 @@ from napari_npa.io.masks import read_mask
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.packed_mask import PackedMask
 from napari_npa.results import write_result
-from napari_npa.segmentation import Segmentation
+from napari_npa.segmentation.segmenter import Segmentation
 from napari_npa.session import IDLE_SECONDS, ActiveTime, AnnotationError, Session
 
 IMAGE = "ab" * 32

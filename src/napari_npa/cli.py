@@ -84,7 +84,7 @@ def segment(
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
     from napari_npa.io.writing import make_folder
     from napari_npa.results import write_result
-    from napari_npa.segmentation import Segmenter
+    from napari_npa.segmentation.segmenter import Segmenter
     from napari_npa.table import Row, write_table
 
     make_folder(output)

@@ -26,7 +26,7 @@ from napari_npa.io.writing import (
     write_probability,
 )
 from napari_npa.measure.ischemia import ischemic_index
-from napari_npa.segmentation import Segmentation
+from napari_npa.segmentation.segmenter import Segmentation
 from napari_npa.session import require_image
 from napari_npa.table import Row
 

@@ -17,7 +17,7 @@ from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.errors import SaveError
 from napari_npa.io.storage import LocalPlace
 from napari_npa.results import write_result
-from napari_npa.segmentation import Segmenter
+from napari_npa.segmentation.segmenter import Segmenter
 from napari_npa.table import (
     TABLE,
     Row,

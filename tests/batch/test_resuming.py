@@ -15,7 +15,7 @@ from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
 from napari_npa.results import write_result, write_ungradable
 from napari_npa.review import ReviewQueue
-from napari_npa.segmentation import Segmenter
+from napari_npa.segmentation.segmenter import Segmenter
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from napari_npa.io.angiogram import angiogram_from_array
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
 from napari_npa.refine import Proposal, Region, TileNetwork, calibrated, polygon_region
-from napari_npa.segmentation import Segmenter
+from napari_npa.segmentation.segmenter import Segmenter
 
 SIDE = 600
 

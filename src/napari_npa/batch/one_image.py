@@ -25,7 +25,7 @@ from napari_npa.io.folder import FoundImage
 from napari_npa.io.storage import Place, Workspace, place_of
 from napari_npa.io.writing import file_sha256
 from napari_npa.results import hashed_stem, read_record, record_path, row_of_record, write_result
-from napari_npa.segmentation import Mode, Segmenter
+from napari_npa.segmentation.segmenter import Mode, Segmenter
 from napari_npa.table import Row
 
 PIXELS_IN_HAND = 48_000_000

@@ -16,7 +16,7 @@ from napari_npa.plugin.jobs import Job
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.batch import BatchReport, Finished
     from napari_npa.models.inference import Progress
-    from napari_npa.segmentation import Mode
+    from napari_npa.segmentation.segmenter import Mode
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_npa.review import ReviewQueue
-    from napari_npa.segmentation import Segmenter
+    from napari_npa.segmentation.segmenter import Segmenter
 
 
 class ResultOpener(QObject):

@@ -23,7 +23,7 @@ from napari_npa.table import TABLE, Row, merged
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchReport, Finished
-    from napari_npa.segmentation import Segmenter
+    from napari_npa.segmentation.segmenter import Segmenter
 
 SHOW_MS = 400
 """Time between two looks at what a run has done."""

@@ -12,9 +12,9 @@ from napari_npa.plugin.shown_image import DERIVED
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_npa.doubt import DoubtfulRegion
     from napari_npa.plugin.result_layers import ImageResult
-    from napari_npa.segmentation import Segmentation
+    from napari_npa.segmentation.segmenter import Segmentation
+    from napari_npa.segmentation.uncertainty import DoubtfulRegion
 
 NAME = "Uncertainty"
 
@@ -57,7 +57,7 @@ class Doubtful:
         self.layer = None
         if not shown or self.result is None:
             return
-        from napari_npa.doubt import uncertainty
+        from napari_npa.segmentation.uncertainty import uncertainty
 
         segmentation = self.result.segmentation
         doubt = uncertainty(segmentation.probability, segmentation.threshold)
@@ -89,7 +89,7 @@ class Doubtful:
         assert self.result is not None
         segmentation = self.result.segmentation
         if segmentation is not self._found_in:
-            from napari_npa.doubt import doubtful_regions
+            from napari_npa.segmentation.uncertainty import doubtful_regions
 
             self._places = doubtful_regions(
                 segmentation.probability, segmentation.retina, segmentation.threshold

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.models.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.recovery import AnnotationStore
-    from napari_npa.segmentation import Mode, Segmentation, Segmenter
+    from napari_npa.segmentation.segmenter import Mode, Segmentation, Segmenter
 
 _log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ class KeptSegmenter:
 
     def get(self, device: str, model: str | Path, mode: Mode) -> Segmenter:
         """Segmenter for a device, a model and a mode; loads the weights if need be."""
-        from napari_npa.segmentation import Segmenter
+        from napari_npa.segmentation.segmenter import Segmenter
 
         if self._segmenter is None or self._made_for != (device, model, mode):
             self._segmenter = Segmenter(device, model, mode=mode)

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QSizePolicy
 
 if TYPE_CHECKING:  # imports torch
-    from napari_npa.segmentation import Mode
+    from napari_npa.segmentation.segmenter import Mode
 
 CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"

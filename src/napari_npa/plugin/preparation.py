@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
 
     from napari_npa.models.inference import Progress
     from napari_npa.review import ReviewQueue, SavedResult
-    from napari_npa.segmentation import Segmentation, Segmenter
+    from napari_npa.segmentation.segmenter import Segmentation, Segmenter
 
 
 @dataclass(frozen=True, eq=False)

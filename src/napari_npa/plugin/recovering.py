@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_npa.segmentation import Segmentation
+    from napari_npa.segmentation.segmenter import Segmentation
 
 
 class Recovery(QObject):

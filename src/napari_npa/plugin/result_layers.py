@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
     from napari_npa.measure.ischemia import Target
-    from napari_npa.segmentation import Segmentation
+    from napari_npa.segmentation.segmenter import Segmentation
 
 VERSIONS_KEPT = 100
 """As many as napari keeps steps to undo."""

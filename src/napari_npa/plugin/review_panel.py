@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.models.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
     from napari_npa.review import ReviewQueue
-    from napari_npa.segmentation import Mode, Segmenter
+    from napari_npa.segmentation.segmenter import Mode, Segmenter
 
 RESULTS = "npa_results"
 """Folder, in that of the images, for the results until another is chosen."""

@@ -34,7 +34,7 @@ from napari_npa.plugin.segment_controls import SegmentControls
 from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
 
 if TYPE_CHECKING:
-    from napari_npa.segmentation import Segmentation
+    from napari_npa.segmentation.segmenter import Segmentation
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
 

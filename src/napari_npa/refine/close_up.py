@@ -14,7 +14,7 @@ from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
 from napari_npa.imaging.raster import Gray, Mask, Window
 from napari_npa.io.angiogram import Angiogram
-from napari_npa.retina import find_retina
+from napari_npa.segmentation.retina import find_retina
 
 
 @dataclass(frozen=True, eq=False)

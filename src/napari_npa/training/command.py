@@ -20,8 +20,8 @@ from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.devices import choose_device, device_name
 from napari_npa.models.networks import UNetConfig
 from napari_npa.models.weights import Model, load_model, save_model
-from napari_npa.retina import find_retina
-from napari_npa.segmentation import Segmenter
+from napari_npa.segmentation.retina import find_retina
+from napari_npa.segmentation.segmenter import Segmenter
 from napari_npa.training.crossval import calibration, judged
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig

@@ -18,7 +18,7 @@ from napari_npa.io.masks import read_mask
 from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import Agreement, Mask, compare, pooled
 from napari_npa.models.weights import save_model
-from napari_npa.segmentation import Segmentation, Segmenter
+from napari_npa.segmentation.segmenter import Segmentation, Segmenter
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.reading import read_examples
 from napari_npa.training.recipe import TrainingConfig

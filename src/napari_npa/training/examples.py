@@ -21,7 +21,7 @@ from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.masks import MASK_ENDINGS, masks_by_stem, read_mask
 from napari_npa.measure.ischemia import Target
-from napari_npa.retina import find_retina
+from napari_npa.segmentation.retina import find_retina
 
 Source = Literal["labelled", "perfused", "painted", "simulated"]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, logit
 
-from napari_npa.doubt import SEARCH_SIDE, doubtful_regions, uncertainty
+from napari_npa.segmentation.uncertainty import SEARCH_SIDE, doubtful_regions, uncertainty
 
 probabilities = arrays(
     np.float32, (5, 7), elements=st.floats(0, 1, width=32, allow_subnormal=False)

@@ -11,7 +11,7 @@ from napari_npa.errors import RetinaError
 from napari_npa.imaging.field import field_of_view, instrument_field
 from napari_npa.imaging.raster import reduced
 from napari_npa.io.angiogram import read_angiogram
-from napari_npa.retina import find_retina, gradable_retina
+from napari_npa.segmentation.retina import find_retina, gradable_retina
 from napari_npa.simulate import simulate
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -21,7 +21,7 @@ from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.models.devices import choose_device
 from napari_npa.models.inference import Inference, Progress, Steps
 from napari_npa.models.weights import Model, as_model
-from napari_npa.retina import Retina, find_retina, retina_weights
+from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
 
 Mode = Literal["whole", "two-scale"]
 """One look at the whole image, or a second one where the tile network sees finer."""

@@ -1,0 +1,1 @@
+"""From an angiogram to probability, gradable retina and non-perfusion."""
