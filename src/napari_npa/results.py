@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_npa.annotation.session import require_image
 from napari_npa.errors import SaveError
 from napari_npa.imaging.contrast import normalise_contrast
 from napari_npa.io.angiogram import Angiogram
@@ -27,7 +28,6 @@ from napari_npa.io.writing import (
 )
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.segmentation.segmenter import Segmentation
-from napari_npa.session import require_image
 from napari_npa.table import Row
 
 RECORD_ENDING = "_npa.json"

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from gestures import close_dock
-from napari_npa.recovery import AnnotationStore
+from napari_npa.annotation.store import AnnotationStore
 
 PANEL = "Segment non-perfusion"
 

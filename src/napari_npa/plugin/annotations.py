@@ -13,14 +13,14 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_npa.annotation import Annotation
-from napari_npa.autosave import Autosaver
+from napari_npa.annotation.autosave import Autosaver
+from napari_npa.annotation.file import Annotation
+from napari_npa.annotation.session import Session
+from napari_npa.annotation.store import AnnotationStore
 from napari_npa.errors import SaveError
 from napari_npa.plugin.gui_thread import GuiGoneError, call_in_gui, deleted_in_gui
 from napari_npa.plugin.messages import tell
 from napari_npa.plugin.result_layers import ImageResult, results_of
-from napari_npa.recovery import AnnotationStore
-from napari_npa.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,11 +20,11 @@ from napari_npa.plugin.shown_image import ShownImage, file_stem
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
-    from napari_npa.annotation import Annotation, Summary
+    from napari_npa.annotation.file import Annotation, Summary
+    from napari_npa.annotation.store import AnnotationStore
     from napari_npa.io.angiogram import Angiogram
     from napari_npa.models.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
-    from napari_npa.recovery import AnnotationStore
     from napari_npa.segmentation.segmenter import Mode, Segmentation, Segmenter
 
 _log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ def save(
     Parameters
     ----------
     session
-        Record of the annotation, see :meth:`napari_npa.session.Session.as_record`.
+        Record of the annotation, see :meth:`napari_npa.annotation.session.Session.as_record`.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_npa.annotation import Annotation, Summary
+from napari_npa.annotation.file import Annotation, Summary
 from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.jobs import Job, Jobs, kept_annotation, open_file, unsaved_file
 from napari_npa.plugin.messages import tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_npa.annotation import Annotation, Summary
+from napari_npa.annotation.file import Annotation, Summary
 
 
 class RecoveryBar(QWidget):

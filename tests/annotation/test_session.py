@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from napari_npa.annotation.packed_mask import PackedMask
+from napari_npa.annotation.session import IDLE_SECONDS, ActiveTime, AnnotationError, Session
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.measure.ischemia import ischemic_index
-from napari_npa.packed_mask import PackedMask
 from napari_npa.results import write_result
 from napari_npa.segmentation.segmenter import Segmentation
-from napari_npa.session import IDLE_SECONDS, ActiveTime, AnnotationError, Session
 
 IMAGE = "ab" * 32
 OTHER_IMAGE = "cd" * 32
@@ -336,7 +336,7 @@ def test_the_session_of_another_image_is_not_saved_with_a_result(tmp_path):
 
 def test_annotating_needs_no_torch():
     story = (
-        "import sys, napari_npa.session, napari_npa.recovery, napari_npa.autosave\n"
+        "import sys, napari_npa.annotation.session, napari_npa.annotation.store, napari_npa.annotation.autosave\n"
         "print({'torch', 'napari', 'qtpy'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", story], capture_output=True, text=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from napari_npa.annotation import read_summary
+from napari_npa.annotation.file import read_summary
 
 SUFFIX = ".annotation"
 

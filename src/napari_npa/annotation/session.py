@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Self, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.edits import IDLE_SECONDS, ActiveTime, Edit
+from napari_npa.annotation.edits import IDLE_SECONDS, ActiveTime, Edit
+from napari_npa.annotation.packed_mask import PackedMask
 from napari_npa.errors import NpaError
 from napari_npa.measure.ischemia import Target
-from napari_npa.packed_mask import PackedMask
 
 __all__ = ["IDLE_SECONDS", "ActiveTime", "AnnotationError", "Continued", "Edit", "Session"]
 

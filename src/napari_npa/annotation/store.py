@@ -14,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from napari_npa.annotation import (
+from napari_npa.annotation.file import (
     Annotation,
     NewerFormatError,
     Summary,
@@ -22,10 +22,10 @@ from napari_npa.annotation import (
     encode,
     read_summary,
 )
+from napari_npa.annotation.pruning import ASIDE, SUFFIX, last_written, prune
+from napari_npa.annotation.session import AnnotationError, Session
 from napari_npa.errors import SaveError
 from napari_npa.io.writing import atomic
-from napari_npa.pruning import ASIDE, SUFFIX, last_written, prune
-from napari_npa.session import AnnotationError, Session
 
 DATA_VARIABLE = "NAPARI_NPA_DATA"
 """Environment variable that names another folder for the user's data."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from threading import Condition, Thread, current_thread
 
-from napari_npa.annotation import Annotation
+from napari_npa.annotation.file import Annotation
+from napari_npa.annotation.store import AnnotationStore
 from napari_npa.errors import SaveError
-from napari_npa.recovery import AnnotationStore
 
 _log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from napari_npa import __version__
-from napari_npa.packed_mask import PackedMask
-from napari_npa.session import AnnotationError, Session
+from napari_npa.annotation.packed_mask import PackedMask
+from napari_npa.annotation.session import AnnotationError, Session
 
 MAGIC = b"napari-npa annotation\n"
 

@@ -21,13 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_npa import __version__, pruning
-from napari_npa.annotation import MAGIC, Annotation, NewerFormatError, decode, encode
-from napari_npa.autosave import Autosaver
+from napari_npa import __version__
+from napari_npa.annotation import pruning
+from napari_npa.annotation.autosave import Autosaver
+from napari_npa.annotation.file import MAGIC, Annotation, NewerFormatError, decode, encode
+from napari_npa.annotation.pruning import prune
+from napari_npa.annotation.session import AnnotationError, Session
+from napari_npa.annotation.store import AnnotationStore, annotations_folder
 from napari_npa.errors import SaveError
-from napari_npa.pruning import prune
-from napari_npa.recovery import AnnotationStore, annotations_folder
-from napari_npa.session import AnnotationError, Session
 
 IMAGE = "ab" * 32
 OTHER_IMAGE = "cd" * 32
@@ -551,7 +552,7 @@ def test_no_error_ends_the_writing(store, monkeypatch, caplog):
         raise RuntimeError("the panel is gone")
 
     saver = Autosaver(store, report)
-    monkeypatch.setattr("napari_npa.recovery.encode", lambda annotation: 1 / 0)
+    monkeypatch.setattr("napari_npa.annotation.store.encode", lambda annotation: 1 / 0)
     saver.submit(annotation_after(1))
     assert saver.flush(5) is False
     monkeypatch.undo()
@@ -584,10 +585,10 @@ DOCTOR = '''
 import random, sys, time
 from pathlib import Path
 import numpy as np
-from napari_npa.annotation import Annotation
-from napari_npa.autosave import Autosaver
-from napari_npa.recovery import AnnotationStore
-from napari_npa.session import Session
+from napari_npa.annotation.file import Annotation
+from napari_npa.annotation.autosave import Autosaver
+from napari_npa.annotation.store import AnnotationStore
+from napari_npa.annotation.session import Session
 
 SHAPE = (900, 1100)
 IMAGE = "ab" * 32

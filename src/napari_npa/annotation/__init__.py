@@ -1,0 +1,1 @@
+"""What a person corrects in an image: edit log, active time, recovery files."""
