@@ -35,7 +35,7 @@ from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.writing import write_gray
 from napari_npa.models.inference import Inference, Steps
-from napari_npa.results import write_result
+from napari_npa.results.record import write_result
 from napari_npa.segmentation.retina import find_retina
 from napari_npa.segmentation.segmenter import Mode
 from napari_npa.simulate import simulate

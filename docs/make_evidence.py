@@ -32,7 +32,7 @@ from napari_npa.io.masks import read_mask
 from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.networks import UNet
 from napari_npa.models.weights import load_model
-from napari_npa.results import overlay
+from napari_npa.results.record import overlay
 from napari_npa.segmentation.segmenter import Mode
 from napari_npa.simulate import simulate
 from napari_npa.training.crossval import (

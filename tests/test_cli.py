@@ -199,7 +199,8 @@ def test_full_disk_is_a_row_and_leaves_nothing_half_written(run, eye, tmp_path, 
 
 
 def test_full_disk_for_the_table_is_one_clear_line(eye, tiny_model, tmp_path, monkeypatch, capsys):
-    from napari_npa import cli, table
+    from napari_npa import cli
+    from napari_npa.results import table
 
     def full(*_):
         raise SaveError("ischemia.csv", "could not be written: disk full", "Free some space.")

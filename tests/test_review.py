@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
-from napari_npa.approvals import KEPT
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.writing import write_json
-from napari_npa.results import write_result, write_ungradable
+from napari_npa.results.approvals import KEPT
+from napari_npa.results.record import write_result, write_ungradable
 from napari_npa.review import ReviewQueue
 
 SHA = {"a": "a" * 64, "b": "b" * 64, "c": "c" * 64, "d": "d" * 64}

@@ -83,9 +83,9 @@ def segment(
 ) -> None:
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
     from napari_npa.io.writing import make_folder
-    from napari_npa.results import write_result
+    from napari_npa.results.record import write_result
+    from napari_npa.results.table import Row, write_table
     from napari_npa.segmentation.segmenter import Segmenter
-    from napari_npa.table import Row, write_table
 
     make_folder(output)
     segmenter = Segmenter(device, model, mode=mode)

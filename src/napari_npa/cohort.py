@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 
 from napari_npa.errors import EvaluationError
 from napari_npa.measure.agreement import Summary
-from napari_npa.table import TABLE, plain
+from napari_npa.results.table import TABLE, plain
 from napari_npa.two_graders import Progress, TwoGraders, compare_graders, plain_path
 
 EVERYONE = "all"

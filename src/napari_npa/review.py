@@ -13,10 +13,10 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from napari_npa.approvals import KEPT, Approvals
 from napari_npa.errors import AngiogramError, NpaError
 from napari_npa.io.folder import find_images
-from napari_npa.results import RECORD_ENDING, hashed_stem, read_record
+from napari_npa.results.approvals import KEPT, Approvals
+from napari_npa.results.record import RECORD_ENDING, hashed_stem, read_record
 
 State = Literal["to do", "edited", "approved"]
 

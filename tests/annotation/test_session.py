@@ -19,7 +19,7 @@ from napari_npa.annotation.session import IDLE_SECONDS, ActiveTime, AnnotationEr
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.measure.ischemia import ischemic_index
-from napari_npa.results import write_result
+from napari_npa.results.record import write_result
 from napari_npa.segmentation.segmenter import Segmentation
 
 IMAGE = "ab" * 32

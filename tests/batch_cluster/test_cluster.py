@@ -25,7 +25,7 @@ from napari_npa.cli import app
 from napari_npa.errors import BatchError
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
-from napari_npa.table import rows_of
+from napari_npa.results.table import rows_of
 
 IMAGES = 12
 

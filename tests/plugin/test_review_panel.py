@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from drawing import TINY_CANVASES, draw_round_angiogram
 from gestures import close_dock, notifications
-from napari_npa.approvals import KEPT
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
@@ -25,6 +24,7 @@ from napari_npa.plugin.opening import layer_of
 from napari_npa.plugin.preparation import Found, Opened
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.reviewed_image import ReviewedImage
+from napari_npa.results.approvals import KEPT
 from napari_npa.review import ReviewQueue
 
 REVIEW = "Review queue"

@@ -26,7 +26,7 @@ from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.batch.run import MANIFEST, Workers
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.storage import LocalPlace, place_of
-from napari_npa.table import Row
+from napari_npa.results.table import Row
 
 REACH_SECONDS = 10
 """So long is tried to reach the scheduler."""

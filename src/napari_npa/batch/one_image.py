@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from napari_npa import __version__
-from napari_npa.approvals import KEPT
 from napari_npa.batch.memory import give_back_free_memory
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.angiogram import read_angiogram
@@ -24,9 +23,16 @@ from napari_npa.io.decoding import pixel_count
 from napari_npa.io.folder import FoundImage
 from napari_npa.io.storage import Place, Workspace, place_of
 from napari_npa.io.writing import file_sha256
-from napari_npa.results import hashed_stem, read_record, record_path, row_of_record, write_result
+from napari_npa.results.approvals import KEPT
+from napari_npa.results.record import (
+    hashed_stem,
+    read_record,
+    record_path,
+    row_of_record,
+    write_result,
+)
+from napari_npa.results.table import Row
 from napari_npa.segmentation.segmenter import Mode, Segmenter
-from napari_npa.table import Row
 
 PIXELS_IN_HAND = 48_000_000
 """Pixels of the images worked on at a time: three of 4000 x 4000, or a larger one alone. An 8-bit

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.masks import MASK_ENDINGS, NPA_ENDING
 from napari_npa.io.storage import inside, place_of
-from napari_npa.results import PICTURE_ENDINGS, RECORD_ENDING
+from napari_npa.results.record import PICTURE_ENDINGS, RECORD_ENDING
 
 
 @dataclass(frozen=True)

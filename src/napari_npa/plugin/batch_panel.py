@@ -19,7 +19,7 @@ from napari_npa.plugin.messages import tell
 from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.review_panel import RESULTS, ReviewPanel
 from napari_npa.plugin.watched_table import ReadTable, WatchedTable
-from napari_npa.table import TABLE, Row, merged
+from napari_npa.results.table import TABLE, Row, merged
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchReport, Finished

@@ -32,7 +32,7 @@ from napari_npa.plugin.batch_thumbnails import ThumbnailList, Thumbnails
 from napari_npa.plugin.told import Told
 
 if TYPE_CHECKING:
-    from napari_npa.table import Row
+    from napari_npa.results.table import Row
 
 OVERLAY_ENDING = "_overlay.png"
 """Of an overlay's file name, after the beginning that a row tells."""

@@ -18,7 +18,7 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
-from napari_npa.table import Row
+from napari_npa.results.table import Row
 
 ROW = Qt.ItemDataRole.UserRole
 """Role under which the model gives the whole :class:`Row`."""

@@ -34,7 +34,7 @@ from napari_npa.plugin.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from napari_npa.models.inference import Progress
-    from napari_npa.table import Row
+    from napari_npa.results.table import Row
 
 SIDE = 256
 """Longest side of a picture that is kept, pixels."""

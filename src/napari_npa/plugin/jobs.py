@@ -243,8 +243,8 @@ def save(
     SaveError
         The system refused.
     """
-    from napari_npa.batch.corrected import put_back
-    from napari_npa.results import write_result
+    from napari_npa.results.corrected import put_back
+    from napari_npa.results.record import write_result
 
     segmentation = snapshot.segmentation
     masks = (snapshot.npa, snapshot.retina) if snapshot.is_edited() else (None, None)
@@ -269,8 +269,8 @@ def save_ungradable(folder: Path, angiogram: Angiogram, progress: Progress) -> t
     SaveError
         The system refused.
     """
-    from napari_npa.batch.corrected import put_back
-    from napari_npa.results import write_ungradable
+    from napari_npa.results.corrected import put_back
+    from napari_npa.results.record import write_ungradable
 
     written = write_ungradable(folder, file_stem(angiogram), angiogram)
     put_back(folder, written.row)

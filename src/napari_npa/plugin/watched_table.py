@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QFileSystemWatcher, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_npa.plugin.jobs import Job, Jobs
-from napari_npa.table import TABLE, read_table
+from napari_npa.results.table import TABLE, read_table
 
 if TYPE_CHECKING:
     from napari_npa.models.inference import Progress
-    from napari_npa.table import Row
+    from napari_npa.results.table import Row
 
 LEAST_PAUSE_MS, MOST_PAUSE_MS = 400, 4000
 READING_SHARE = 0.1

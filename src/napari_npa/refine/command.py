@@ -18,7 +18,7 @@ from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Action, Region, polygon_region
 from napari_npa.refine.tile import TileNetwork
 from napari_npa.refine.tools import NETWORK, propose
-from napari_npa.results import WrittenResult, write_result
+from napari_npa.results.record import WrittenResult, write_result
 from napari_npa.segmentation.segmenter import Segmentation
 
 Place = tuple[float, float]

@@ -27,8 +27,8 @@ from napari_npa.io.writing import (
     write_probability,
 )
 from napari_npa.measure.ischemia import ischemic_index
+from napari_npa.results.table import Row
 from napari_npa.segmentation.segmenter import Segmentation
-from napari_npa.table import Row
 
 RECORD_ENDING = "_npa.json"
 """End of a record's file name, after the stem of the image."""

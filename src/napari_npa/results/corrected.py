@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from napari_npa.batch.run import MANIFEST
-from napari_npa.table import TABLE, Row, read_table, update_table
+from napari_npa.results.table import TABLE, Row, read_table, update_table
 
 
 def put_back(folder: Path, row: Row) -> None:
@@ -20,7 +20,7 @@ def put_back(folder: Path, row: Row) -> None:
     folder
         Where the result was saved.
     row
-        As :func:`napari_npa.results.write_result` returned it: told from `folder`.
+        As :func:`napari_npa.results.record.write_result` returned it: told from `folder`.
 
     Raises
     ------

@@ -16,9 +16,8 @@ from napari_npa.batch import BatchOptions, growing_table, run_batch
 from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.errors import SaveError
 from napari_npa.io.storage import LocalPlace
-from napari_npa.results import write_result
-from napari_npa.segmentation.segmenter import Segmenter
-from napari_npa.table import (
+from napari_npa.results.record import write_result
+from napari_npa.results.table import (
     TABLE,
     Row,
     merged,
@@ -28,6 +27,7 @@ from napari_npa.table import (
     table_text,
     update_table,
 )
+from napari_npa.segmentation.segmenter import Segmenter
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 tricky = st.one_of(texts, texts.map("=".__add__), texts.map("'".__add__), texts.map("'-".__add__))

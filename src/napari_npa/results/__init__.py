@@ -1,0 +1,1 @@
+"""The result of an image on disk, and the folder of results."""
