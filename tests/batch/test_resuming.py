@@ -14,7 +14,7 @@ from napari_npa.io.angiogram import read_angiogram
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
 from napari_npa.results.record import write_result, write_ungradable
-from napari_npa.review import ReviewQueue
+from napari_npa.review.queue import ReviewQueue
 from napari_npa.segmentation.segmenter import Segmenter
 
 

@@ -27,9 +27,9 @@ def _imports_are_not_garbage():
     """
     import napari.qt
 
-    import napari_npa.review  # torch and the networks
+    import napari_npa.review.queue  # torch and the networks
 
-    assert napari_npa.review
+    assert napari_npa.review.queue
     assert napari.qt
     gc.collect()
     gc.freeze()

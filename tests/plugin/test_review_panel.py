@@ -25,7 +25,7 @@ from napari_npa.plugin.preparation import Found, Opened
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.reviewed_image import ReviewedImage
 from napari_npa.results.approvals import KEPT
-from napari_npa.review import ReviewQueue
+from napari_npa.review.queue import ReviewQueue
 
 REVIEW = "Review queue"
 

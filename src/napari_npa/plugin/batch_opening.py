@@ -19,7 +19,7 @@ from napari_npa.plugin.reviewed_image import ReviewedImage
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_npa.review import ReviewQueue
+    from napari_npa.review.queue import ReviewQueue
     from napari_npa.segmentation.segmenter import Segmenter
 
 

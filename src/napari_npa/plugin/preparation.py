@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
 
     from napari_npa.models.inference import Progress
-    from napari_npa.review import ReviewQueue, SavedResult
+    from napari_npa.review.queue import ReviewQueue, SavedResult
     from napari_npa.segmentation.segmenter import Segmentation, Segmenter
 
 
@@ -230,7 +230,7 @@ def read_queue(
     Parameters
     ----------
     folder, output, recursive
-        As for :class:`napari_npa.review.ReviewQueue`.
+        As for :class:`napari_npa.review.queue.ReviewQueue`.
     at
         Name of the image to begin at; unknown or empty: where the last review stopped.
     before
@@ -239,9 +239,9 @@ def read_queue(
     Raises
     ------
     NpaError
-        As :class:`napari_npa.review.ReviewQueue`.
+        As :class:`napari_npa.review.queue.ReviewQueue`.
     """
-    from napari_npa.review import ReviewQueue
+    from napari_npa.review.queue import ReviewQueue
 
     if before is not None:
         with suppress(SaveError):  # told at the last move already

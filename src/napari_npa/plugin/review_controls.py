@@ -24,7 +24,7 @@ from napari_npa.plugin.panel import Panel
 from napari_npa.plugin.told import Told
 
 if TYPE_CHECKING:  # imports torch
-    from napari_npa.review import ReviewQueue, State
+    from napari_npa.review.queue import ReviewQueue, State
 
 MARKS: dict[State | Literal["ungradable"], str] = {
     "to do": "○",

@@ -38,7 +38,7 @@ from napari_npa.plugin.reviewed_image import ReviewedImage
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.models.inference import Progress
     from napari_npa.plugin.result_layers import Snapshot
-    from napari_npa.review import ReviewQueue
+    from napari_npa.review.queue import ReviewQueue
     from napari_npa.segmentation.segmenter import Mode, Segmenter
 
 RESULTS = "npa_results"

@@ -17,7 +17,7 @@ from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.writing import write_json
 from napari_npa.results.approvals import KEPT
 from napari_npa.results.record import write_result, write_ungradable
-from napari_npa.review import ReviewQueue
+from napari_npa.review.queue import ReviewQueue
 
 SHA = {"a": "a" * 64, "b": "b" * 64, "c": "c" * 64, "d": "d" * 64}
 

@@ -1,0 +1,1 @@
+"""A folder of angiograms to be looked through."""
