@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_npa import Segmenter
-from napari_npa.evaluate import compared, markdown_summary
+from napari_npa.analysis.evaluate import compared, markdown_summary
 from napari_npa.imaging.raster import Mask
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask

@@ -147,7 +147,7 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="Table to write: a .csv file; a .md beside it.")],
 ) -> None:
     """Compare predicted with annotated masks: overlap, distances, ischemic index."""
-    from napari_npa.evaluate import evaluate_folders, markdown_summary, write_evaluation
+    from napari_npa.analysis.evaluate import evaluate_folders, markdown_summary, write_evaluation
     from napari_npa.io.writing import make_folder
 
     rows = evaluate_folders(predictions, masks)

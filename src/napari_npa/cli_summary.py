@@ -31,9 +31,9 @@ def summary(
     ] = None,
 ) -> None:
     """Summarise the ischemic index of a folder, by group, and the agreement of two graders."""
-    from napari_npa.cohort import read_groups, summarise
-    from napari_npa.cohort_plots import write_plots
-    from napari_npa.cohort_tables import markdown, write_tables
+    from napari_npa.analysis.cohort import read_groups, summarise
+    from napari_npa.analysis.plots import write_plots
+    from napari_npa.analysis.tables import markdown, write_tables
 
     if (groups is None) != (by == ""):
         raise typer.BadParameter("give both or none", param_hint="--groups, --by")

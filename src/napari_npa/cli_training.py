@@ -280,7 +280,7 @@ def crossval(
 
     Interrupted, the same command goes on where it stopped.
     """
-    from napari_npa.evaluate import markdown_summary
+    from napari_npa.analysis.evaluate import markdown_summary
     from napari_npa.io.writing import make_folder
     from napari_npa.training.crossval import cross_validate
 

@@ -12,8 +12,8 @@ from statistics import fmean
 
 import numpy as np
 
+from napari_npa.analysis.evaluate import Compared, compared, write_evaluation
 from napari_npa.errors import TrainingError
-from napari_npa.evaluate import Compared, compared, write_evaluation
 from napari_npa.io.masks import read_mask
 from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import Agreement, Mask, compare, pooled

@@ -5,9 +5,9 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
+from napari_npa.analysis.evaluate import evaluate_folders, write_evaluation
 from napari_npa.cli import app
 from napari_npa.errors import EvaluationError
-from napari_npa.evaluate import evaluate_folders, write_evaluation
 
 
 @pytest.fixture

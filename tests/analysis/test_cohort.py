@@ -11,10 +11,17 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_npa import cli_summary
+from napari_npa.analysis.cohort import (
+    EVERYONE,
+    GROUPLESS,
+    Cohort,
+    CohortImage,
+    read_groups,
+    summarise,
+)
+from napari_npa.analysis.plots import write_plots
+from napari_npa.analysis.tables import markdown, write_tables
 from napari_npa.cli import app
-from napari_npa.cohort import EVERYONE, GROUPLESS, Cohort, CohortImage, read_groups, summarise
-from napari_npa.cohort_plots import write_plots
-from napari_npa.cohort_tables import markdown, write_tables
 from napari_npa.errors import EvaluationError, NpaError, SaveError
 
 SIDE = 20

@@ -3,8 +3,8 @@
 .. code-block:: python
 
     from pathlib import Path
-    from napari_npa.cohort import read_groups, summarise
-    from napari_npa.cohort_tables import write_tables
+    from napari_npa.analysis.cohort import read_groups, summarise
+    from napari_npa.analysis.tables import write_tables
 
     groups = read_groups(Path("patients.csv"), by="severity")
     cohort = summarise(Path("results"), groups, masks=Path("second_grader"))
@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path, PurePosixPath
 
+from napari_npa.analysis.graders import Progress, TwoGraders, compare_graders, plain_path
 from napari_npa.errors import EvaluationError
 from napari_npa.measure.agreement import Summary
 from napari_npa.results.table import TABLE, plain
-from napari_npa.two_graders import Progress, TwoGraders, compare_graders, plain_path
 
 EVERYONE = "all"
 """Group of every image, the last row of the summary."""

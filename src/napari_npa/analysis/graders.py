@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from napari_npa.analysis.evaluate import MASK_SUFFIXES
 from napari_npa.errors import EvaluationError
-from napari_npa.evaluate import MASK_SUFFIXES
 from napari_npa.io.masks import NPA_ENDING, RETINA_ENDING, read_mask
 from napari_npa.measure.agreement import BlandAltman, IntraclassCorrelation, Mask, Summary, compare
 from napari_npa.measure.ischemia import ischemic_index

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.cohort import Cohort, indices
+from napari_npa.analysis.cohort import Cohort, indices
+from napari_npa.analysis.graders import TwoGraders
 from napari_npa.errors import NpaError
 from napari_npa.io.writing import atomic
-from napari_npa.two_graders import TwoGraders
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 
-from napari_npa.cohort import Cohort, GroupSummary
+from napari_npa.analysis.cohort import Cohort, GroupSummary
+from napari_npa.analysis.graders import TwoGraders
 from napari_npa.io.writing import make_folder, write_text
-from napari_npa.two_graders import TwoGraders
 
 
 def write_tables(output: Path, cohort: Cohort) -> list[Path]:

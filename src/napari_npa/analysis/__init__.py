@@ -1,0 +1,1 @@
+"""Folders of results compared: with annotations, between graders, by group."""
