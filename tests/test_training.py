@@ -13,7 +13,7 @@ import torch
 from typer.testing import CliRunner
 
 from drawing import TINY_CANVASES, draw_round_angiogram
-from napari_npa.cli import app
+from napari_npa.cli.main import app
 from napari_npa.errors import SaveError, TrainingError
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import load_model, save_model

@@ -1,6 +1,6 @@
 """``python -m napari_npa``: the command line, where its script is not on the path."""
 
-from napari_npa.cli import main
+from napari_npa.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
-from napari_npa import cli_summary
 from napari_npa.analysis.cohort import (
     EVERYONE,
     GROUPLESS,
@@ -21,7 +20,8 @@ from napari_npa.analysis.cohort import (
 )
 from napari_npa.analysis.plots import write_plots
 from napari_npa.analysis.tables import markdown, write_tables
-from napari_npa.cli import app
+from napari_npa.cli import summary as cli_summary
+from napari_npa.cli.main import app
 from napari_npa.errors import EvaluationError, NpaError, SaveError
 
 SIDE = 20

@@ -6,7 +6,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_npa.analysis.evaluate import evaluate_folders, write_evaluation
-from napari_npa.cli import app
+from napari_npa.cli.main import app
 from napari_npa.errors import EvaluationError
 
 

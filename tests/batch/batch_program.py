@@ -5,7 +5,7 @@ import sys
 from multiprocessing.process import BaseProcess
 
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["torch", "napari_npa.cli", "napari_npa.batch.run"])
+_processes.set_forkserver_preload(["torch", "napari_npa.cli.main", "napari_npa.batch.run"])
 
 
 def started(*arguments: object) -> BaseProcess:
@@ -17,7 +17,7 @@ def started(*arguments: object) -> BaseProcess:
 def _main(arguments: list[str]) -> None:
     import torch
 
-    from napari_npa.cli import main
+    from napari_npa.cli.main import main
 
     torch.set_num_threads(1)
     sys.argv = ["napari-npa", *arguments]

@@ -7,7 +7,7 @@ import torch
 from batch_folders import THRESHOLD, write_eye
 from typer.testing import CliRunner
 
-from napari_npa.cli import app
+from napari_npa.cli.main import app
 
 
 @pytest.fixture(autouse=True)

@@ -197,7 +197,7 @@ def test_the_largest_image_that_is_read_is_a_row(tiny_model, tmp_path, content):
             source / "large.tif", np.kron(small, np.ones((125, 125), np.uint8)), compression="zlib"
         )
     start = time.perf_counter()
-    command = [sys.executable, "-c", "from napari_npa.cli import main; main()", "batch"]
+    command = [sys.executable, "-c", "from napari_npa.cli.main import main; main()", "batch"]
     options = ["--output", str(output), "--model", str(tiny_model), "--threshold", THRESHOLD]
     done = subprocess.run([*command, str(source), *options, "--device", "cpu"], check=False)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20

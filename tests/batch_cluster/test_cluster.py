@@ -21,7 +21,7 @@ from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.batch import BatchOptions, find_images, run_batch
 from napari_npa.batch import cluster as on_cluster
 from napari_npa.batch.run import run_on
-from napari_npa.cli import app
+from napari_npa.cli.main import app
 from napari_npa.errors import BatchError
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model

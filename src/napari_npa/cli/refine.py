@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from napari_npa.cli_options import Device
+from napari_npa.cli.options import Device
 
 console = Console(soft_wrap=True)
 

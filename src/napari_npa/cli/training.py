@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from napari_npa.cli_options import Device
+from napari_npa.cli.options import Device
 from napari_npa.errors import NpaError
 
 if TYPE_CHECKING:

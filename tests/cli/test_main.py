@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from drawing import draw_round_angiogram
 from napari_npa import __version__
-from napari_npa.cli import app
+from napari_npa.cli.main import app
 from napari_npa.errors import SaveError
 from napari_npa.io import writing
 
@@ -199,7 +199,7 @@ def test_full_disk_is_a_row_and_leaves_nothing_half_written(run, eye, tmp_path, 
 
 
 def test_full_disk_for_the_table_is_one_clear_line(eye, tiny_model, tmp_path, monkeypatch, capsys):
-    from napari_npa import cli
+    from napari_npa.cli import main as cli
     from napari_npa.results import table
 
     def full(*_):
@@ -245,7 +245,7 @@ def test_version_and_info_name_what_a_bug_report_needs():
 
 def test_help_does_not_import_torch():
     code = (
-        "import sys; from typer.testing import CliRunner; from napari_npa.cli import app; "
+        "import sys; from typer.testing import CliRunner; from napari_npa.cli.main import app; "
         "CliRunner().invoke(app, ['--help']); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

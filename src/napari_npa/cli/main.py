@@ -15,8 +15,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from napari_npa import __version__, cli_batch, cli_refining, cli_summary, cli_training
-from napari_npa.cli_options import (
+from napari_npa import __version__
+from napari_npa.cli import batch as cli_batch
+from napari_npa.cli import refine as cli_refining
+from napari_npa.cli import summary as cli_summary
+from napari_npa.cli import training as cli_training
+from napari_npa.cli.options import (
     Device,
     Output,
     Probability,

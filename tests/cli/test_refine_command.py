@@ -8,7 +8,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_npa import refine
-from napari_npa.cli import app
+from napari_npa.cli.main import app
 from napari_npa.errors import NpaError
 from napari_npa.io.masks import read_mask
 from napari_npa.refine.command import Correction, correct_files

@@ -10,8 +10,8 @@ import tifffile
 from batch_folders import line_of, results, statuses, table, write_eye
 from PIL import Image
 
-from napari_npa import cli
 from napari_npa.batch import BatchOptions, run_batch
+from napari_npa.cli import main as cli
 from napari_npa.io import writing
 from napari_npa.io.storage import LocalPlace
 from napari_npa.results.table import PARQUET_TABLE, TABLE

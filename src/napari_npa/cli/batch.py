@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from napari_npa.cli_options import Device, Probability, SegmentMode, Threshold, WholeModel
+from napari_npa.cli.options import Device, Probability, SegmentMode, Threshold, WholeModel
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchOptions, BatchReport, Finished
@@ -192,6 +192,6 @@ def _write_parquet(output: str) -> None:
 
 
 def _summarise(output: str) -> None:
-    from napari_npa.cli_summary import summary
+    from napari_npa.cli.summary import summary
 
     summary(Path(output))

@@ -1,0 +1,1 @@
+"""The command line, ``napari-npa``: thin doors to the rooms below."""
