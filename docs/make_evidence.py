@@ -35,7 +35,7 @@ from napari_npa.models.weights import load_model
 from napari_npa.results.record import overlay
 from napari_npa.segmentation.segmenter import Mode
 from napari_npa.simulate import simulate
-from napari_npa.training.crossval import (
+from napari_npa.training.cross_validation import (
     THRESHOLD_TABLE,
     Calibration,
     calibration,

@@ -25,7 +25,7 @@ from napari_npa.plugin.batch_table import COLUMNS
 from napari_npa.plugin.correct_panel import CorrectPanel
 from napari_npa.plugin.samples import sample_files
 from napari_npa.plugin.segment_panel import SegmentPanel
-from napari_npa.simulate.command import simulate_many
+from napari_npa.simulate.many import simulate_many
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1500, 1000)

@@ -282,7 +282,7 @@ def crossval(
     """
     from napari_npa.analysis.evaluate import markdown_summary
     from napari_npa.io.writing import make_folder
-    from napari_npa.training.crossval import cross_validate
+    from napari_npa.training.cross_validation import cross_validate
 
     make_folder(output)
     rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)

@@ -22,7 +22,7 @@ from napari_npa.models.networks import UNetConfig
 from napari_npa.models.weights import Model, load_model, save_model
 from napari_npa.segmentation.retina import find_retina
 from napari_npa.segmentation.segmenter import Segmenter
-from napari_npa.training.crossval import calibration, judged
+from napari_npa.training.cross_validation import calibration, judged
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit, training_seconds

@@ -8,7 +8,7 @@ from functools import partial
 
 from napari_npa.processes import mapping
 from napari_npa.training.examples import Example, LabelledFile, load_example
-from napari_npa.training.painting import painted
+from napari_npa.training.lesion_synthesis import painted
 from napari_npa.training.recipe import TrainingConfig
 
 FILES_PER_WORKER = 20

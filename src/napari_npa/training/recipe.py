@@ -19,7 +19,7 @@ from napari_npa.models.weights import load_model
 from napari_npa.training.augmentation import Augmentation
 from napari_npa.training.examples import Source
 from napari_npa.training.losses import combined_loss
-from napari_npa.training.segments import segment_loss
+from napari_npa.training.segment_loss import segment_loss
 from napari_npa.training.views import View
 
 DEFAULT_CANVASES = {"55": 512, "uwfa": 1024}
@@ -51,7 +51,7 @@ class TrainingConfig:
         See :func:`napari_npa.training.losses.combined_loss`.
     segment_share
         Share of the segment-level loss in that of non-perfusion, see
-        :mod:`napari_npa.training.segments`.
+        :mod:`napari_npa.training.segment_loss`.
     averaging
         Decay a step of the moving average of the weights, which is what is kept.
     start_from
@@ -63,7 +63,7 @@ class TrainingConfig:
         Share of the fine-tuned weights in their average with those of `start_from` (Wortsman
         et al. 2022, arXiv:2109.01903): what only the first training taught is not all lost.
     painted
-        Diseased variants of every perfused 55° eye: see :mod:`napari_npa.training.painting`.
+        Diseased variants of every perfused 55° eye: see :mod:`napari_npa.training.lesion_synthesis`.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
     tile

@@ -6,8 +6,8 @@ import pytest
 from drawing import draw_round_angiogram
 from napari_npa.simulate import simulate
 from napari_npa.training.examples import Example
-from napari_npa.training.painting import analyse, paint
-from napari_npa.training.painting import painted as painted_variants
+from napari_npa.training.lesion_synthesis import analyse, paint
+from napari_npa.training.lesion_synthesis import painted as painted_variants
 
 SIDE = 256
 

@@ -17,10 +17,10 @@ from napari_npa.cli.main import app
 from napari_npa.errors import SaveError, TrainingError
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import load_model, save_model
-from napari_npa.simulate.command import simulate_many
+from napari_npa.simulate.many import simulate_many
 from napari_npa.training.augmentation import Augmentation, draw_look, reach, render
 from napari_npa.training.command import train_and_score
-from napari_npa.training.crossval import calibration, patient_folds
+from napari_npa.training.cross_validation import calibration, patient_folds
 from napari_npa.training.examples import (
     Example,
     gather_files,
@@ -30,7 +30,7 @@ from napari_npa.training.examples import (
 )
 from napari_npa.training.losses import combined_loss, dice_loss
 from napari_npa.training.recipe import Recipe, TrainingConfig, preset_config
-from napari_npa.training.segments import segment_loss
+from napari_npa.training.segment_loss import segment_loss
 from napari_npa.training.tiles import cut
 from napari_npa.training.train import fit, training_seconds
 from napari_npa.training.views import whole_view
