@@ -17,10 +17,10 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_npa.plugin.batch_results import BatchResults
-from napari_npa.plugin.model_box import DeviceBox, ModeBox, ModelBox
-from napari_npa.plugin.panel import Panel
-from napari_npa.plugin.scrolling import fill_scrolling
-from napari_npa.plugin.told import Told
+from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
+from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.qt.scrolling import fill_scrolling
+from napari_npa.plugin.qt.status_label import Told
 
 CHOOSE_IMAGES = "Choose a folder of angiograms, or the results of an earlier run."
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QThreadPool
 
-from napari_npa.plugin.jobs import Job
+from napari_npa.plugin.qt.jobs import Job
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.batch import BatchReport, Finished

@@ -29,7 +29,7 @@ from napari_npa.plugin.batch_table import (
     state,
 )
 from napari_npa.plugin.batch_thumbnails import ThumbnailList, Thumbnails
-from napari_npa.plugin.told import Told
+from napari_npa.plugin.qt.status_label import Told
 
 if TYPE_CHECKING:
     from napari_npa.results.table import Row

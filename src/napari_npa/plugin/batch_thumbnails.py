@@ -30,7 +30,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_npa.plugin.batch_table import ROW, percent, state
-from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.qt.jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from napari_npa.models.inference import Progress

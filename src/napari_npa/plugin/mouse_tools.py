@@ -11,7 +11,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton
 
-from napari_npa.plugin.panel import Connections
+from napari_npa.plugin.qt.panel import Connections
 from napari_npa.plugin.region_layer import DRAWING_MODES, RegionLayer
 from napari_npa.refine import Region
 

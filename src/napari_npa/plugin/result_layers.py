@@ -16,8 +16,8 @@ from napari.layers import Image, Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_npa.plugin.drawing_context import guard_removals
 from napari_npa.plugin.mask_layers import npa_layer, outline_pixels, retina_layer
+from napari_npa.plugin.qt.drawing_context import guard_removals
 from napari_npa.plugin.shown_image import ShownImage
 
 if TYPE_CHECKING:

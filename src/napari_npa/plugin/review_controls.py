@@ -18,10 +18,10 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_npa.plugin.keys import REVIEW_KEYS, in_words
-from napari_npa.plugin.model_box import ModeBox, ModelBox
-from napari_npa.plugin.panel import Panel
-from napari_npa.plugin.told import Told
+from napari_npa.plugin.qt.keys import REVIEW_KEYS, in_words
+from napari_npa.plugin.qt.model_choice import ModeBox, ModelBox
+from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.qt.status_label import Told
 
 if TYPE_CHECKING:  # imports torch
     from napari_npa.review.queue import ReviewQueue, State

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_npa.errors import RetinaError
-from napari_npa.plugin.messages import tell
+from napari_npa.plugin.qt.messages import tell
 
 if TYPE_CHECKING:
     from napari_npa.plugin.preparation import Found, Prepared

@@ -12,7 +12,8 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_npa.plugin.annotations import annotations_of
-from napari_npa.plugin.jobs import (
+from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
+from napari_npa.plugin.qt.jobs import (
     Job,
     Jobs,
     KeptSegmenter,
@@ -20,10 +21,9 @@ from napari_npa.plugin.jobs import (
     save,
     save_ungradable,
 )
-from napari_npa.plugin.keys import REVIEW_KEYS, bind, unbind
-from napari_npa.plugin.messages import tell
-from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
-from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
+from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
+from napari_npa.plugin.qt.messages import tell
+from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.review_controls import ReviewControls
 from napari_npa.plugin.review_lines import (

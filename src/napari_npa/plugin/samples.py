@@ -7,8 +7,8 @@ from pathlib import Path
 from napari.types import LayerData
 
 from napari_npa.errors import AngiogramError
-from napari_npa.plugin.messages import tell
 from napari_npa.plugin.opening import layer_of
+from napari_npa.plugin.qt.messages import tell
 
 FOLDERS = (
     Path(__file__).parents[1] / "sample_data",  # installed

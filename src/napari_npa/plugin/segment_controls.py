@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_npa.plugin.live_index import LiveIndex
-from napari_npa.plugin.model_box import DeviceBox, ModeBox, ModelBox
-from napari_npa.plugin.panel import Panel
+from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
+from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.qt.scrolling import fill_scrolling
+from napari_npa.plugin.qt.status_label import Told
 from napari_npa.plugin.recovery_bar import RecoveryBar
-from napari_npa.plugin.scrolling import fill_scrolling
-from napari_npa.plugin.told import Told
 
 THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
 from superqt.utils import QSignalThrottler, signals_blocked
 
 from napari_npa.plugin.annotations import annotations_of
-from napari_npa.plugin.jobs import (
+from napari_npa.plugin.opening import FILES
+from napari_npa.plugin.qt.jobs import (
     Job,
     Jobs,
     KeptSegmenter,
@@ -25,9 +26,8 @@ from napari_npa.plugin.jobs import (
     save,
     segment_shown,
 )
-from napari_npa.plugin.messages import tell
-from napari_npa.plugin.model_box import TILE_MODEL, WHOLE_MODEL
-from napari_npa.plugin.opening import FILES
+from napari_npa.plugin.qt.messages import tell
+from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.recovering import Recovery
 from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.plugin.segment_controls import SegmentControls

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QFileSystemWatcher, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.results.table import TABLE, read_table
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QThreadPool
 
 from napari_npa.errors import Cancelled
-from napari_npa.plugin.gui_thread import GuiGoneError, call_in_gui
 from napari_npa.plugin.opening import layer_of
+from napari_npa.plugin.qt.gui_thread import GuiGoneError, call_in_gui
 from napari_npa.plugin.shown_image import ShownImage, file_stem
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds

@@ -8,14 +8,14 @@ from weakref import ref
 
 import pytest
 
-from napari_npa.plugin import gui_thread
-from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.qt import gui_thread
+from napari_npa.plugin.qt.jobs import Job, Jobs
 
 CLOSED_DURING_A_RUN = """
 import sys, time
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
-from napari_npa.plugin.jobs import Job, Jobs
+from napari_npa.plugin.qt.jobs import Job, Jobs
 
 def work(progress):
     for step in range(30):

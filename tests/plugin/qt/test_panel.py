@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QFileSystemWatcher
 
 from gestures import close_dock
-from napari_npa.plugin.gui_thread import deleted_in_gui
+from napari_npa.plugin.qt.gui_thread import deleted_in_gui
 from napari_npa.plugin.region_layer import NAME as REGIONS
 
 SEGMENT, CORRECT = "Segment non-perfusion", "Correct non-perfusion"

@@ -1,0 +1,1 @@
+"""Qt without napari's layers: jobs, the GUI thread, the base of all panels."""
