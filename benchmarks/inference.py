@@ -37,7 +37,7 @@ import time
 started = time.perf_counter()
 import napari
 from qtpy.QtCore import QEventLoop, QTimer
-from napari_npa.plugin.samples import first_sample
+from napari_npa.plugin.layers.samples import first_sample
 
 def wait_while(condition):
     while condition():

@@ -85,7 +85,7 @@ def samples(tmp_path, monkeypatch, round_angiogram):
     for seed in (1, 2):
         tifffile.imwrite(tmp_path / f"sim_{seed}.tif", np.roll(round_angiogram, seed, axis=0))
         tifffile.imwrite(tmp_path / f"sim_{seed}_npa.tif", np.zeros_like(round_angiogram))
-    monkeypatch.setattr("napari_npa.plugin.samples.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("napari_npa.plugin.layers.samples.FOLDERS", (tmp_path,))
     return tmp_path
 
 

@@ -15,7 +15,7 @@ from napari_npa.batch.run import MANIFEST
 from napari_npa.plugin.batch_overview import IsiHistogram
 from napari_npa.plugin.batch_table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
 from napari_npa.plugin.batch_thumbnails import KEPT, Thumbnails
-from napari_npa.plugin.result_layers import results_of
+from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.results.table import TABLE, Row, read_table, update_table, write_table
 
 BATCH = "Batch"

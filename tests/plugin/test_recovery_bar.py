@@ -39,7 +39,7 @@ def docked(viewer, qtbot, tiny_model):
 
 
 def opened(panel, qtbot, path):
-    from napari_npa.plugin.opening import layer_of
+    from napari_npa.plugin.layers.open import layer_of
 
     panel._show_opened(layer_of(path, path.stem))
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)

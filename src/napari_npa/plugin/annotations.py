@@ -18,9 +18,9 @@ from napari_npa.annotation.file import Annotation
 from napari_npa.annotation.session import Session
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.errors import SaveError
+from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.qt.gui_thread import GuiGoneError, call_in_gui, deleted_in_gui
 from napari_npa.plugin.qt.messages import tell
-from napari_npa.plugin.result_layers import ImageResult, results_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,13 +19,13 @@ from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_npa.measure.ischemia import Target
 from napari_npa.plugin.close_look import TILE_TOOL, TOOLS
-from napari_npa.plugin.live_index import LiveIndex
+from napari_npa.plugin.layers.live_index import LiveIndex
+from napari_npa.plugin.layers.region_layer import DRAWING_MODES
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import Told
-from napari_npa.plugin.region_layer import DRAWING_MODES
 from napari_npa.refine import NEUTRAL, Action
 
 TARGETS: dict[str, Target] = {"Non-perfusion": "npa", "Gradable retina": "retina"}

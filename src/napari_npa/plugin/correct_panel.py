@@ -16,14 +16,14 @@ from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.close_look import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
 from napari_npa.plugin.correct_controls import TARGETS, CorrectControls
 from napari_npa.plugin.correction import Correction
-from napari_npa.plugin.doubtful import Doubtful
+from napari_npa.plugin.layers.result_layers import ImageResult, results_of
+from napari_npa.plugin.layers.uncertainty import Doubtful
 from napari_npa.plugin.mouse_tools import MouseTools
 from napari_npa.plugin.qt.drawing_pause import pause_drawing, resume_drawing
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL
-from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton
 
+from napari_npa.plugin.layers.region_layer import DRAWING_MODES, RegionLayer
 from napari_npa.plugin.qt.panel import Connections
-from napari_npa.plugin.region_layer import DRAWING_MODES, RegionLayer
 from napari_npa.refine import Region
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_npa.plugin.result_layers import ImageResult
+    from napari_npa.plugin.layers.result_layers import ImageResult
 
 
 class MouseTools(QObject):

@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.angiogram import Angiogram, read_angiogram
 from napari_npa.io.masks import read_mask
-from napari_npa.plugin.opening import layer_of
+from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.qt.jobs import Job, Jobs
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds

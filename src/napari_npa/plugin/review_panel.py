@@ -12,6 +12,7 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_npa.plugin.annotations import annotations_of
+from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.qt.jobs import (
     Job,
@@ -24,7 +25,6 @@ from napari_npa.plugin.qt.jobs import (
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
-from napari_npa.plugin.result_layers import results_of
 from napari_npa.plugin.review_controls import ReviewControls
 from napari_npa.plugin.review_lines import (
     ALL_DONE,
@@ -37,7 +37,7 @@ from napari_npa.plugin.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.models.inference import Progress
-    from napari_npa.plugin.result_layers import Snapshot
+    from napari_npa.plugin.layers.result_layers import Snapshot
     from napari_npa.review.queue import ReviewQueue
     from napari_npa.segmentation.segmenter import Mode, Segmenter
 

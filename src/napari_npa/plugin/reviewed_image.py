@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Layer
 
-from napari_npa.plugin.result_layers import ImageResult, Snapshot, results_of
-from napari_npa.plugin.shown_image import ShownImage
+from napari_npa.plugin.layers.result_layers import ImageResult, Snapshot, results_of
+from napari_npa.plugin.layers.shown_image import ShownImage
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

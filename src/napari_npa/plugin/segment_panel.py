@@ -16,7 +16,9 @@ from qtpy.QtWidgets import (
 from superqt.utils import QSignalThrottler, signals_blocked
 
 from napari_npa.plugin.annotations import annotations_of
-from napari_npa.plugin.opening import FILES
+from napari_npa.plugin.layers.open import FILES
+from napari_npa.plugin.layers.result_layers import ImageResult, results_of
+from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 from napari_npa.plugin.qt.jobs import (
     Job,
     Jobs,
@@ -29,9 +31,7 @@ from napari_npa.plugin.qt.jobs import (
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.recovering import Recovery
-from napari_npa.plugin.result_layers import ImageResult, results_of
 from napari_npa.plugin.segment_controls import SegmentControls
-from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
 
 if TYPE_CHECKING:
     from napari_npa.segmentation.segmenter import Segmentation

@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import QFileSystemWatcher
 
 from gestures import close_dock
+from napari_npa.plugin.layers.region_layer import NAME as REGIONS
 from napari_npa.plugin.qt.gui_thread import deleted_in_gui
-from napari_npa.plugin.region_layer import NAME as REGIONS
 
 SEGMENT, CORRECT = "Segment non-perfusion", "Correct non-perfusion"
 PANELS = (SEGMENT, CORRECT, "Review queue", "Batch")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QThreadPool
 
 from napari_npa.errors import Cancelled
-from napari_npa.plugin.opening import layer_of
+from napari_npa.plugin.layers.open import layer_of
+from napari_npa.plugin.layers.shown_image import ShownImage, file_stem
 from napari_npa.plugin.qt.gui_thread import GuiGoneError, call_in_gui
-from napari_npa.plugin.shown_image import ShownImage, file_stem
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari.types import LayerData
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.annotation.store import AnnotationStore
     from napari_npa.io.angiogram import Angiogram
     from napari_npa.models.inference import Progress
-    from napari_npa.plugin.result_layers import Snapshot
+    from napari_npa.plugin.layers.result_layers import Snapshot
     from napari_npa.segmentation.segmenter import Mode, Segmentation, Segmenter
 
 _log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 
 from gestures import notifications
 from napari_npa.plugin import segment_panel
-from napari_npa.plugin.opening import layer_of
-from napari_npa.plugin.samples import first_sample, second_sample
+from napari_npa.plugin.layers.open import layer_of
+from napari_npa.plugin.layers.samples import first_sample, second_sample
 
 OPENED_LIKE_A_USER = """
 import sys, threading, time

@@ -16,9 +16,9 @@ from napari.layers import Image, Labels
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_npa.plugin.mask_layers import npa_layer, outline_pixels, retina_layer
+from napari_npa.plugin.layers.mask_layers import npa_layer, outline_pixels, retina_layer
+from napari_npa.plugin.layers.shown_image import ShownImage
 from napari_npa.plugin.qt.drawing_context import guard_removals
-from napari_npa.plugin.shown_image import ShownImage
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel

@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_npa.plugin.shown_image import ShownImage, angiogram_layers
+from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_npa.errors import AngiogramError
 from napari_npa.io.angiogram import Angiogram, angiogram_from_array, read_angiogram
-from napari_npa.plugin.opening import PATH
+from napari_npa.plugin.layers.open import PATH
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -10,7 +10,7 @@ from napari.layers.base import ActionType
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_npa.plugin.mask_layers import placement
+from napari_npa.plugin.layers.mask_layers import placement
 from napari_npa.refine import Region, ellipse_corners, polygon_region
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari.types import LayerData
 
 from napari_npa.errors import AngiogramError
-from napari_npa.plugin.opening import layer_of
+from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.qt.messages import tell
 
 FOLDERS = (

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
-from napari_npa.plugin.mask_layers import placement
-from napari_npa.plugin.shown_image import DERIVED
+from napari_npa.plugin.layers.mask_layers import placement
+from napari_npa.plugin.layers.shown_image import DERIVED
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_npa.plugin.result_layers import ImageResult
+    from napari_npa.plugin.layers.result_layers import ImageResult
     from napari_npa.segmentation.segmenter import Segmentation
     from napari_npa.segmentation.uncertainty import DoubtfulRegion
 
