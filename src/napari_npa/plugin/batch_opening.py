@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.preparation import Prepared, Preparer, read_queue
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
+from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.review_lines import line_of_found
 from napari_npa.plugin.reviewed_image import ReviewedImage
 

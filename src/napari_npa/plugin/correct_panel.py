@@ -12,7 +12,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.close_look import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
 from napari_npa.plugin.correct_controls import TARGETS, CorrectControls
 from napari_npa.plugin.correction import Correction
@@ -24,6 +23,7 @@ from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL
+from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
 
 if TYPE_CHECKING:

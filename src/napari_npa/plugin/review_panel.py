@@ -11,7 +11,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
-from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.qt.jobs import (
@@ -25,6 +24,7 @@ from napari_npa.plugin.qt.jobs import (
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
+from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.review_controls import ReviewControls
 from napari_npa.plugin.review_lines import (
     ALL_DONE,

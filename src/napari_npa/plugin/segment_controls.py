@@ -22,7 +22,7 @@ from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import Told
-from napari_npa.plugin.recovery_bar import RecoveryBar
+from napari_npa.plugin.recording.recovery_bar import RecoveryBar
 
 THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.plugin.annotations import annotations_of
 from napari_npa.plugin.layers.open import FILES
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
@@ -30,7 +29,8 @@ from napari_npa.plugin.qt.jobs import (
 )
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
-from napari_npa.plugin.recovering import Recovery
+from napari_npa.plugin.recording.recorder import annotations_of
+from napari_npa.plugin.recording.recovery import Recovery
 from napari_npa.plugin.segment_controls import SegmentControls
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What a user does is recorded, kept on disk and offered again."""
