@@ -29,8 +29,8 @@ from rich.table import Table
 
 from napari_npa import Segmenter
 from napari_npa.models.inference import PIECE_CONTEXT, with_context
-from napari_npa.plugin.correct_panel import CorrectPanel
-from napari_npa.plugin.segment_panel import SegmentPanel
+from napari_npa.plugin.correct.panel import CorrectPanel
+from napari_npa.plugin.segment.panel import SegmentPanel
 from napari_npa.refine import CloseUp, TileNetwork
 from napari_npa.simulate import simulate
 

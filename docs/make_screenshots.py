@@ -21,10 +21,10 @@ import napari
 from napari.settings import get_settings
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
-from napari_npa.plugin.batch_table import COLUMNS
-from napari_npa.plugin.correct_panel import CorrectPanel
+from napari_npa.plugin.batch.table import COLUMNS
+from napari_npa.plugin.correct.panel import CorrectPanel
 from napari_npa.plugin.layers.samples import sample_files
-from napari_npa.plugin.segment_panel import SegmentPanel
+from napari_npa.plugin.segment.panel import SegmentPanel
 from napari_npa.simulate.many import simulate_many
 
 IMAGES = Path(__file__).parent / "images"

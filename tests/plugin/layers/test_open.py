@@ -9,9 +9,9 @@ from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 
 from gestures import notifications
-from napari_npa.plugin import segment_panel
 from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.layers.samples import first_sample, second_sample
+from napari_npa.plugin.segment import panel as segment_panel
 
 OPENED_LIKE_A_USER = """
 import sys, threading, time

@@ -31,7 +31,7 @@ from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery import Recovery
-from napari_npa.plugin.segment_controls import SegmentControls
+from napari_npa.plugin.segment.controls import SegmentControls
 
 if TYPE_CHECKING:
     from napari_npa.segmentation.segmenter import Segmentation

@@ -29,7 +29,7 @@ from qtpy.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from napari_npa.plugin.batch_table import ROW, percent, state
+from napari_npa.plugin.batch.table import ROW, percent, state
 from napari_npa.plugin.qt.jobs import Job, Jobs
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 from drawing import draw_round_angiogram
 from gestures import click, close_dock, notifications
 from napari_npa.batch.run import MANIFEST
-from napari_npa.plugin.batch_overview import IsiHistogram
-from napari_npa.plugin.batch_table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
-from napari_npa.plugin.batch_thumbnails import KEPT, Thumbnails
+from napari_npa.plugin.batch.histogram import IsiHistogram
+from napari_npa.plugin.batch.table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
+from napari_npa.plugin.batch.thumbnails import KEPT, Thumbnails
 from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.results.table import TABLE, Row, read_table, update_table, write_table
 

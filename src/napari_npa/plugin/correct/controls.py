@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_npa.measure.ischemia import Target
-from napari_npa.plugin.close_look import TILE_TOOL, TOOLS
+from napari_npa.plugin.correct.tools import TILE_TOOL, TOOLS
 from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.layers.region_layer import DRAWING_MODES
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words

@@ -13,7 +13,7 @@ from napari_npa.plugin.layers.shown_image import ShownImage
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-    from napari_npa.plugin.preparation import Found, Opened
+    from napari_npa.plugin.review.preparation import Found, Opened
 
 
 class ReviewedImage:

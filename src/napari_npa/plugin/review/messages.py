@@ -10,7 +10,7 @@ from napari_npa.errors import RetinaError
 from napari_npa.plugin.qt.messages import tell
 
 if TYPE_CHECKING:
-    from napari_npa.plugin.preparation import Found, Prepared
+    from napari_npa.plugin.review.preparation import Found, Prepared
 
 CAN_BE_MARKED = "Press Ungradable if no part of it can be judged."
 

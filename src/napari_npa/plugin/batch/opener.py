@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_npa.plugin.preparation import Prepared, Preparer, read_queue
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.recording.recorder import annotations_of
-from napari_npa.plugin.review_lines import line_of_found
-from napari_npa.plugin.reviewed_image import ReviewedImage
+from napari_npa.plugin.review.messages import line_of_found
+from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue
+from napari_npa.plugin.review.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

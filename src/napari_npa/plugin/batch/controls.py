@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_npa.plugin.batch_results import BatchResults
+from napari_npa.plugin.batch.results import BatchResults
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling

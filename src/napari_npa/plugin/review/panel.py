@@ -12,7 +12,6 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_npa.plugin.layers.result_layers import results_of
-from napari_npa.plugin.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.qt.jobs import (
     Job,
     Jobs,
@@ -25,15 +24,16 @@ from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.recording.recorder import annotations_of
-from napari_npa.plugin.review_controls import ReviewControls
-from napari_npa.plugin.review_lines import (
+from napari_npa.plugin.review.controls import ReviewControls
+from napari_npa.plugin.review.messages import (
     ALL_DONE,
     line_of_error,
     line_of_failed_save,
     line_of_found,
     may_lose_masks,
 )
-from napari_npa.plugin.reviewed_image import ReviewedImage
+from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue, read_records, store
+from napari_npa.plugin.review.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.models.inference import Progress
@@ -143,7 +143,7 @@ class ReviewPanel(ReviewControls):
         Parameters
         ----------
         images, output, recursive, at
-            As for :func:`napari_npa.plugin.preparation.read_queue`.
+            As for :func:`napari_npa.plugin.review.preparation.read_queue`.
         """
         if not self.busy:
             self.folders = images, output

@@ -17,13 +17,13 @@ from gestures import close_dock, notifications
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
-from napari_npa.plugin import review_panel
 from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.layers.result_layers import results_of
-from napari_npa.plugin.preparation import Found, Opened
 from napari_npa.plugin.qt.jobs import KeptSegmenter
 from napari_npa.plugin.qt.keys import REVIEW_KEYS
-from napari_npa.plugin.reviewed_image import ReviewedImage
+from napari_npa.plugin.review import panel as review_panel
+from napari_npa.plugin.review.preparation import Found, Opened
+from napari_npa.plugin.review.reviewed_image import ReviewedImage
 from napari_npa.results.approvals import KEPT
 from napari_npa.review.queue import ReviewQueue
 

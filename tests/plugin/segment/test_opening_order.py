@@ -5,7 +5,7 @@ import tifffile
 
 from drawing import draw_round_angiogram
 from gestures import click, close_dock
-from napari_npa.plugin.batch_panel import BatchPanel
+from napari_npa.plugin.batch.panel import BatchPanel
 
 SEGMENT, CORRECT, BATCH = "Segment non-perfusion", "Correct non-perfusion", "Batch"
 

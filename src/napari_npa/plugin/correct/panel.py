@@ -12,12 +12,12 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.plugin.close_look import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
-from napari_npa.plugin.correct_controls import TARGETS, CorrectControls
-from napari_npa.plugin.correction import Correction
+from napari_npa.plugin.correct.controls import TARGETS, CorrectControls
+from napari_npa.plugin.correct.correction import Correction
+from napari_npa.plugin.correct.mouse_tools import MouseTools
+from napari_npa.plugin.correct.tools import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.uncertainty import Doubtful
-from napari_npa.plugin.mouse_tools import MouseTools
 from napari_npa.plugin.qt.drawing_pause import pause_drawing, resume_drawing
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, bind, unbind

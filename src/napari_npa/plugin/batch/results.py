@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_npa.plugin.batch_overview import IsiHistogram
-from napari_npa.plugin.batch_table import (
+from napari_npa.plugin.batch.histogram import IsiHistogram
+from napari_npa.plugin.batch.table import (
     ROW,
     BatchTable,
     ShownRows,
@@ -28,7 +28,7 @@ from napari_npa.plugin.batch_table import (
     percent,
     state,
 )
-from napari_npa.plugin.batch_thumbnails import ThumbnailList, Thumbnails
+from napari_npa.plugin.batch.thumbnails import ThumbnailList, Thumbnails
 from napari_npa.plugin.qt.status_label import Told
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from gestures import click, press_key
 from napari_npa import refine
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
-from napari_npa.plugin.close_look import TOOL_KEYS, TOOLS
-from napari_npa.plugin.correct_controls import ACTIONS
+from napari_npa.plugin.correct.controls import ACTIONS
+from napari_npa.plugin.correct.tools import TOOL_KEYS, TOOLS
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, REVIEW_KEYS
 
 PANEL = "Correct non-perfusion"

@@ -1,0 +1,1 @@
+"""The panel that goes through a folder."""
