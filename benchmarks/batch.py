@@ -37,8 +37,8 @@ from napari_npa.io.writing import write_gray
 from napari_npa.models.inference import Inference, Steps
 from napari_npa.results.record import write_result
 from napari_npa.segmentation.retina import find_retina
-from napari_npa.segmentation.segmenter import Mode
 from napari_npa.simulate import simulate
+from napari_npa.types import Mode
 
 Look = tuple[Inference, int]
 """A network, and the side of the canvas on which it looks."""

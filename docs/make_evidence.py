@@ -26,14 +26,12 @@ from PIL import Image
 
 from napari_npa import Segmenter
 from napari_npa.analysis.evaluate import compared, markdown_summary
-from napari_npa.imaging.raster import Mask
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.networks import UNet
 from napari_npa.models.weights import load_model
 from napari_npa.results.record import overlay
-from napari_npa.segmentation.segmenter import Mode
 from napari_npa.simulate import simulate
 from napari_npa.training.cross_validation import (
     THRESHOLD_TABLE,
@@ -43,6 +41,7 @@ from napari_npa.training.cross_validation import (
 )
 from napari_npa.training.examples import angiograms
 from napari_npa.training.train import SETTINGS, blend, load_averaged
+from napari_npa.types import Mask, Mode
 
 DOCS = Path(__file__).parent
 WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_npa.imaging.raster import Mask, Window
 from napari_npa.refine import Region
+from napari_npa.types import Mask, Window
 
 
 @dataclass(frozen=True, eq=False)

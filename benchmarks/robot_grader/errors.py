@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_npa.imaging.raster import Mask, Window, dilated, eroded
+from napari_npa.imaging.raster import dilated, eroded
+from napari_npa.types import Mask, Window
 
 PARTS = 3
 """So many of the largest places are considered, of what is missed and of what is too much."""

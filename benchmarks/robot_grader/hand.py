@@ -16,8 +16,8 @@ from skimage.graph import MCP_Geometric
 from skimage.measure import find_contours, perimeter
 from skimage.morphology import skeletonize
 
-from napari_npa.imaging.raster import Mask, Window
 from napari_npa.refine import Region, polygon_region
+from napari_npa.types import Mask, Window
 from robot_grader.errors import Part
 
 THINK = 1.35

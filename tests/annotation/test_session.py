@@ -336,7 +336,8 @@ def test_the_session_of_another_image_is_not_saved_with_a_result(tmp_path):
 
 def test_annotating_needs_no_torch():
     story = (
-        "import sys, napari_npa.annotation.session, napari_npa.annotation.store, napari_npa.annotation.autosave\n"
+        "import sys\n"
+        "from napari_npa.annotation import autosave, session, store\n"
         "print({'torch', 'napari', 'qtpy'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", story], capture_output=True, text=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import tifffile
 
 from drawing import draw_round_angiogram
-from napari_npa.results.table import TABLE
+from napari_npa.io.names import TABLE
 
 THRESHOLD = "0.43"
 """At which the tiny network, untrained as it is, finds some of everything."""

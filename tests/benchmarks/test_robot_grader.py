@@ -15,7 +15,7 @@ import pytest
 from drawing import draw_round_angiogram
 from napari_npa.measure.agreement import compare
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SIDE = 160
 
 

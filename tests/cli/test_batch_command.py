@@ -13,8 +13,8 @@ from PIL import Image
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.cli import main as cli
 from napari_npa.io import writing
+from napari_npa.io.names import PARQUET_TABLE, TABLE
 from napari_npa.io.storage import LocalPlace
-from napari_npa.results.table import PARQUET_TABLE, TABLE
 
 
 def test_a_folder_becomes_masks_overlays_records_a_table_and_a_manifest(batch, source, output):

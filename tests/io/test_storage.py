@@ -7,8 +7,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.errors import AngiogramError, NpaError, SaveError
+from napari_npa.io.names import TABLE
 from napari_npa.io.storage import LocalPlace, inside, place_of
-from napari_npa.results.table import TABLE
 
 
 class Unreliable(MemoryFileSystem):

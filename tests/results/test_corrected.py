@@ -2,10 +2,10 @@
 
 import pytest
 
-from napari_npa.batch.run import MANIFEST
 from napari_npa.errors import SaveError
+from napari_npa.io.names import MANIFEST, TABLE
 from napari_npa.results.corrected import put_back
-from napari_npa.results.table import TABLE, Row, read_table, write_table
+from napari_npa.results.table import Row, read_table, write_table
 
 OLD = Row(image="sub/a.tif", isi=0.1, result="sub/a", sha256="1", edited=False)
 SAVED = Row(image="a.tif", isi=0.4, result="a", sha256="1", edited=True)

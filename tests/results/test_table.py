@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from napari_npa.batch import BatchOptions, growing_table, run_batch
 from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.errors import SaveError
+from napari_npa.io.names import TABLE
 from napari_npa.io.storage import LocalPlace
 from napari_npa.results.record import write_result
 from napari_npa.results.table import (
-    TABLE,
     Row,
     merged,
     plain,

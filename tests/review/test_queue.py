@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, NpaError, SaveError
+from napari_npa.io.names import APPROVALS
 from napari_npa.io.writing import write_json
-from napari_npa.results.approvals import KEPT
 from napari_npa.results.record import write_result, write_ungradable
 from napari_npa.review.queue import ReviewQueue
 
@@ -172,7 +172,7 @@ def test_images_of_one_stem_have_each_their_own_state(images, output):
 
 
 def test_an_approval_without_masks_is_none(images, output):
-    write_json(output / KEPT, {"position": "a.tif", "approved": {"a.tif": SHA["a"]}})
+    write_json(output / APPROVALS, {"position": "a.tif", "approved": {"a.tif": SHA["a"]}})
     queue = ReviewQueue(images, output)
     assert queue.state(0) == "to do"
     assert queue.approved == 0
@@ -236,14 +236,14 @@ def test_the_last_file_gone_leaves_the_one_before(images, output):
 )
 def test_damaged_approvals_are_put_aside_and_told(images, output, content):
     for number in (1, 2):
-        (output / KEPT).write_bytes(content.encode("latin1"))
+        (output / APPROVALS).write_bytes(content.encode("latin1"))
         queue = ReviewQueue(images, output)
         aside = f"review_damaged_{number}.json"
         assert isinstance(queue.warning, NpaError)
         assert "'review.json' is damaged" in str(queue.warning)
         assert aside in str(queue.warning)
         assert (output / aside).read_bytes() == content.encode("latin1")
-        assert not (output / KEPT).exists()
+        assert not (output / APPROVALS).exists()
     assert states(queue) == ["to do"] * 3
 
 
@@ -260,14 +260,14 @@ def test_a_folder_that_cannot_be_reviewed_is_told(tmp_path, output, images):
         ReviewQueue(output, output)
     with pytest.raises(AngiogramError, match="'nowhere' is not a folder"):
         ReviewQueue(tmp_path / "nowhere", output)
-    (output / KEPT).mkdir()
+    (output / APPROVALS).mkdir()
     with pytest.raises(NpaError, match=r"'review.json' cannot be read"):
         ReviewQueue(images, output)
 
 
 def test_storing_makes_the_folder_or_says_why_not(images, tmp_path):
     ReviewQueue(images, tmp_path / "new" / "results").store()
-    kept = json.loads((tmp_path / "new" / "results" / KEPT).read_text())
+    kept = json.loads((tmp_path / "new" / "results" / APPROVALS).read_text())
     assert kept == {"position": "a.tif", "approved": {}}
     with pytest.raises(SaveError, match="cannot be made"):
         ReviewQueue(images, images / "a.tif" / "results").store()
@@ -283,7 +283,7 @@ def test_stores_at_the_same_time_leave_the_last_state(images, output):
     for thread in threads:
         thread.join()
     assert ReviewQueue(images, output).position == 1
-    assert [path.name for path in output.iterdir()] == [KEPT]
+    assert [path.name for path in output.iterdir()] == [APPROVALS]
 
 
 def test_a_tree_comes_folder_by_folder_with_results_in_the_same_subfolders(tree, output):
@@ -313,14 +313,14 @@ def test_a_review_of_a_tree_is_kept_in_one_file_and_resumed(tree, output):
     queue.approve(3, SHA["a"])
     queue.store()
     kept = {"position": "sub/a.tif", "approved": {"sub/a.tif": SHA["a"]}}
-    assert json.loads((output / KEPT).read_text()) == kept
+    assert json.loads((output / APPROVALS).read_text()) == kept
     assert [path.name for path in (output / "sub").iterdir()] == ["a_aaaaaaaa_npa.json"]
     again = ReviewQueue(tree, output, recursive=True)
     assert (again.present, again.state(3), again.approved) == (tree / "sub/a.tif", "approved", 1)
 
 
 def test_a_review_of_the_folder_alone_goes_on_with_its_subfolders_and_back(tree, output):
-    write_json(output / KEPT, {"position": "b.tif", "approved": {"a.tif": SHA["a"]}})
+    write_json(output / APPROVALS, {"position": "b.tif", "approved": {"a.tif": SHA["a"]}})
     record(output, "a", "a.tif", SHA["a"])
     queue = ReviewQueue(tree, output, recursive=True)
     assert (queue.position, queue.state(0), queue.approved) == (1, "approved", 1)
@@ -345,11 +345,11 @@ def approve_alone(tree, output):
 
 def test_approvals_of_a_subfolder_reviewed_alone_hold_in_the_tree(tree, output):
     sub = approve_alone(tree, output)
-    before = (output / "sub" / KEPT).read_bytes()
+    before = (output / "sub" / APPROVALS).read_bytes()
     queue = ReviewQueue(tree, output, recursive=True)
     assert (queue.state(3), queue.approved, queue.position) == ("approved", 1, 0)
     queue.store()
-    assert (output / "sub" / KEPT).read_bytes() == before
+    assert (output / "sub" / APPROVALS).read_bytes() == before
     sub.saved(0, output / "sub" / "a_npa.json")  # withdrawn where it was given
     sub.store()
     assert ReviewQueue(tree, output, recursive=True).state(3) == "edited"
@@ -369,7 +369,7 @@ def test_an_approval_of_a_subfolder_can_be_withdrawn_and_given_in_the_tree(tree,
 def test_of_two_files_that_tell_of_an_image_the_upper_one_counts(tree, output):
     middle, lower = output / "sub", output / "sub" / "deep"
     record(output, "sub/deep/d", "d.tif", SHA["d"])
-    write_json(lower / KEPT, {"position": "d.tif", "approved": {"d.tif": SHA["d"]}})
+    write_json(lower / APPROVALS, {"position": "d.tif", "approved": {"d.tif": SHA["d"]}})
     assert ReviewQueue(tree, output, recursive=True).state(4) == "approved"
     queue = ReviewQueue(tree / "sub", middle, recursive=True)
     assert queue.names == ("a.tif", "deep/d.tif")
@@ -380,7 +380,7 @@ def test_of_two_files_that_tell_of_an_image_the_upper_one_counts(tree, output):
 
 def test_damaged_approvals_of_a_subfolder_are_put_aside_and_told(tree, output):
     (output / "sub").mkdir()
-    (output / "sub" / KEPT).write_text("{")
+    (output / "sub" / APPROVALS).write_text("{")
     queue = ReviewQueue(tree, output, recursive=True)
     assert "'sub/review.json' is damaged" in str(queue.warning)
     assert (output / "sub" / "review_damaged_1.json").read_text() == "{"
@@ -413,7 +413,7 @@ def test_ten_thousand_images_are_listed_in_seconds(tmp_path, folders):
             (output / f"{name}_{ending}").touch()
     names.sort()
     approved = {f"{name}.tif": SHA["a"] for name in names[:9000]}
-    write_json(output / KEPT, {"position": f"{names[5000]}.tif", "approved": approved})
+    write_json(output / APPROVALS, {"position": f"{names[5000]}.tif", "approved": approved})
     started = perf_counter()
     queue = ReviewQueue(images, output, recursive=True)
     assert (queue.position, queue.approved, queue.state(9999)) == (5000, 9000, "to do")

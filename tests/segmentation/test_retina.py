@@ -14,7 +14,7 @@ from napari_npa.io.angiogram import read_angiogram
 from napari_npa.segmentation.retina import find_retina, gradable_retina
 from napari_npa.simulate import simulate
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 LABELLED = sorted((DATA / "ffa55" / "labelled").glob("*.jpg"))
 needs_real_images = pytest.mark.skipif(
     not LABELLED, reason="the development images (../shared/data) are not here"

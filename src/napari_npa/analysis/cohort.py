@@ -23,10 +23,12 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path, PurePosixPath
 
-from napari_npa.analysis.graders import Progress, TwoGraders, compare_graders, plain_path
+from napari_npa.analysis.graders import TwoGraders, compare_graders, plain_path
 from napari_npa.errors import EvaluationError
+from napari_npa.io.names import TABLE
 from napari_npa.measure.agreement import Summary
-from napari_npa.results.table import TABLE, plain
+from napari_npa.results.table import plain
+from napari_npa.types import Progress
 
 EVERYONE = "all"
 """Group of every image, the last row of the summary."""

@@ -10,17 +10,18 @@ from pathlib import Path
 from statistics import fmean
 
 from napari_npa.errors import EvaluationError
-from napari_npa.io.masks import NPA_ENDING, RETINA_ENDING, masks_by_stem, read_mask
+from napari_npa.io.masks import masks_by_stem, read_mask
+from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
 from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import (
     Agreement,
     BlandAltman,
-    Mask,
     Summary,
     compare,
     hausdorff95,
     pooled,
 )
+from napari_npa.types import Mask
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from napari_npa.analysis.evaluate import MASK_SUFFIXES
 from napari_npa.errors import EvaluationError
-from napari_npa.io.masks import NPA_ENDING, RETINA_ENDING, read_mask
-from napari_npa.measure.agreement import BlandAltman, IntraclassCorrelation, Mask, Summary, compare
+from napari_npa.io.masks import read_mask
+from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
+from napari_npa.measure.agreement import BlandAltman, IntraclassCorrelation, Summary, compare
 from napari_npa.measure.ischemia import ischemic_index
-
-Progress = Callable[[int, int], None]
+from napari_npa.types import Mask, Progress
 
 
 @dataclass(frozen=True)

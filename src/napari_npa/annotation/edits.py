@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, get_args
 
-from napari_npa.measure.ischemia import Target
+from napari_npa.types import Target
 
 IDLE_SECONDS = 60.0
 """A longer pause between two signs of activity is no annotation time: the phone rang."""

@@ -8,6 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_npa.types import Mask
+
 
 @dataclass(frozen=True, eq=False)
 class PackedMask:
@@ -35,7 +37,7 @@ class PackedMask:
             raise ValueError(f"{self.bits.size} bytes are not a mask of {rows} x {columns}")
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_]) -> Self:
+    def of(cls, mask: Mask) -> Self:
         """Pack a (rows, columns) bool mask.
 
         Raises
@@ -47,7 +49,7 @@ class PackedMask:
             raise ValueError(f"a mask is bool (rows, columns), not {mask.dtype} {mask.shape}")
         return cls(np.packbits(mask), (mask.shape[0], mask.shape[1]))
 
-    def unpack(self) -> NDArray[np.bool_]:
+    def unpack(self) -> Mask:
         """Return the mask as a new (rows, columns) bool array."""
         rows, columns = self.shape
         bits = np.unpackbits(self.bits, count=rows * columns)

@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_npa.annotation.edits import IDLE_SECONDS, ActiveTime, Edit
 from napari_npa.annotation.packed_mask import PackedMask
 from napari_npa.errors import NpaError
-from napari_npa.measure.ischemia import Target
+from napari_npa.types import Mask, Target
 
 __all__ = ["IDLE_SECONDS", "ActiveTime", "AnnotationError", "Continued", "Edit", "Session"]
 
@@ -75,8 +72,8 @@ class Session:
         image_sha256: str,
         model: str,
         model_sha256: str,
-        npa: NDArray[np.bool_] | PackedMask,
-        retina: NDArray[np.bool_] | PackedMask,
+        npa: Mask | PackedMask,
+        retina: Mask | PackedMask,
         *,
         who: str = "",
     ) -> None:
@@ -112,8 +109,8 @@ class Session:
     def record(
         self,
         tool: str,
-        npa: NDArray[np.bool_],
-        retina: NDArray[np.bool_],
+        npa: Mask,
+        retina: Mask,
         now: float,
         at: datetime | None = None,
     ) -> tuple[Edit, ...]:
@@ -214,8 +211,8 @@ class Session:
     def from_record(
         cls,
         record: Mapping[str, Any],
-        npa: NDArray[np.bool_] | PackedMask,
-        retina: NDArray[np.bool_] | PackedMask,
+        npa: Mask | PackedMask,
+        retina: Mask | PackedMask,
         *,
         image: str = "image",
     ) -> Self:
@@ -284,7 +281,7 @@ def require_image(annotated_sha256: str, image_sha256: str, *, name: str) -> Non
         )
 
 
-def _packed(mask: NDArray[np.bool_] | PackedMask) -> PackedMask:
+def _packed(mask: Mask | PackedMask) -> PackedMask:
     return mask if isinstance(mask, PackedMask) else PackedMask.of(mask)
 
 

@@ -23,8 +23,9 @@ from typing import Any
 
 from napari_npa import __version__
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
-from napari_npa.batch.run import MANIFEST, Workers
+from napari_npa.batch.run import Workers
 from napari_npa.errors import BatchError, NpaError
+from napari_npa.io.names import MANIFEST
 from napari_npa.io.storage import LocalPlace, place_of
 from napari_npa.results.table import Row
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from napari_npa.errors import NpaError
+from napari_npa.io.names import TABLE
 from napari_npa.io.storage import Place
-from napari_npa.results.table import TABLE, Row, changing, merged, rows_of, table_text
+from napari_npa.results.table import Row, changing, merged, rows_of, table_text
 
 LEAST_SECONDS_BETWEEN_TABLES = 1.0
 TABLE_SHARE = 0.05

@@ -21,18 +21,13 @@ from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import pixel_count
 from napari_npa.io.folder import FoundImage
+from napari_npa.io.names import APPROVALS, hashed_stem
 from napari_npa.io.storage import Place, Workspace, place_of
 from napari_npa.io.writing import file_sha256
-from napari_npa.results.approvals import KEPT
-from napari_npa.results.record import (
-    hashed_stem,
-    read_record,
-    record_path,
-    row_of_record,
-    write_result,
-)
+from napari_npa.results.record import read_record, record_path, row_of_record, write_result
 from napari_npa.results.table import Row
-from napari_npa.segmentation.segmenter import Mode, Segmenter
+from napari_npa.segmentation.segmenter import Segmenter
+from napari_npa.types import Mode
 
 PIXELS_IN_HAND = 48_000_000
 """Pixels of the images worked on at a time: three of 4000 x 4000, or a larger one alone. An 8-bit
@@ -261,12 +256,12 @@ def _is_approved(sha256: str, output: Place, folder: PurePosixPath) -> bool:
     """Whether a person approved the masks of an image, reviewing its folder or one above it."""
     try:
         for above in (folder, *folder.parents):
-            kept = output.read_text(str(above / KEPT))
+            kept = output.read_text(str(above / APPROVALS))
             if kept is not None and sha256 in json.loads(kept)["approved"].values():
                 return True
     except (NpaError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise BatchError(
-            KEPT,
+            APPROVALS,
             "cannot be read: whether these masks were approved is not known",
             "Restore it, or move it away to have them made again.",
         ) from error

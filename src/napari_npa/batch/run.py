@@ -23,12 +23,10 @@ from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.folder import FoundImage, FoundImages, find_images
+from napari_npa.io.names import MANIFEST
 from napari_npa.io.storage import LocalPlace, Place, place_of
 from napari_npa.results.record import software_versions
 from napari_npa.results.table import Row
-
-MANIFEST = "run.json"
-"""File that says how a batch was run, in the folder of its results."""
 
 CPU_WORKERS = 2
 """Images worked on at a time without a GPU."""

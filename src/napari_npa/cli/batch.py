@@ -70,7 +70,8 @@ def batch(
     """Segment a folder of angiograms: masks, overlays, one table. Can be stopped and resumed."""
     from napari_npa.batch import BatchOptions, find_images
     from napari_npa.batch.run import run_on
-    from napari_npa.results.table import TABLE, require_parquet
+    from napari_npa.io.names import TABLE
+    from napari_npa.results.table import require_parquet
 
     if parquet:
         require_parquet()
@@ -184,8 +185,9 @@ def _print(report: "BatchReport") -> None:
 
 
 def _write_parquet(output: str) -> None:
+    from napari_npa.io.names import PARQUET_TABLE, TABLE
     from napari_npa.io.storage import place_of
-    from napari_npa.results.table import PARQUET_TABLE, TABLE, parquet_bytes, rows_of
+    from napari_npa.results.table import parquet_bytes, rows_of
 
     place = place_of(output)
     place.write(PARQUET_TABLE, parquet_bytes(rows_of(place.read_text(TABLE) or "")))

@@ -11,10 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
+
+from napari_npa.types import Gray, Mask
 
 WHITE_PERCENTILE = 99.0
 """Gray level of the gradable retina that becomes 1; lids would drive a percentile of the frame."""
@@ -51,9 +52,7 @@ TEXTURE_GAIN = 8.5
 """Brings the relative texture energy of a perfused capillary net to about 0.5."""
 
 
-def normalise_contrast(
-    pixels: NDArray[np.float32], retina: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def normalise_contrast(pixels: Gray, retina: Mask) -> Gray:
     """Stretch an angiogram to [0, 1] by the gray levels of its gradable retina.
 
     Parameters
@@ -71,13 +70,13 @@ def normalise_contrast(
     """
     levels = pixels[retina] if retina.any() else pixels
     white = max(float(np.percentile(levels, WHITE_PERCENTILE)), DARKEST_WHITE)
-    stretched: NDArray[np.float32] = pixels / np.float32(white)
+    stretched: Gray = pixels / np.float32(white)
     stretched.clip(None, 1, out=stretched)
     stretched **= np.float32(GAMMA)
     return stretched
 
 
-def logarithmic(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def logarithmic(pixels: Gray) -> Gray:
     """Bring dim and bright retina nearer to each other while it is not known where retina is.
 
     Parameters
@@ -94,7 +93,7 @@ def logarithmic(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.log1p(np.float32(white) * pixels) / np.float32(np.log1p(white)))
 
 
-def input_channels(stretched: NDArray[np.float32]) -> NDArray[np.float32]:
+def input_channels(stretched: Gray) -> Gray:
     """Gray level, local contrast and capillary texture of a stretched angiogram.
 
     Where a non-perfused area is as bright as its surround, the missing capillary
@@ -128,7 +127,7 @@ def input_channels(stretched: NDArray[np.float32]) -> NDArray[np.float32]:
     return channels.clip(0, 1, out=channels)
 
 
-def _local_mean(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def _local_mean(values: Gray, sigma: float) -> Gray:
     """Gaussian mean, computed on a coarser grid."""
 
     def smooth(coarse: Tensor) -> Tensor:

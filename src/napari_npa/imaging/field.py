@@ -5,7 +5,7 @@ Gray levels are those of an 8-bit export, lengths fractions of the field's diame
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,6 @@ from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
 from napari_npa.imaging.raster import (
-    Gray,
-    Mask,
-    Window,
     bounding_box,
     enlarged,
     filled,
@@ -23,9 +20,7 @@ from napari_npa.imaging.raster import (
     opened,
     reduced,
 )
-
-Field = Literal["55", "uwfa"]
-"""Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
+from napari_npa.types import Field, Gray, Mask, Window
 
 GRAY_LEVEL = 1 / 255
 """One gray level of an 8-bit export."""

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from napari_npa.imaging.field import Field
-from napari_npa.imaging.raster import Window
+from napari_npa.types import Field, Gray, Mask, Window
 
 FIELD_MM: dict[Field, float] = {"55": 16.0, "uwfa": 77.0}
 """What a canvas spans, by field of view, millimetres at the centre of the image."""
@@ -58,7 +56,7 @@ class Letterbox:
         rows, columns = self.inner
         return (self.canvas - rows) // 2, (self.canvas - columns) // 2
 
-    def apply(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+    def apply(self, image: Gray) -> Gray:
         """(rows, columns) float32 to (canvas, canvas) float32; smoothed when made smaller."""
         scaled = _resize(torch.from_numpy(np.ascontiguousarray(image[self.taken])), self.inner)
         top, left = self.offset
@@ -66,7 +64,7 @@ class Letterbox:
         margins = (left, self.canvas - columns - left, top, self.canvas - rows - top)
         return pad(scaled, margins).numpy()
 
-    def apply_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def apply_mask(self, mask: Mask) -> Mask:
         """(rows, columns) bool to (canvas, canvas) bool: true where at least half is."""
         return self.apply(mask.astype(np.float32)) >= 0.5
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from math import isqrt, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from scipy.sparse import coo_array, csr_array
 
-Mask = NDArray[np.bool_]
-Gray = NDArray[np.float32]
-
-Window = tuple[slice, slice]
-"""Rows and columns of a rectangle."""
+from napari_npa.types import Gray, Mask, Window
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), np.bool_)
 

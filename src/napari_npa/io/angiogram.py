@@ -24,6 +24,7 @@ from napari_npa.io.decoding import (
     decoded,
     refuse_mask,
 )
+from napari_npa.types import Gray
 
 COLOUR_TOLERANCE = 8
 """Difference between channels, in 8-bit gray levels, that JPEG compression of a gray image
@@ -70,7 +71,7 @@ class Angiogram:
         The file, None for an array.
     """
 
-    pixels: NDArray[np.float32] = field(repr=False)
+    pixels: Gray = field(repr=False)
     name: str
     sha256: str
     notes: tuple[str, ...]
@@ -188,9 +189,7 @@ def _unopened(path: Path, error: OSError) -> AngiogramError:
     return AngiogramError(path, f"cannot be opened: {reason}", "Check the disk and the name.")
 
 
-def _gray_levels(
-    subject: str | Path, stored: Stored
-) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, ...]]:
     """Gray levels from 0 to 1, upright, and what was done to get them."""
     samples, frame_notes = _first_frame(subject, stored.samples)
     check_size(subject, *samples.shape[:2])
@@ -297,7 +296,7 @@ def _refuse_colour(subject: str | Path, planes: list[NDArray[Any]], full_scale: 
         )
 
 
-def _refuse_one_value(subject: str | Path, pixels: NDArray[np.float32]) -> None:
+def _refuse_one_value(subject: str | Path, pixels: Gray) -> None:
     lowest, highest = pixels.min(), pixels.max()
     if lowest < highest:
         return
@@ -305,9 +304,7 @@ def _refuse_one_value(subject: str | Path, pixels: NDArray[np.float32]) -> None:
     raise AngiogramError(subject, what, "Choose an image that shows the retina.")
 
 
-def _scaled(
-    planes: list[NDArray[Any]], full_scale: float, *, zero_is_white: bool
-) -> NDArray[np.float32]:
+def _scaled(planes: list[NDArray[Any]], full_scale: float, *, zero_is_white: bool) -> Gray:
     """Gray levels of one gray or three colour planes, without large temporary arrays."""
     weights = _LUMA_TENTHS if len(planes) == 3 else (1,)
     white = np.float32(full_scale * sum(weights))
@@ -321,7 +318,7 @@ def _scaled(
     return pixels
 
 
-def _upright(pixels: NDArray[np.float32], orientation: int) -> NDArray[np.float32]:
+def _upright(pixels: Gray, orientation: int) -> Gray:
     swap, reverse_rows, reverse_columns = _TURNS[orientation]
     turned = pixels.T if swap else pixels
     return np.ascontiguousarray(

@@ -8,9 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from napari_npa.io.decoding import IMAGE_SUFFIXES
-from napari_npa.io.masks import MASK_ENDINGS, NPA_ENDING
+from napari_npa.io.names import MASK_ENDINGS, NPA_FILE, PICTURE_FILES, RECORD_FILE
 from napari_npa.io.storage import inside, place_of
-from napari_npa.results.record import PICTURE_ENDINGS, RECORD_ENDING
 
 
 @dataclass(frozen=True)
@@ -116,11 +115,11 @@ def _is_hidden(path: PurePosixPath) -> bool:
 
 def _is_picture(path: PurePosixPath, names: set[str]) -> bool:
     """Overlay or probability map of a result; a run that was killed left no record, but a mask."""
-    bases = (path.name.removesuffix(end) for end in PICTURE_ENDINGS if path.name.endswith(end))
+    bases = (path.name.removesuffix(end) for end in PICTURE_FILES if path.name.endswith(end))
     return any(
         str(path.with_name(base + end)) in names
         for base in bases
-        for end in (RECORD_ENDING, f"{NPA_ENDING}.tif")
+        for end in (RECORD_FILE, NPA_FILE)
     )
 
 

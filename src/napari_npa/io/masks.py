@@ -8,13 +8,10 @@ from pathlib import Path
 import imagecodecs
 import imageio.v3 as iio
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_npa.errors import AngiogramError
 from napari_npa.io.decoding import TIFF_MAGIC
-
-NPA_ENDING, RETINA_ENDING = MASK_ENDINGS = ("_npa", "_retina")
-"""Stems of masks end so: non-perfusion, gradable retina."""
+from napari_npa.types import Mask
 
 
 def masks_by_stem(paths: Iterable[Path], ending: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
@@ -34,7 +31,7 @@ def masks_by_stem(paths: Iterable[Path], ending: str, suffixes: tuple[str, ...])
     }
 
 
-def read_mask(path: Path) -> NDArray[np.bool_]:
+def read_mask(path: Path) -> Mask:
     """Read a TIFF or PNG mask; every value but 0 is inside.
 
     Returns

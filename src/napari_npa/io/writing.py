@@ -25,6 +25,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_npa.errors import SaveError
+from napari_npa.types import Gray, Mask
 
 _ELSEWHERE = "Save to another folder."
 _FREE_SPACE = "Free some space or save to another disk; nothing half-written was left behind."
@@ -121,7 +122,7 @@ def make_folder(folder: Path) -> None:
         ) from error
 
 
-def write_mask(path: str | Path, mask: NDArray[np.bool_]) -> None:
+def write_mask(path: str | Path, mask: Mask) -> None:
     """Write a mask as a deflate-compressed TIFF of 0 and 1.
 
     Parameters
@@ -159,7 +160,7 @@ def write_gray(path: str | Path, pixels: NDArray[np.uint8]) -> None:
     _write(path, _tiff(pixels))
 
 
-def write_probability(path: str | Path, probability: NDArray[np.float32]) -> None:
+def write_probability(path: str | Path, probability: Gray) -> None:
     """Write a probability map as a deflate-compressed TIFF, values unchanged.
 
     Parameters

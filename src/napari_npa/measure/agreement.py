@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 from scipy.special import fdtri
 
-Mask = NDArray[np.bool_]
+from napari_npa.types import Mask
 
 HAUSDORFF_PERCENTILE = 95.0
 """Of the distances from one outline to the other; the largest alone hangs on a single pixel."""

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import RetinaError
-
-Target = Literal["npa", "retina"]
-"""One of the two masks that make the index: non-perfusion, or the gradable retina."""
-
-TARGET_NAMES: dict[Target, str] = {"npa": "non-perfusion", "retina": "the gradable retina"}
-"""What users call them."""
-
-TARGETS = tuple(TARGET_NAMES)
 
 BLOCK_ROWS = 128
 """Rows counted at a time: the product of two masks of that size stays in the cache."""

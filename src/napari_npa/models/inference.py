@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from threading import BoundedSemaphore, Lock, get_ident
@@ -13,16 +13,12 @@ from torch import Tensor, nn
 
 from napari_npa.errors import DeviceError, WeightsError
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
-from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import Letterbox
-from napari_npa.imaging.raster import Gray, Mask, Window, bounding_box
-from napari_npa.measure.ischemia import TARGET_NAMES, Target
+from napari_npa.imaging.raster import bounding_box
 from napari_npa.models.devices import has_fast_bf16
 from napari_npa.models.networks import UNet, fold_batch_norm
 from napari_npa.models.weights import Model, Output
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""
+from napari_npa.types import TARGET_NAMES, Field, Gray, Mask, Progress, Target, Window
 
 CUTS = (1, 2, 4)
 """Into how many times more pieces a side the canvas is cut, tried in turn as memory runs out."""

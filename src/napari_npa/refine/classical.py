@@ -22,10 +22,11 @@ from skimage.segmentation import (
 )
 from skimage.transform import resize
 
-from napari_npa.imaging.raster import Gray, Mask, Window, reduced
+from napari_npa.imaging.raster import reduced
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region
+from napari_npa.types import Gray, Mask, Window
 
 CONTEXT = 8
 """Canvas pixels seen around the region: what is smoothed needs neighbours."""

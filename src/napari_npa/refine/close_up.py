@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
-from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
-from napari_npa.imaging.raster import Gray, Mask, Window
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.segmentation.retina import find_retina
+from napari_npa.types import Field, Gray, Mask, Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,8 @@ from time import perf_counter
 import numpy as np
 
 from napari_npa.errors import AngiogramError, NpaError
-from napari_npa.imaging.raster import Mask
 from napari_npa.io.angiogram import Angiogram, read_angiogram
 from napari_npa.io.masks import read_mask
-from napari_npa.measure.ischemia import Target
 from napari_npa.refine.growing import grow
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Action, Region, polygon_region
@@ -20,6 +18,7 @@ from napari_npa.refine.tile import TileNetwork
 from napari_npa.refine.tools import NETWORK, propose
 from napari_npa.results.record import WrittenResult, write_result
 from napari_npa.segmentation.segmenter import Segmentation
+from napari_npa.types import Mask, Target
 
 Place = tuple[float, float]
 """Row and column, pixels of the image."""

@@ -14,10 +14,10 @@ from scipy.ndimage import affine_transform, gaussian_filter, maximum_filter
 from skimage.filters import sato
 from skimage.graph import MCP_Geometric
 
-from napari_npa.imaging.raster import Gray, Mask, Window
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region
+from napari_npa.types import Gray, Mask, Window
 
 # Sources: "measured" is by benchmarks/growing.py, on simulated eyes of both fields of view.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_npa.imaging.raster import Gray, Mask
 from napari_npa.refine.region import Action, Region, corrected
+from napari_npa.types import Gray, Mask
 
 NEUTRAL = 0.5
 """Sensitivity at which a tool finds what it was calibrated to find."""

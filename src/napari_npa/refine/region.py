@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_npa.imaging.raster import Mask, Window
+from napari_npa.types import Mask, Window
 
 Action = Literal["add", "replace", "remove", "certain", "subtract"]
 """What a correction does inside its region: add what was found, replace the mask by it, clear

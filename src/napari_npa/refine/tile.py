@@ -9,15 +9,14 @@ import numpy as np
 import torch
 
 from napari_npa.errors import WeightsError
-from napari_npa.imaging.raster import Gray
 from napari_npa.io.angiogram import Angiogram
-from napari_npa.measure.ischemia import Target
 from napari_npa.models.devices import choose_device
-from napari_npa.models.inference import PIECE_CONTEXT, Inference, Progress, Steps, with_context
+from napari_npa.models.inference import PIECE_CONTEXT, Inference, Steps, with_context
 from napari_npa.models.weights import Model, as_model
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Region
+from napari_npa.types import Gray, Progress, Target
 
 RETINA_THRESHOLD = 0.5
 """Probability from which the network calls retina gradable."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_npa.imaging.raster import Mask
-from napari_npa.measure.ischemia import Target
-from napari_npa.models.inference import Progress
 from napari_npa.refine.classical import ASSISTANTS
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.proposal import Proposal, shape_itself
 from napari_npa.refine.region import Region
 from napari_npa.refine.tile import TileNetwork
+from napari_npa.types import Mask, Progress, Target
 
 NETWORK, SHAPE = "network", "shape"
 

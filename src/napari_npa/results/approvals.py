@@ -12,10 +12,8 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from napari_npa.errors import NpaError, SaveError
+from napari_npa.io.names import APPROVALS
 from napari_npa.io.writing import make_folder, write_json
-
-KEPT = "review.json"
-"""Name of the file."""
 
 WITHDRAWN = ""
 """In place of the hash: not approved any more, whatever the file of a subfolder says."""
@@ -88,11 +86,11 @@ class Approvals:
             own = {name: sha for name, sha in hashes.items() if self._below.get(name) != sha}
             own |= {name: WITHDRAWN for name in self._below if name not in hashes}
             make_folder(self._output)
-            write_json(self._output / KEPT, {"position": self.position, "approved": own})
+            write_json(self._output / APPROVALS, {"position": self.position, "approved": own})
 
     def _read(self, below: str) -> tuple[dict[str, str], str]:
         """Approved and position of the file in a subfolder; `below` comes before the names."""
-        name = below + KEPT
+        name = below + APPROVALS
         try:
             kept = json.loads((self._output / name).read_text("utf-8"))
             approved, position = dict(kept["approved"]), kept["position"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from napari_npa.batch.run import MANIFEST
-from napari_npa.results.table import TABLE, Row, read_table, update_table
+from napari_npa.io.names import MANIFEST, TABLE
+from napari_npa.results.table import Row, read_table, update_table
 
 
 def put_back(folder: Path, row: Row) -> None:

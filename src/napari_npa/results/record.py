@@ -18,6 +18,17 @@ from napari_npa.annotation.session import require_image
 from napari_npa.errors import SaveError
 from napari_npa.imaging.contrast import normalise_contrast
 from napari_npa.io.angiogram import Angiogram
+from napari_npa.io.names import (
+    MASK_FILES,
+    NPA_FILE,
+    OVERLAY_FILE,
+    PICTURE_FILES,
+    PROBABILITY_FILE,
+    RECORD_FILE,
+    RETINA_FILE,
+    beside,
+    hashed_stem,
+)
 from napari_npa.io.writing import (
     file_sha256,
     make_folder,
@@ -29,15 +40,7 @@ from napari_npa.io.writing import (
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.results.table import Row
 from napari_npa.segmentation.segmenter import Segmentation
-
-RECORD_ENDING = "_npa.json"
-"""End of a record's file name, after the stem of the image."""
-
-PICTURE_ENDINGS = ("_overlay.png", "_probability.tif")
-"""Ends of the file names of a result's pictures, which are neither angiograms nor masks."""
-
-EARLIER_ENDINGS = ("_npa.tif", "_retina.tif", *PICTURE_ENDINGS)
-"""Ends of the names of a result's files other than the record."""
+from napari_npa.types import Gray, Mask
 
 SOFTWARE = ("napari-npa", "torch", "numpy", "scikit-image")
 """Distributions whose versions stand in each record."""
@@ -68,8 +71,8 @@ def write_result(
     segmentation: Segmentation,
     *,
     seconds: float,
-    npa: NDArray[np.bool_] | None = None,
-    retina: NDArray[np.bool_] | None = None,
+    npa: Mask | None = None,
+    retina: Mask | None = None,
     probability: bool = False,
     session: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -125,15 +128,15 @@ def write_result(
     make_folder(folder)
     base = folder / row.result
     files = {
-        "npa": base.with_name(f"{base.name}_npa.tif"),
-        "retina": base.with_name(f"{base.name}_retina.tif"),
-        "overlay": base.with_name(f"{base.name}_overlay.png"),
+        "npa": beside(base, NPA_FILE),
+        "retina": beside(base, RETINA_FILE),
+        "overlay": beside(base, OVERLAY_FILE),
     }
     write_mask(files["npa"], area)
     write_mask(files["retina"], gradable)
     write_png(files["overlay"], overlay(angiogram.pixels, area, gradable))
     if probability:
-        files["probability"] = base.with_name(f"{base.name}_probability.tif")
+        files["probability"] = beside(base, PROBABILITY_FILE)
         write_probability(files["probability"], segmentation.probability)
     record = _record(
         row,
@@ -181,8 +184,8 @@ def write_ungradable(folder: Path, stem: str, angiogram: Angiogram) -> WrittenRe
     make_folder(folder)
     base = folder / row.result
     write_json(record_path(base), _record(row, notes=angiogram.notes) | {"files": {}})
-    for ending in EARLIER_ENDINGS:
-        path = base.with_name(base.name + ending)
+    for ending in (*MASK_FILES, *PICTURE_FILES):
+        path = beside(base, ending)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -192,9 +195,7 @@ def write_ungradable(folder: Path, stem: str, angiogram: Angiogram) -> WrittenRe
     return WrittenResult((record_path(base),), row)
 
 
-def overlay(
-    pixels: NDArray[np.float32], npa: NDArray[np.bool_], retina: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def overlay(pixels: Gray, npa: Mask, retina: Mask) -> NDArray[np.uint8]:
     """Draw the areas on the contrast-normalised angiogram, at most 2000 pixels a side.
 
     Returns
@@ -212,7 +213,7 @@ def overlay(
     return picture
 
 
-def _rim(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _rim(mask: Mask) -> Mask:
     """Outermost two pixels of a mask."""
     inner = np.zeros_like(mask)
     inner[2:-2, 2:-2] = mask[4:, 2:-2] & mask[:-4, 2:-2] & mask[2:-2, 4:] & mask[2:-2, :-4]
@@ -227,7 +228,7 @@ def software_versions() -> Mapping[str, str]:
 
 def record_path(base: Path) -> Path:
     """Where the record of an image goes, given the beginning of its file names."""
-    return base.with_name(base.name + RECORD_ENDING)
+    return beside(base, RECORD_FILE)
 
 
 def own_stem(folder: Path, stem: str, sha256: str) -> str:
@@ -239,11 +240,6 @@ def own_stem(folder: Path, stem: str, sha256: str) -> str:
         return stem
     record = read_record(folder / stem)  # None where it is not of ours: leave it alone
     return stem if record is not None and record["image"]["sha256"] == sha256 else own
-
-
-def hashed_stem(stem: str, sha256: str) -> str:
-    """Beginning of the file names of an image whose stem another image holds."""
-    return f"{stem}_{sha256[:8]}"
 
 
 def read_record(base: Path) -> dict[str, Any] | None:

@@ -14,13 +14,8 @@ from threading import Lock
 from typing import Literal, get_args
 
 from napari_npa.errors import BatchError, SaveError
+from napari_npa.io.names import PARQUET_TABLE, TABLE
 from napari_npa.io.writing import write_text
-
-TABLE = "ischemia.csv"
-"""Name of the table in a folder of results."""
-
-PARQUET_TABLE = "ischemia.parquet"
-"""The same table as Parquet, where that is asked for."""
 
 Status = Literal["ok", "failed", "ungradable"]
 

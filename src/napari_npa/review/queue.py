@@ -15,8 +15,9 @@ from typing import Literal
 
 from napari_npa.errors import AngiogramError, NpaError
 from napari_npa.io.folder import find_images
-from napari_npa.results.approvals import KEPT, Approvals
-from napari_npa.results.record import RECORD_ENDING, hashed_stem, read_record
+from napari_npa.io.names import APPROVALS, NPA_FILE, RECORD_FILE, RETINA_FILE, beside, hashed_stem
+from napari_npa.results.approvals import Approvals
+from napari_npa.results.record import read_record
 
 State = Literal["to do", "edited", "approved"]
 
@@ -53,12 +54,12 @@ class SavedResult:
     @property
     def npa(self) -> Path:
         """Mask of non-perfusion."""
-        return self.base.with_name(f"{self.base.name}_npa.tif")
+        return beside(self.base, NPA_FILE)
 
     @property
     def retina(self) -> Path:
         """Mask of the gradable retina."""
-        return self.base.with_name(f"{self.base.name}_retina.tif")
+        return beside(self.base, RETINA_FILE)
 
 
 class ReviewQueue:
@@ -226,7 +227,7 @@ class ReviewQueue:
 
     def saved(self, at: int, record: Path) -> None:
         """Take note that a result of an image was written; it is not approved yet."""
-        base = record.relative_to(self.output).as_posix().removesuffix(RECORD_ENDING)
+        base = record.relative_to(self.output).as_posix().removesuffix(RECORD_FILE)
         self._bases.setdefault(self._stems[at], set()).add(base)
         self._records.pop(base, None)
         self._approvals.withdraw(self.names[at])
@@ -290,11 +291,11 @@ def _results(
         results = output / folder
         below = f"{folder}/" if folder.parts else ""
         for name in os.listdir(results) if results.is_dir() else ():  # noqa: PTH208 - faster
-            if name == KEPT and below:
+            if name == APPROVALS and below:
                 reviewed.append(folder)
-            if not name.endswith(RECORD_ENDING):
+            if not name.endswith(RECORD_FILE):
                 continue
-            base = below + name.removesuffix(RECORD_ENDING)
+            base = below + name.removesuffix(RECORD_FILE)
             bases.setdefault(base, set()).add(base)
             if own := _OWN_STEM.fullmatch(base):
                 bases.setdefault(own.group(1), set()).add(base)

@@ -17,20 +17,9 @@ from skimage.morphology import reconstruction
 
 from napari_npa.errors import RetinaError
 from napari_npa.imaging.contrast import input_channels, logarithmic
-from napari_npa.imaging.field import (
-    WORK_SIDE,
-    Field,
-    disk,
-    imaged,
-    rectangular,
-    round_frame,
-    scale_window,
-)
+from napari_npa.imaging.field import WORK_SIDE, disk, imaged, rectangular, round_frame, scale_window
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import (
-    Gray,
-    Mask,
-    Window,
     dilated,
     enlarged,
     eroded,
@@ -41,6 +30,7 @@ from napari_npa.imaging.raster import (
 )
 from napari_npa.models.inference import Inference, Steps
 from napari_npa.models.weights import RETINA, Model, load_model
+from napari_npa.types import Field, Gray, Mask, Window
 
 # Sources: "measured" is on the development images, 42 of 55° and two of ultra-widefield.
 

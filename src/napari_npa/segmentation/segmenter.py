@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -13,18 +12,15 @@ from scipy.ndimage import label
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from napari_npa.imaging.field import Field
 from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
-from napari_npa.imaging.raster import Gray, Mask, eroded
+from napari_npa.imaging.raster import eroded
 from napari_npa.io.angiogram import Angiogram, as_angiogram
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.models.devices import choose_device
-from napari_npa.models.inference import Inference, Progress, Steps
+from napari_npa.models.inference import Inference, Steps
 from napari_npa.models.weights import Model, as_model
 from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
-
-Mode = Literal["whole", "two-scale"]
-"""One look at the whole image, or a second one where the tile network sees finer."""
+from napari_npa.types import Field, Gray, Mask, Mode, Progress
 
 WHOLE = "whole"
 """Embedded weights that leave ultra-widefield images to the embedded tile network's."""
@@ -75,8 +71,8 @@ class Segmentation:
         What the user should know: how the image was read, what memory forced.
     """
 
-    probability: NDArray[np.float32]
-    retina: NDArray[np.bool_]
+    probability: Gray
+    retina: Mask
     threshold: float
     angiogram: Angiogram
     model: str
@@ -85,7 +81,7 @@ class Segmentation:
     notes: tuple[str, ...] = ()
 
     @property
-    def npa(self) -> NDArray[np.bool_]:
+    def npa(self) -> Mask:
         """Non-perfusion, (rows, columns) bool; never outside the gradable retina."""
         return non_perfusion(self.probability, self.retina, self.threshold)
 
@@ -99,9 +95,7 @@ class Segmentation:
         return replace(self, threshold=threshold)
 
 
-def non_perfusion(
-    probability: NDArray[np.float32], retina: NDArray[np.bool_], threshold: float
-) -> NDArray[np.bool_]:
+def non_perfusion(probability: Gray, retina: Mask, threshold: float) -> Mask:
     """Gradable pixels whose probability reaches the threshold, (rows, columns) bool."""
     return (probability >= np.float32(threshold)) & retina
 

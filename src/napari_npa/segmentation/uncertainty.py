@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
-from napari_npa.imaging.raster import EIGHT_NEIGHBOURS, Window, reduced
+from napari_npa.imaging.raster import EIGHT_NEIGHBOURS, reduced
+from napari_npa.types import Gray, Mask, Window
 
 UNCERTAIN = 0.5
 """Uncertainty from which retina is in doubt: the odds on its label are less than 3 to 1."""
@@ -40,7 +41,7 @@ class DoubtfulRegion:
     expected_isi_error: float
 
 
-def uncertainty(probability: NDArray[np.float32], threshold: float) -> NDArray[np.float32]:
+def uncertainty(probability: Gray, threshold: float) -> Gray:
     """How uncertain the label of each pixel is.
 
     Parameters
@@ -85,8 +86,8 @@ def uncertainty(probability: NDArray[np.float32], threshold: float) -> NDArray[n
 
 
 def doubtful_regions(
-    probability: NDArray[np.float32],
-    retina: NDArray[np.bool_],
+    probability: Gray,
+    retina: Mask,
     threshold: float,
     count: int = 20,
 ) -> list[DoubtfulRegion]:

@@ -12,6 +12,7 @@ from napari_npa.simulate import capillaries, lesions, optics
 from napari_npa.simulate.fields import Image, blur, noise, soft_step
 from napari_npa.simulate.scene import Scene, narrow_scene, wide_scene
 from napari_npa.simulate.vessels import WIDEST_MM, Supply, Vessels, grow, paint, twigs
+from napari_npa.types import Mask
 
 Kind = Literal["uwfa", "55"]
 """Ultra-widefield angiogram, or a round 55° field of any gaze."""
@@ -46,10 +47,10 @@ class SimulatedAngiogram:
     """
 
     pixels: NDArray[np.uint8]
-    npa: NDArray[np.bool_]
-    retina: NDArray[np.bool_]
-    vessels: NDArray[np.bool_]
-    field: NDArray[np.bool_]
+    npa: Mask
+    retina: Mask
+    vessels: Mask
+    field: Mask
     disc: tuple[float, float]
     fovea: tuple[float, float]
     mm_per_pixel: float
@@ -62,7 +63,7 @@ def simulate(
     size: int = 1024,
     seed: int = 0,
     *,
-    condition: NDArray[np.bool_] | None = None,
+    condition: Mask | None = None,
 ) -> SimulatedAngiogram:
     """Simulate a fluorescein angiogram with its exact masks.
 
@@ -126,7 +127,7 @@ def _photographed(
     camera: optics.Camera,
     kind: Kind,
     seed: int,
-    condition: NDArray[np.bool_] | None,
+    condition: Mask | None,
     rng: np.random.Generator,
 ) -> SimulatedAngiogram:
     trees = _trees(scene, rng)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Image = NDArray[np.float32]
+from napari_npa.types import Gray
+
+Image = Gray
 
 
 def noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_npa.io.names import NPA_FILE, RETINA_FILE
 from napari_npa.io.writing import write_gray, write_json, write_mask
 from napari_npa.simulate.eye import SimulatedAngiogram
 
@@ -22,8 +23,8 @@ def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
         A file could not be written.
     """
     stem = f"sim_{simulated.seed}"
-    write_mask(folder / f"{stem}_npa.tif", simulated.npa)
-    write_mask(folder / f"{stem}_retina.tif", simulated.retina)
+    write_mask(folder / f"{stem}{NPA_FILE}", simulated.npa)
+    write_mask(folder / f"{stem}{RETINA_FILE}", simulated.retina)
     write_json(folder / f"{stem}.json", _description(simulated))
     write_gray(folder / f"{stem}.tif", simulated.pixels)
     return folder / f"{stem}.tif"

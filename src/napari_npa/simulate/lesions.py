@@ -11,6 +11,7 @@ from skimage.segmentation import watershed
 
 from napari_npa.simulate.fields import Image, blur, enlarge, noise, octaves, shrink, soft_step
 from napari_npa.simulate.scene import Scene
+from napari_npa.types import Mask
 
 HEALTHY_SHARE = 0.35
 """Share of simulated eyes without any non-perfusion."""
@@ -43,7 +44,7 @@ class NonPerfusion:
         Factor on the brightness of the ground, 1 where perfused.
     """
 
-    mask: NDArray[np.bool_]
+    mask: Mask
     softness: Image
     ratio: Image
 
@@ -58,8 +59,8 @@ def perfused(shape: tuple[int, int]) -> NonPerfusion:
 def nonperfusion(
     scene: Scene,
     vessels: Image,
-    seen: NDArray[np.bool_],
-    perfusable: NDArray[np.bool_],
+    seen: Mask,
+    perfusable: Mask,
     rng: np.random.Generator,
 ) -> NonPerfusion:
     """Draw the non-perfusion of an eye: none, patches, or confluent sectors.
@@ -127,10 +128,10 @@ def _cells(vessels: Image, scene: Scene, step: int, rng: np.random.Generator) ->
 def _cells_above(
     cells: NDArray[np.int32],
     wish: Image,
-    seen: NDArray[np.bool_],
+    seen: Mask,
     share: float,
     rng: np.random.Generator,
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Cells with the highest mean wish, up to `share` of the seen area."""
     inside = np.bincount(cells.ravel(), seen.ravel())
     mean = np.bincount(cells.ravel(), (wish * seen).ravel()) / np.maximum(inside, 1)
@@ -140,16 +141,14 @@ def _cells_above(
     return np.isin(cells, order[taken])
 
 
-def _whole_cells(cells: NDArray[np.int32], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _whole_cells(cells: NDArray[np.int32], wanted: Mask) -> Mask:
     """Cells of which more than half is wanted."""
     total = np.bincount(cells.ravel())
     share = np.bincount(cells.ravel(), wanted.ravel()) / np.maximum(total, 1)
     return np.asarray((share > 0.5)[cells])
 
 
-def _sector(
-    scene: Scene, down: Image, right: Image, seen: NDArray[np.bool_], rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def _sector(scene: Scene, down: Image, right: Image, seen: Mask, rng: np.random.Generator) -> Mask:
     """Draw a fan with a ragged edge, opening away from an apex some way from the disc."""
     seen_at = np.argwhere(seen)
     target_row, target_column = seen_at[rng.integers(len(seen_at))]
@@ -169,11 +168,11 @@ def _sector(
 
 def _outlined(
     scene: Scene,
-    chosen: NDArray[np.bool_],
+    chosen: Mask,
     from_fovea: Image,
     from_disc: Image,
     rng: np.random.Generator,
-) -> NDArray[np.bool_]:
+) -> Mask:
     """Full-size mask of the chosen cells, with an irregular edge."""
     chosen = chosen & (from_fovea > FOVEA_SPARED_MM) & (from_disc > DISC_SPARED_MM)
     soft = ndimage.gaussian_filter(chosen.astype(np.float32), 1.2)
@@ -184,9 +183,7 @@ def _outlined(
     return np.asarray((level > 0) & (np.hypot(down, right) > FOVEA_SPARED_MM))
 
 
-def nonperfusion_of(
-    scene: Scene, mask: NDArray[np.bool_], rng: np.random.Generator
-) -> NonPerfusion:
+def nonperfusion_of(scene: Scene, mask: Mask, rng: np.random.Generator) -> NonPerfusion:
     """Give every area of a mask its brightness and its edge.
 
     Parameters
@@ -253,7 +250,7 @@ def dots(
     return light
 
 
-def haemorrhages(scene: Scene, seen: NDArray[np.bool_], rng: np.random.Generator) -> Image:
+def haemorrhages(scene: Scene, seen: Mask, rng: np.random.Generator) -> Image:
     """Transmission of blood before the retina: 1 free, about 0.1 under blood.
 
     Blood hides the vessels too, which tells it from non-perfusion.
@@ -265,7 +262,7 @@ def haemorrhages(scene: Scene, seen: NDArray[np.bool_], rng: np.random.Generator
     return free
 
 
-def scars(scene: Scene, seen: NDArray[np.bool_], rng: np.random.Generator) -> tuple[Image, Image]:
+def scars(scene: Scene, seen: Mask, rng: np.random.Generator) -> tuple[Image, Image]:
     """Laser scars: capillaries lost in dark discs, and the light of their rims.
 
     Returns
@@ -297,7 +294,7 @@ def scars(scene: Scene, seen: NDArray[np.bool_], rng: np.random.Generator) -> tu
 
 def _blob(
     scene: Scene,
-    seen: NDArray[np.bool_],
+    seen: Mask,
     radius_mm: float,
     raggedness: float,
     rng: np.random.Generator,

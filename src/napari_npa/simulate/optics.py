@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_npa.imaging.raster import filled, largest_part
 from napari_npa.simulate.fields import Image, blur, noise, octaves, soft_step
 from napari_npa.simulate.vessels import paint
+from napari_npa.types import Mask
 
 WIDE_FALL_OFF = ((0.0, 34.0), (0.05, 31.0), (0.15, 17.0), (0.25, 10.0), (0.35, 5.5), (0.45, 2.0))
 """Distance from the posterior pole as a share of the image's width, and gray levels there:
@@ -52,7 +53,7 @@ class Camera:
         Ground brighter than this, gray levels, shows its vessels.
     """
 
-    field: NDArray[np.bool_]
+    field: Mask
     light: Image
     veil: Image
     cover: Image
@@ -61,7 +62,7 @@ class Camera:
     noise_levels: float
     visible_levels: float
 
-    def gradable(self) -> NDArray[np.bool_]:
+    def gradable(self) -> Mask:
         """Retina in which vessels and their absence can be seen: the largest lit piece."""
         level = blur(self.light * (1 - self.cover) - 0.35 * np.clip(self.veil - 12, 0, None), 4.0)
         visible = (level > self.visible_levels) & (self.cover < _COVERED) & self.field
@@ -187,7 +188,7 @@ def _unit_axes(size: int) -> tuple[Image, Image]:
     return axis[:, None], axis[None]
 
 
-def _wide_field(y: Image, x: Image, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _wide_field(y: Image, x: Image, rng: np.random.Generator) -> Mask:
     """One to three rounded frames joined, concave at the bottom, cut by frame edges."""
     field = np.zeros((y.shape[0], x.shape[1]), bool)
     tilt = rng.normal(0, 0.1)

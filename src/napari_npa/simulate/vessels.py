@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_npa.types import Gray
+
 Points = NDArray[np.float64]
 
 STEP_MM = 0.22
@@ -156,7 +158,7 @@ def twigs(
 
 
 def paint(
-    canvas: NDArray[np.float32],
+    canvas: Gray,
     starts: Points,
     ends: Points,
     widths: NDArray[np.float64],

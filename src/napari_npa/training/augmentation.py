@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from napari_npa.imaging.contrast import smoothed
+from napari_npa.types import Gray
 
 DETAIL_SIGMA = 1.0
 """Pixels; detail finer than this is what sharpening adds and softening takes away."""
@@ -55,7 +55,7 @@ class Look:
         Gain added from one side to the other, down and to the right.
     """
 
-    theta: NDArray[np.float32]
+    theta: Gray
     gain: float
     gamma: float
     slope: tuple[float, float]

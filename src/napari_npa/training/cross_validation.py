@@ -16,13 +16,14 @@ from napari_npa.analysis.evaluate import Compared, compared, write_evaluation
 from napari_npa.errors import TrainingError
 from napari_npa.io.masks import read_mask
 from napari_npa.io.writing import write_text
-from napari_npa.measure.agreement import Agreement, Mask, compare, pooled
+from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.weights import save_model
 from napari_npa.segmentation.segmenter import Segmentation, Segmenter
 from napari_npa.training.examples import LabelledFile
 from napari_npa.training.reading import read_examples
 from napari_npa.training.recipe import TrainingConfig
 from napari_npa.training.train import Report, fit
+from napari_npa.types import Mask
 
 THRESHOLD_TABLE = "thresholds.csv"
 """Name of the table of what each threshold would have given."""

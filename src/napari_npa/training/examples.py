@@ -16,12 +16,13 @@ from napari_npa.errors import TrainingError
 from napari_npa.imaging.contrast import logarithmic, normalise_contrast
 from napari_npa.imaging.field import field_of_view, instrument_field, scale_window
 from napari_npa.imaging.letterbox import Letterbox
-from napari_npa.imaging.raster import Mask, Window, reduced
+from napari_npa.imaging.raster import reduced
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import IMAGE_SUFFIXES
-from napari_npa.io.masks import MASK_ENDINGS, masks_by_stem, read_mask
-from napari_npa.measure.ischemia import Target
+from napari_npa.io.masks import masks_by_stem, read_mask
+from napari_npa.io.names import MASK_ENDINGS
 from napari_npa.segmentation.retina import find_retina
+from napari_npa.types import Gray, Mask, Target, Window
 
 Source = Literal["labelled", "perfused", "painted", "simulated"]
 
@@ -46,11 +47,11 @@ class Example:
     patient: str
     source: Source
     stretched: NDArray[np.uint8]
-    npa: NDArray[np.bool_]
-    retina: NDArray[np.bool_] | None = None
+    npa: Mask
+    retina: Mask | None = None
 
     @property
-    def image(self) -> NDArray[np.float32]:
+    def image(self) -> Gray:
         """Gray levels in [0, 1], (canvas, canvas) float32."""
         return np.divide(self.stretched, 255, dtype=np.float32)
 
@@ -219,7 +220,7 @@ def _half_of_it(mask: Mask, side: int) -> Mask:
     return np.asarray(reduced(mask.astype(np.float32), side) >= 0.5)
 
 
-def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> Mask | None:
     if path is None:
         return None
     mask = read_mask(path)

@@ -21,6 +21,7 @@ from napari_npa.simulate import capillaries, lesions
 from napari_npa.simulate.fields import Image, blur, noise
 from napari_npa.simulate.scene import NARROW_SPAN_MM, Scene
 from napari_npa.training.examples import Example
+from napari_npa.types import Mask
 
 CANVAS = 512
 """Canvas for which the lengths in pixels below are given; on others they are scaled."""
@@ -78,7 +79,7 @@ class Ground:
     grain: float
     vessels: Image
     wide: Image
-    paintable: NDArray[np.bool_]
+    paintable: Mask
 
 
 def painted(example: Example, count: int, seed: int) -> list[Example]:
@@ -129,9 +130,7 @@ def analyse(image: Image) -> Ground:
     return Ground(level, float(rest.std()) if len(rest) else 0.0, vessels, wide, paintable)
 
 
-def paint(
-    image: Image, ground: Ground, rng: np.random.Generator
-) -> tuple[Image, NDArray[np.bool_]]:
+def paint(image: Image, ground: Ground, rng: np.random.Generator) -> tuple[Image, Mask]:
     """Take the capillaries from areas of an angiogram.
 
     Parameters
@@ -200,7 +199,7 @@ def _sick_bed(
     return np.asarray(rng.uniform(*_LACE) * where * lace, np.float32)
 
 
-def _share(ridge: Image, field: NDArray[np.bool_]) -> Image:
+def _share(ridge: Image, field: Mask) -> Image:
     """Ridge strength as 0 (no vessel) to 1 (a clear one)."""
     if not field.any():
         return np.zeros_like(ridge)

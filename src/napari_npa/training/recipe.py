@@ -13,7 +13,6 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from napari_npa.errors import TrainingError
-from napari_npa.measure.ischemia import TARGETS, Target
 from napari_npa.models.networks import Encoder, UNetConfig, build
 from napari_npa.models.weights import load_model
 from napari_npa.training.augmentation import Augmentation
@@ -21,6 +20,7 @@ from napari_npa.training.examples import Source
 from napari_npa.training.losses import combined_loss
 from napari_npa.training.segment_loss import segment_loss
 from napari_npa.training.views import View
+from napari_npa.types import TARGETS, Target
 
 DEFAULT_CANVASES = {"55": 512, "uwfa": 1024}
 """Canvas side by field of view, pixels: about 0.031 and 0.075 mm a pixel at its centre."""
@@ -63,7 +63,8 @@ class TrainingConfig:
         Share of the fine-tuned weights in their average with those of `start_from` (Wortsman
         et al. 2022, arXiv:2109.01903): what only the first training taught is not all lost.
     painted
-        Diseased variants of every perfused 55° eye: see :mod:`napari_npa.training.lesion_synthesis`.
+        Diseased variants of every perfused 55° eye: see
+        :mod:`napari_npa.training.lesion_synthesis`.
     view, canvases
         Side of a training view and of the whole-image canvas by field of view, pixels.
     tile

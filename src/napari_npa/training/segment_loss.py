@@ -13,13 +13,15 @@ from scipy import ndimage
 from skimage.morphology import skeletonize
 from torch import Tensor
 
+from napari_npa.types import Mask
+
 SEARCH_PIXELS = 4.0
 """How far beyond the annotated border a prediction still belongs to a segment."""
 
 EIGHT = np.ones((3, 3), int)
 
 
-def search_ranges(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+def search_ranges(mask: Mask) -> NDArray[np.int64]:
     """Skeleton segments of a mask and the pixels that belong to each.
 
     Parameters

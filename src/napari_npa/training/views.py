@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_npa.imaging.contrast import channels_on_device, input_channels
-from napari_npa.imaging.raster import Window
 from napari_npa.training.augmentation import Augmentation, Look, draw_look, reach, render
 from napari_npa.training.examples import Example, Source
+from napari_npa.types import Mask, Window
 
 CENTRE_JITTER = 0.08
 """How far, as part of the canvas, a view that takes in the whole image may be off centre."""
@@ -169,7 +169,7 @@ class RandomViews(Dataset[Choice]):
         return float(row), float(column)
 
 
-def _targets(example: Example) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _targets(example: Example) -> tuple[Mask, Mask]:
     """Non-perfusion and gradable retina; in place of an unknown retina, anything."""
     return example.npa, example.npa if example.retina is None else example.retina
 

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
 from drawing import draw_round_angiogram
 from gestures import click, close_dock, notifications
-from napari_npa.batch.run import MANIFEST
+from napari_npa.io.names import MANIFEST, TABLE
 from napari_npa.plugin.batch.histogram import IsiHistogram
 from napari_npa.plugin.batch.table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
 from napari_npa.plugin.batch.thumbnails import KEPT, Thumbnails
 from napari_npa.plugin.layers.result_layers import results_of
-from napari_npa.results.table import TABLE, Row, read_table, update_table, write_table
+from napari_npa.results.table import Row, read_table, update_table, write_table
 
 BATCH = "Batch"
 ISI = [column.title for column in COLUMNS].index("ISI %")

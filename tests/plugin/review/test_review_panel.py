@@ -15,16 +15,16 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from drawing import TINY_CANVASES, draw_round_angiogram
 from gestures import close_dock, notifications
 from napari_npa.io.angiogram import read_angiogram
+from napari_npa.io.names import APPROVALS
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
 from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.layers.result_layers import results_of
-from napari_npa.plugin.qt.jobs import KeptSegmenter
 from napari_npa.plugin.qt.keys import REVIEW_KEYS
+from napari_npa.plugin.qt.model_choice import KeptSegmenter
 from napari_npa.plugin.review import panel as review_panel
 from napari_npa.plugin.review.preparation import Found, Opened
 from napari_npa.plugin.review.reviewed_image import ReviewedImage
-from napari_npa.results.approvals import KEPT
 from napari_npa.review.queue import ReviewQueue
 
 REVIEW = "Review queue"
@@ -198,7 +198,7 @@ def test_what_is_painted_while_saving_is_saved_too(viewer, opened, output, qtbot
 
 def test_nothing_is_written_for_an_image_that_was_only_looked_at(opened, output, qtbot):
     press(qtbot, opened, opened.next)
-    assert [path.name for path in output.iterdir()] == [KEPT]
+    assert [path.name for path in output.iterdir()] == [APPROVALS]
 
 
 def test_approve_saves_marks_and_goes_on_to_the_next_to_do(viewer, opened, output, qtbot):
@@ -327,7 +327,7 @@ def test_masks_saved_earlier_of_an_ungradable_image_are_removed_when_the_user_ag
     assert (output / "a_npa.tif").exists()
     press(qtbot, opened, opened.ungradable_button)
     assert (layers(viewer)[0], marks(opened)) == ("b", "⊘○○")
-    assert sorted(path.name for path in output.iterdir()) == ["a_npa.json", KEPT]
+    assert sorted(path.name for path in output.iterdir()) == ["a_npa.json", APPROVALS]
 
 
 def test_approving_takes_the_grade_ungradable_back(viewer, opened, output, qtbot):
@@ -519,7 +519,7 @@ def test_subfolders_are_gone_through_when_wanted(shown, viewer, opened, folder, 
     assert opened.count.text() == "3 of 3, 0 approved"
     click_box(qtbot, opened)
     assert marks(opened) == "○✎○✓"
-    assert json.loads((output / KEPT).read_text())["approved"].keys() == {"sub/c.tif"}
+    assert json.loads((output / APPROVALS).read_text())["approved"].keys() == {"sub/c.tif"}
     assert notifications() == []
 
 
@@ -544,7 +544,7 @@ def test_a_folder_of_subfolders_opens_once_they_are_wanted(
 
 def test_damaged_approvals_are_told_and_kept(viewer, review, folder, output, qtbot):
     output.mkdir()
-    (output / KEPT).write_text("{")
+    (output / APPROVALS).write_text("{")
     open_folder(review, folder, output, qtbot)
     (line,) = notifications()
     assert "'review.json' is damaged" in line

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
 from napari_npa.io.writing import atomic, file_sha256
-from napari_npa.measure.ischemia import Target
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch
+from napari_npa.types import Target
 
 EMBEDDED = Path(__file__).parent
 """Folder of the weights that come with the package, each beside its card."""

@@ -15,8 +15,7 @@ from napari_npa.plugin.qt.jobs import Job
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.batch import BatchReport, Finished
-    from napari_npa.models.inference import Progress
-    from napari_npa.segmentation.segmenter import Mode
+    from napari_npa.types import Mode, Progress
 
 
 @dataclass(frozen=True)

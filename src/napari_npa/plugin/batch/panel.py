@@ -11,15 +11,21 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
+from napari_npa.io.names import TABLE
 from napari_npa.plugin.batch.controls import CHOOSE_IMAGES, BatchControls
 from napari_npa.plugin.batch.job import BatchChoices, BatchJob
 from napari_npa.plugin.batch.opener import ResultOpener
 from napari_npa.plugin.batch.watched_table import ReadTable, WatchedTable
-from napari_npa.plugin.qt.jobs import Job, Jobs, KeptSegmenter, models_and_devices
+from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
-from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
+from napari_npa.plugin.qt.model_choice import (
+    TILE_MODEL,
+    WHOLE_MODEL,
+    KeptSegmenter,
+    models_and_devices,
+)
 from napari_npa.plugin.review.panel import RESULTS, ReviewPanel
-from napari_npa.results.table import TABLE, Row, merged
+from napari_npa.results.table import Row, merged
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchReport, Finished

@@ -33,8 +33,8 @@ from napari_npa.plugin.batch.table import ROW, percent, state
 from napari_npa.plugin.qt.jobs import Job, Jobs
 
 if TYPE_CHECKING:
-    from napari_npa.models.inference import Progress
     from napari_npa.results.table import Row
+    from napari_npa.types import Progress
 
 SIDE = 256
 """Longest side of a picture that is kept, pixels."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QFileSystemWatcher, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
+from napari_npa.io.names import TABLE
 from napari_npa.plugin.qt.jobs import Job, Jobs
-from napari_npa.results.table import TABLE, read_table
+from napari_npa.results.table import read_table
 
 if TYPE_CHECKING:
-    from napari_npa.models.inference import Progress
     from napari_npa.results.table import Row
+    from napari_npa.types import Progress
 
 LEAST_PAUSE_MS, MOST_PAUSE_MS = 400, 4000
 READING_SHARE = 0.1
@@ -120,7 +121,7 @@ def read_results(folder: Path, progress: Progress) -> ReadTable:
 
 
 def _images(folder: Path) -> Path | None:
-    from napari_npa.batch.run import MANIFEST
+    from napari_npa.io.names import MANIFEST
 
     try:
         source = json.loads((folder / MANIFEST).read_text("utf-8"))["source"]

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible, QLabeledDoubleSlider
 
-from napari_npa.measure.ischemia import Target
 from napari_npa.plugin.correct.tools import TILE_TOOL, TOOLS
 from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.layers.region_layer import DRAWING_MODES
@@ -27,6 +26,7 @@ from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import Told
 from napari_npa.refine import NEUTRAL, Action
+from napari_npa.types import Target
 
 TARGETS: dict[str, Target] = {"Non-perfusion": "npa", "Gradable retina": "retina"}
 

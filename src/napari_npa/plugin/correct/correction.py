@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import numpy as np
 from napari.layers import Labels
 
-from napari_npa.imaging.raster import Mask, Window
 from napari_npa.refine import NEUTRAL, Action, Proposal, corrected
+from napari_npa.types import Mask, Window
 
 
 class Correction:

@@ -29,7 +29,7 @@ from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_npa.measure.ischemia import Target
+    from napari_npa.types import Target
 
 NO_RESULT = "Segment an angiogram first (panel 'Segment non-perfusion')."
 WHAT_TO_DO = "Draw a shape over a doubtful place, or grow by click."

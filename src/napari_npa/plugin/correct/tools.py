@@ -7,14 +7,13 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from napari_npa.imaging.raster import Gray, Mask
 from napari_npa.refine import Proposal, Region
+from napari_npa.types import Gray, Mask
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.io.angiogram import Angiogram
-    from napari_npa.measure.ischemia import Target
-    from napari_npa.models.inference import Progress
     from napari_npa.refine import CloseUp, TileNetwork
+    from napari_npa.types import Progress, Target
 
 TILE_TOOL = "Tile network"
 SHAPE_TOOL = "The shape itself"

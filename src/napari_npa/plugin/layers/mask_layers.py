@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
-from numpy.typing import NDArray
 
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
+from napari_npa.types import Mask
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -27,14 +27,14 @@ SIDE_PER_BRUSH_PIXEL = 100
 """Image side for each pixel of the brush: a first size that can be seen."""
 
 
-def npa_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
+def npa_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
     """Layer of non-perfusion, with a brush of a size that can be seen."""
     layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image, viewer)
     layer.brush_size = max(3, max(mask.shape) // SIDE_PER_BRUSH_PIXEL)
     return layer
 
 
-def retina_layer(shown: ShownImage, mask: NDArray[np.bool_], viewer: ViewerModel) -> Labels:
+def retina_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
     """Layer of the gradable retina; give it its outline once it is in the viewer."""
     return _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image, viewer)
 
@@ -46,7 +46,7 @@ def outline_pixels(shape: tuple[int, ...]) -> int:
 
 def _labels(
     kind: str,
-    mask: NDArray[np.bool_],
+    mask: Mask,
     colour: str,
     opacity: float,
     image: Image,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.types import LayerData
 
 from napari_npa.io.angiogram import read_angiogram
+
+if TYPE_CHECKING:
+    from napari_npa.types import Progress
 
 WHITE_PERCENTILE = 99.8
 """Gray level shown as white: angiograms are dim, a few leaks and reflections are not."""
@@ -42,3 +46,14 @@ def layer_of(path: Path, name: str) -> LayerData:
         "metadata": {PATH: str(path), "notes": angiogram.notes},
     }
     return angiogram.pixels, settings, "image"
+
+
+def open_file(path: Path, progress: Progress) -> LayerData:
+    """Read an angiogram for the viewer; runs in a worker.
+
+    Raises
+    ------
+    AngiogramError
+        Not an angiogram.
+    """
+    return layer_of(path, path.stem)

@@ -13,18 +13,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels
-from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_npa.plugin.layers.mask_layers import npa_layer, outline_pixels, retina_layer
 from napari_npa.plugin.layers.shown_image import ShownImage
 from napari_npa.plugin.qt.drawing_context import guard_removals
+from napari_npa.types import Mask
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
-    from napari_npa.measure.ischemia import Target
     from napari_npa.segmentation.segmenter import Segmentation
+    from napari_npa.types import Target
 
 VERSIONS_KEPT = 100
 """As many as napari keeps steps to undo."""
@@ -45,8 +45,8 @@ class Snapshot:
     """
 
     segmentation: Segmentation
-    npa: NDArray[np.bool_]
-    retina: NDArray[np.bool_]
+    npa: Mask
+    retina: Mask
     seconds: float
 
     def is_edited(self) -> bool:
@@ -104,7 +104,7 @@ class ImageResult:
         """Layer of non-perfusion, or of the gradable retina."""
         return self.npa if target == "npa" else self.retina
 
-    def masks(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def masks(self) -> tuple[Mask, Mask]:
         """Non-perfusion and retina as they are now, edits included."""
         return np.asarray(self.npa.data) != 0, np.asarray(self.retina.data) != 0
 
@@ -123,7 +123,7 @@ class ImageResult:
         _write(self.npa, segmentation.npa)
         _write(self.retina, segmentation.retina)
 
-    def put(self, npa: NDArray[np.bool_], retina: NDArray[np.bool_]) -> None:
+    def put(self, npa: Mask, retina: Mask) -> None:
         """Put corrected masks, (rows, columns) bool, into the layers; undoable in each."""
         _write(self.npa, npa)
         _write(self.retina, retina)
@@ -254,7 +254,7 @@ def results_of(viewer: ViewerModel) -> Results:
     return _RESULTS[viewer]
 
 
-def _write(layer: Labels, mask: NDArray[np.bool_]) -> None:
+def _write(layer: Labels, mask: Mask) -> None:
     """Make a layer equal to a mask; undoable."""
     changed = np.nonzero((np.asarray(layer.data) != 0) != mask)
     layer.data_setitem(changed, mask[changed].astype(np.uint8))

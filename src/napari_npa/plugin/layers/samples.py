@@ -7,12 +7,13 @@ from pathlib import Path
 from napari.types import LayerData
 
 from napari_npa.errors import AngiogramError
+from napari_npa.io.names import MASK_ENDINGS
 from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.qt.messages import tell
 
 FOLDERS = (
-    Path(__file__).parents[1] / "sample_data",  # installed
-    Path(__file__).parents[3] / "sample_data",  # in a checkout
+    Path(__file__).parents[2] / "sample_data",  # installed
+    Path(__file__).parents[4] / "sample_data",  # in a checkout
 )
 
 
@@ -32,7 +33,7 @@ def sample_files() -> list[Path]:
         path
         for folder in FOLDERS
         for path in sorted(folder.glob("sim_*.tif"))
-        if not path.stem.endswith(("_npa", "_retina"))
+        if not path.stem.endswith(MASK_ENDINGS)
     ]
 
 

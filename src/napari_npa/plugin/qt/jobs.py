@@ -6,26 +6,15 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QThreadPool
 
 from napari_npa.errors import Cancelled
-from napari_npa.plugin.layers.open import layer_of
-from napari_npa.plugin.layers.shown_image import ShownImage, file_stem
 from napari_npa.plugin.qt.gui_thread import GuiGoneError, call_in_gui
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
-    from napari.types import LayerData
-
-    from napari_npa.annotation.file import Annotation, Summary
-    from napari_npa.annotation.store import AnnotationStore
-    from napari_npa.io.angiogram import Angiogram
-    from napari_npa.models.inference import Progress
-    from napari_npa.plugin.layers.result_layers import Snapshot
-    from napari_npa.segmentation.segmenter import Mode, Segmentation, Segmenter
+    from napari_npa.types import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -175,145 +164,3 @@ class Jobs:
         for job in self._running:
             job.abandon()
         self._running.clear()
-
-
-class KeptSegmenter:
-    """The segmenter of the last run: made again only when something else is wanted."""
-
-    def __init__(self) -> None:
-        self._made_for: tuple[str, str | Path, Mode] | None = None
-        self._segmenter: Segmenter | None = None
-
-    def get(self, device: str, model: str | Path, mode: Mode) -> Segmenter:
-        """Segmenter for a device, a model and a mode; loads the weights if need be."""
-        from napari_npa.segmentation.segmenter import Segmenter
-
-        if self._segmenter is None or self._made_for != (device, model, mode):
-            self._segmenter = Segmenter(device, model, mode=mode)
-            self._made_for = (device, model, mode)
-        return self._segmenter
-
-
-def segment_shown(
-    shown: ShownImage,
-    segmenter_of: Callable[[], Segmenter],
-    previous: Segmentation | None,
-    progress: Progress,
-) -> tuple[Segmentation, float]:
-    """Segment what an image layer shows; runs in a worker.
-
-    Parameters
-    ----------
-    shown
-        The image.
-    segmenter_of
-        Called here, because loading weights takes time.
-    previous
-        Result shown so far: its threshold is kept if the model is the same.
-    progress
-        Called with (done, total).
-
-    Returns
-    -------
-    segmentation, seconds
-        The result, and how long reading and segmenting took.
-    """
-    segmenter = segmenter_of()
-    started = perf_counter()
-    segmentation = segmenter.segment(shown.angiogram(), progress=progress)
-    if previous is not None and previous.model_sha256 == segmentation.model_sha256:
-        segmentation = segmentation.at_threshold(previous.threshold)
-    return segmentation, perf_counter() - started
-
-
-def save(
-    folder: Path, snapshot: Snapshot, session: dict[str, Any] | None, progress: Progress
-) -> tuple[Path, ...]:
-    """Write a result as it was when the user pressed Save, and its row in the table of a batch.
-
-    Runs in a worker.
-
-    Parameters
-    ----------
-    session
-        Record of the annotation, see :meth:`napari_npa.annotation.session.Session.as_record`.
-
-    Raises
-    ------
-    SaveError
-        The system refused.
-    """
-    from napari_npa.results.corrected import put_back
-    from napari_npa.results.record import write_result
-
-    segmentation = snapshot.segmentation
-    masks = (snapshot.npa, snapshot.retina) if snapshot.is_edited() else (None, None)
-    written = write_result(
-        folder,
-        file_stem(segmentation.angiogram),
-        segmentation,
-        npa=masks[0],
-        retina=masks[1],
-        seconds=snapshot.seconds,
-        session=session,
-    )
-    put_back(folder, written.row)
-    return written.files
-
-
-def save_ungradable(folder: Path, angiogram: Angiogram, progress: Progress) -> tuple[Path, ...]:
-    """Write that no part of an angiogram can be judged; runs in a worker.
-
-    Raises
-    ------
-    SaveError
-        The system refused.
-    """
-    from napari_npa.results.corrected import put_back
-    from napari_npa.results.record import write_ungradable
-
-    written = write_ungradable(folder, file_stem(angiogram), angiogram)
-    put_back(folder, written.row)
-    return written.files
-
-
-def kept_annotation(
-    shown: ShownImage, store: AnnotationStore, progress: Progress
-) -> Annotation | None:
-    """Annotation kept of the image that a layer shows; runs in a worker.
-
-    Raises
-    ------
-    AngiogramError
-        What is shown is not an angiogram.
-    AnnotationError
-        There is one, but it cannot be used.
-    """
-    angiogram = shown.angiogram()
-    shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
-    annotation = store.load(angiogram.sha256, shape)
-    return annotation if annotation is not None and annotation.session.number else None
-
-
-def unsaved_file(store: AnnotationStore, progress: Progress) -> Summary | None:
-    """Newest annotation that was not saved and whose image is still where it was."""
-    return next((kept for kept in store.unsaved() if kept.source and kept.source.exists()), None)
-
-
-def open_file(path: Path, progress: Progress) -> LayerData:
-    """Read an angiogram for the viewer; runs in a worker.
-
-    Raises
-    ------
-    AngiogramError
-        Not an angiogram.
-    """
-    return layer_of(path, path.stem)
-
-
-def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
-    """Names of the embedded models, and of the devices of this machine; imports torch."""
-    from napari_npa.models.devices import present_devices
-    from napari_npa.models.weights import embedded_models
-
-    return embedded_models(), ["auto", *present_devices()]

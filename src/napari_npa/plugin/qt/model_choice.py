@@ -9,7 +9,8 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QSizePolicy
 
 if TYPE_CHECKING:  # imports torch
-    from napari_npa.segmentation.segmenter import Mode
+    from napari_npa.segmentation.segmenter import Segmenter
+    from napari_npa.types import Mode, Progress
 
 CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
@@ -113,3 +114,28 @@ class DeviceBox(QComboBox):
         """List the present devices, the automatic choice first."""
         self.clear()
         self.addItems(devices)
+
+
+class KeptSegmenter:
+    """The segmenter of the last run: made again only when something else is wanted."""
+
+    def __init__(self) -> None:
+        self._made_for: tuple[str, str | Path, Mode] | None = None
+        self._segmenter: Segmenter | None = None
+
+    def get(self, device: str, model: str | Path, mode: Mode) -> Segmenter:
+        """Segmenter for a device, a model and a mode; loads the weights if need be."""
+        from napari_npa.segmentation.segmenter import Segmenter
+
+        if self._segmenter is None or self._made_for != (device, model, mode):
+            self._segmenter = Segmenter(device, model, mode=mode)
+            self._made_for = (device, model, mode)
+        return self._segmenter
+
+
+def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
+    """Names of the embedded models, and of the devices of this machine; imports torch."""
+    from napari_npa.models.devices import present_devices
+    from napari_npa.models.weights import embedded_models
+
+    return embedded_models(), ["auto", *present_devices()]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_npa.annotation.file import Annotation, Summary
+from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.layers.shown_image import ShownImage
-from napari_npa.plugin.qt.jobs import Job, Jobs, kept_annotation, open_file, unsaved_file
+from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery_bar import RecoveryBar
+from napari_npa.plugin.recording.work import kept_annotation, unsaved_file
 
 if TYPE_CHECKING:
     from napari.layers import Image

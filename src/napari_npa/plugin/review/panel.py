@@ -12,18 +12,17 @@ from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
 from napari_npa.plugin.layers.result_layers import results_of
-from napari_npa.plugin.qt.jobs import (
-    Job,
-    Jobs,
-    KeptSegmenter,
-    models_and_devices,
-    save,
-    save_ungradable,
-)
+from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
-from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
+from napari_npa.plugin.qt.model_choice import (
+    TILE_MODEL,
+    WHOLE_MODEL,
+    KeptSegmenter,
+    models_and_devices,
+)
 from napari_npa.plugin.recording.recorder import annotations_of
+from napari_npa.plugin.recording.work import save, save_ungradable
 from napari_npa.plugin.review.controls import ReviewControls
 from napari_npa.plugin.review.messages import (
     ALL_DONE,
@@ -36,10 +35,10 @@ from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue,
 from napari_npa.plugin.review.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
-    from napari_npa.models.inference import Progress
     from napari_npa.plugin.layers.result_layers import Snapshot
     from napari_npa.review.queue import ReviewQueue
-    from napari_npa.segmentation.segmenter import Mode, Segmenter
+    from napari_npa.segmentation.segmenter import Segmenter
+    from napari_npa.types import Mode, Progress
 
 RESULTS = "npa_results"
 """Folder, in that of the images, for the results until another is chosen."""

@@ -9,8 +9,6 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
@@ -18,15 +16,16 @@ from napari_npa.io.angiogram import Angiogram, read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.qt.jobs import Job, Jobs
+from napari_npa.types import Mask
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from pathlib import Path
 
     from napari.types import LayerData
 
-    from napari_npa.models.inference import Progress
     from napari_npa.review.queue import ReviewQueue, SavedResult
     from napari_npa.segmentation.segmenter import Segmentation, Segmenter
+    from napari_npa.types import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +52,7 @@ class Found:
 
     segmentation: Segmentation
     seconds: float
-    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
+    masks: tuple[Mask, Mask] | None = None
     warning: NpaError | None = None
 
 
@@ -203,9 +202,7 @@ def _segment(
         return Found(segmentation, seconds, warning=error)
 
 
-def _saved_masks(
-    saved: SavedResult, angiogram: Angiogram
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _saved_masks(saved: SavedResult, angiogram: Angiogram) -> tuple[Mask, Mask]:
     npa, retina = read_mask(saved.npa), read_mask(saved.retina)
     for path, mask in ((saved.npa, npa), (saved.retina, retina)):
         if mask.shape != angiogram.pixels.shape:

@@ -15,23 +15,22 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.plugin.layers.open import FILES
+from napari_npa.plugin.layers.open import FILES, open_file
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
-from napari_npa.plugin.qt.jobs import (
-    Job,
-    Jobs,
+from napari_npa.plugin.qt.jobs import Job, Jobs
+from napari_npa.plugin.qt.messages import tell
+from napari_npa.plugin.qt.model_choice import (
+    TILE_MODEL,
+    WHOLE_MODEL,
     KeptSegmenter,
     models_and_devices,
-    open_file,
-    save,
-    segment_shown,
 )
-from napari_npa.plugin.qt.messages import tell
-from napari_npa.plugin.qt.model_choice import TILE_MODEL, WHOLE_MODEL
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery import Recovery
+from napari_npa.plugin.recording.work import save
 from napari_npa.plugin.segment.controls import SegmentControls
+from napari_npa.plugin.segment.work import segment_shown
 
 if TYPE_CHECKING:
     from napari_npa.segmentation.segmenter import Segmentation

@@ -1,0 +1,44 @@
+"""File names of a result, and of what else a folder of results holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NPA_ENDING, RETINA_ENDING = MASK_ENDINGS = ("_npa", "_retina")
+"""Stems of masks end so: non-perfusion, gradable retina."""
+
+NPA_FILE, RETINA_FILE = MASK_FILES = (f"{NPA_ENDING}.tif", f"{RETINA_ENDING}.tif")
+OVERLAY_FILE, PROBABILITY_FILE = PICTURE_FILES = ("_overlay.png", "_probability.tif")
+RECORD_FILE = f"{NPA_ENDING}.json"
+"""Names of a result's files, after the stem of its image. The pictures are neither angiograms nor
+masks."""
+
+TABLE = "ischemia.csv"
+"""A row an image."""
+
+PARQUET_TABLE = "ischemia.parquet"
+"""The same table as Parquet, where that is asked for."""
+
+MANIFEST = "run.json"
+"""How a batch was run."""
+
+APPROVALS = "review.json"
+"""Which images a person approved, and where the review stopped."""
+
+
+def beside(base: Path, ending: str) -> Path:
+    """File of a result.
+
+    Parameters
+    ----------
+    base
+        Folder, and beginning of the file names.
+    ending
+        One of the names above, as :data:`NPA_FILE`.
+    """
+    return base.with_name(base.name + ending)
+
+
+def hashed_stem(stem: str, sha256: str) -> str:
+    """Beginning of the file names of an image whose stem another image holds."""
+    return f"{stem}_{sha256[:8]}"

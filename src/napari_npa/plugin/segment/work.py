@@ -1,0 +1,45 @@
+"""What the panel that segments does in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from napari_npa.plugin.layers.shown_image import ShownImage
+
+if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
+    from napari_npa.segmentation.segmenter import Segmentation, Segmenter
+    from napari_npa.types import Progress
+
+
+def segment_shown(
+    shown: ShownImage,
+    segmenter_of: Callable[[], Segmenter],
+    previous: Segmentation | None,
+    progress: Progress,
+) -> tuple[Segmentation, float]:
+    """Segment what an image layer shows; runs in a worker.
+
+    Parameters
+    ----------
+    shown
+        The image.
+    segmenter_of
+        Called here, because loading weights takes time.
+    previous
+        Result shown so far: its threshold is kept if the model is the same.
+    progress
+        Called with (done, total).
+
+    Returns
+    -------
+    segmentation, seconds
+        The result, and how long reading and segmenting took.
+    """
+    segmenter = segmenter_of()
+    started = perf_counter()
+    segmentation = segmenter.segment(shown.angiogram(), progress=progress)
+    if previous is not None and previous.model_sha256 == segmentation.model_sha256:
+        segmentation = segmentation.at_threshold(previous.threshold)
+    return segmentation, perf_counter() - started

@@ -1,0 +1,35 @@
+"""Types that several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+"""Pixels that are inside something, (rows, columns) bool."""
+
+Gray = NDArray[np.float32]
+"""Gray levels or probabilities, (rows, columns) float32 in [0, 1]."""
+
+Window = tuple[slice, slice]
+"""Rows and columns of a rectangle."""
+
+Field = Literal["55", "uwfa"]
+"""Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
+
+Target = Literal["npa", "retina"]
+"""One of the two masks that make the index: non-perfusion, or the gradable retina."""
+
+TARGET_NAMES: dict[Target, str] = {"npa": "non-perfusion", "retina": "the gradable retina"}
+"""What users call them."""
+
+TARGETS = tuple(TARGET_NAMES)
+
+Mode = Literal["whole", "two-scale"]
+"""One look at the whole image, or a second one where the tile network sees finer."""
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) steps; may raise :class:`napari_npa.errors.Cancelled`."""
