@@ -49,6 +49,10 @@ class SaveError(NpaError):
     """A result that could not be written; nothing half-written is left behind."""
 
 
+class ReplaceError(SaveError):
+    """A file that is not replaced without being asked: a person's work, or not a file of ours."""
+
+
 class TrainingError(NpaError):
     """A training set or option that cannot be trained on."""
 

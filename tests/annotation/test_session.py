@@ -20,6 +20,7 @@ from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.results.record import write_result
+from napari_npa.segmentation.retina import Retina
 from napari_npa.segmentation.segmenter import Segmentation
 
 IMAGE = "ab" * 32
@@ -287,7 +288,7 @@ def segmentation_of(sha256):
     pixels = np.random.default_rng(0).random((8, 9), np.float32)
     return Segmentation(
         probability=pixels,
-        retina=np.ones((8, 9), np.bool_),
+        imaged=Retina("uwfa", np.ones((8, 9), np.bool_), (slice(0, 8), slice(0, 9))),
         threshold=0.5,
         angiogram=Angiogram(pixels, "right eye.tif", sha256, notes=()),
         model="whole",

@@ -17,6 +17,7 @@ from napari_npa.refine.region import Action, Region, polygon_region
 from napari_npa.refine.tile import TileNetwork
 from napari_npa.refine.tools import NETWORK, propose
 from napari_npa.results.record import WrittenResult, write_result
+from napari_npa.segmentation.retina import Retina
 from napari_npa.segmentation.segmenter import Segmentation
 from napari_npa.types import Mask, Target
 
@@ -85,7 +86,7 @@ def correct_files(
     after = {"npa": npa, "retina": retina, correction.target: corrected}
     segmentation = Segmentation(
         probability=after["npa"].astype(np.float32),
-        retina=after["retina"],
+        imaged=Retina("55", after["retina"], (slice(0, npa.shape[0]), slice(0, npa.shape[1]))),
         threshold=0.5,
         angiogram=angiogram,
         model=network.model.name,

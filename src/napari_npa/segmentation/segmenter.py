@@ -57,8 +57,8 @@ class Segmentation:
     ----------
     probability : (rows, columns) float32
         Of non-perfusion, in [0, 1].
-    retina : (rows, columns) bool
-        Gradable retina.
+    imaged
+        What the angiogram shows of the retina: kind of field of view, gradable part, window.
     threshold
         Probability from which a gradable pixel is non-perfused.
     angiogram
@@ -72,13 +72,18 @@ class Segmentation:
     """
 
     probability: Gray
-    retina: Mask
+    imaged: Retina
     threshold: float
     angiogram: Angiogram
     model: str
     model_sha256: str
     device: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def retina(self) -> Mask:
+        """Gradable retina, (rows, columns) bool."""
+        return self.imaged.gradable
 
     @property
     def npa(self) -> Mask:
@@ -262,7 +267,7 @@ class Segmenter:
         steps.finish()
         return Segmentation(
             probability=probability,
-            retina=retina.gradable,
+            imaged=retina,
             threshold=threshold,
             angiogram=angiogram,
             model="+".join(model.name for model in used),
