@@ -35,7 +35,8 @@ from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.writing import write_gray
 from napari_npa.models.inference import Inference, Steps
-from napari_npa.results.record import write_result
+from napari_npa.results.folder import ResultFolder
+from napari_npa.results.result import Result
 from napari_npa.segmentation.retina import find_retina
 from napari_npa.simulate import simulate
 from napari_npa.types import Mode
@@ -180,7 +181,7 @@ def plain_loop(segmenter: Segmenter, images: list[Path], output: Path) -> tuple[
         forward(prepared)
         network += time.perf_counter() - start
         start = time.perf_counter()
-        write_result(output, path.stem, segmenter.segment(path), seconds=0.0)
+        ResultFolder(output).save(Result.of(segmenter.segment(path)))
         loop += time.perf_counter() - start
     return network / len(images), loop / len(images)
 

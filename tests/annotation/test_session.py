@@ -16,12 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_npa.annotation.packed_mask import PackedMask
 from napari_npa.annotation.session import IDLE_SECONDS, ActiveTime, AnnotationError, Session
-from napari_npa.io.angiogram import Angiogram
-from napari_npa.io.masks import read_mask
 from napari_npa.measure.ischemia import ischemic_index
-from napari_npa.results.record import write_result
-from napari_npa.segmentation.retina import Retina
-from napari_npa.segmentation.segmenter import Segmentation
 
 IMAGE = "ab" * 32
 OTHER_IMAGE = "cd" * 32
@@ -282,57 +277,6 @@ def test_a_spoilt_record_is_refused_in_plain_words(spoil):
     spoil(record)
     with pytest.raises(AnnotationError, match=r"'left eye.tif' (has no complete|was annotated)"):
         Session.from_record(record, npa, retina, image="left eye.tif")
-
-
-def segmentation_of(sha256):
-    pixels = np.random.default_rng(0).random((8, 9), np.float32)
-    return Segmentation(
-        probability=pixels,
-        imaged=Retina("uwfa", np.ones((8, 9), np.bool_), (slice(0, 8), slice(0, 9))),
-        threshold=0.5,
-        angiogram=Angiogram(pixels, "right eye.tif", sha256, notes=()),
-        model="whole",
-        model_sha256="ef" * 32,
-        device="cpu",
-    )
-
-
-def test_the_saved_record_tells_the_session_and_the_session_comes_back_from_it(tmp_path):
-    npa, retina = blank()
-    session = session_of(npa, retina, who="reader 2")
-    session.record("brush", ~npa, retina, 0.0)
-    write_result(
-        tmp_path,
-        "right eye",
-        segmentation_of(IMAGE),
-        seconds=1.0,
-        npa=session.npa.unpack(),
-        retina=session.retina.unpack(),
-        session=session.as_record(),
-    )
-    record = json.loads((tmp_path / "right eye_npa.json").read_text("utf-8"))
-    again = Session.from_record(
-        record["session"],
-        read_mask(tmp_path / "right eye_npa.tif"),
-        read_mask(tmp_path / "right eye_retina.tif"),
-    )
-    assert again.edits == session.edits
-    assert again.npa == session.npa
-    assert record["isi"] == session.edits[-1].isi
-
-
-def test_a_result_without_a_session_has_none_in_its_record(tmp_path):
-    write_result(tmp_path, "right eye", segmentation_of(IMAGE), seconds=1.0)
-    assert "session" not in json.loads((tmp_path / "right eye_npa.json").read_text("utf-8"))
-
-
-def test_the_session_of_another_image_is_not_saved_with_a_result(tmp_path):
-    record = session_of(*blank()).as_record()
-    with pytest.raises(AnnotationError, match="is not the image that was annotated"):
-        write_result(
-            tmp_path, "left eye", segmentation_of(OTHER_IMAGE), seconds=1.0, session=record
-        )
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_annotating_needs_no_torch():

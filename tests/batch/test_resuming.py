@@ -13,9 +13,10 @@ from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
-from napari_npa.results.record import write_result, write_ungradable
+from napari_npa.results.folder import ResultFolder
 from napari_npa.review.queue import ReviewQueue
 from napari_npa.segmentation.segmenter import Segmenter
+from saving import save_corrected
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,7 @@ def correct(source, output, model, image="a.tif"):
     npa[60:90, 60:90] = True
     folder = (output / image).parent
     stem = (source / image).stem
-    return write_result(folder, stem, segmentation, seconds=1.0, npa=npa).row
+    return save_corrected(folder, stem, segmentation, npa).row
 
 
 def test_a_correction_takes_the_place_of_the_result_that_shares_its_stem(
@@ -137,7 +138,7 @@ def test_what_a_damaged_record_tells_of_is_left_alone(made, output):
     assert (output / "a_npa.json").read_text() == "{"
 
 
-@pytest.mark.parametrize("lacks", ["isi", "notes", "model"])
+@pytest.mark.parametrize("lacks", ["isi", "npa_pixels", "retina_pixels"])
 def test_a_record_that_lacks_something_is_made_again(made, output, lacks):
     before = results(output)
     path = output / "visit 1" / "b_npa.json"
@@ -234,7 +235,7 @@ def test_a_correction_saved_while_the_image_is_segmented_is_kept(
 
 
 def test_what_a_person_called_ungradable_stays_so(made, source, output):
-    write_ungradable(output, "a", read_angiogram(source / "a.tif"))
+    ResultFolder(output).save_ungradable(read_angiogram(source / "a.tif"))
     assert "a" not in made("--overwrite")
     assert (table(output)[0]["status"], table(output)[0]["edited"]) == ("ungradable", "True")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas
 import pytest
 import tifffile
-from batch_folders import line_of, results, statuses, table, write_eye
 from PIL import Image
 
+from batch_folders import line_of, results, statuses, table, write_eye
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.cli import main as cli
 from napari_npa.io import writing
@@ -37,6 +37,7 @@ def test_a_folder_becomes_masks_overlays_records_a_table_and_a_manifest(batch, s
     assert manifest["counts"] == {
         **{"images": 3, "ok": 3, "ungradable": 0, "failed": 0},
         **{"not reached": 0, "done before": 0, "other files": 1},
+        "corrected or approved, kept": 0,
     }
     assert "1 other files" in line_of(result)
     assert not list(output.rglob(".*"))

@@ -656,14 +656,15 @@ def test_an_angiogram_prints_without_its_pixels():
 
 def test_every_real_image_is_read(data):
     paths = [path for path in data.rglob("*") if path.suffix in {".jpg", ".png"}]
+    paths = [path for path in paths if path.parent.name != "non_ffa"]
     assert len(paths) > 50
     for path in paths:
+        with Image.open(path) as stored:
+            columns, rows = stored.size
+            is_colour = stored.mode == "RGB"
         angiogram = read_angiogram(path)
-        side = 4000 if path.name.startswith("uwfa_") else 512
-        assert angiogram.pixels.shape == (side, side)
-        assert angiogram.notes == (
-            ("stored as RGB, read as gray",) if path.suffix == ".jpg" else ()
-        )
+        assert angiogram.pixels.shape == (rows, columns)
+        assert angiogram.notes == (("stored as RGB, read as gray",) if is_colour else ())
 
 
 def test_the_wide_field_png_files_are_tiff_inside(data):

@@ -196,7 +196,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from napari_npa.errors import SaveError
-from napari_npa import writing
+from napari_npa.io import writing
 
 noise = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

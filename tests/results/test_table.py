@@ -17,7 +17,6 @@ from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.errors import SaveError
 from napari_npa.io.names import TABLE
 from napari_npa.io.storage import LocalPlace
-from napari_npa.results.record import write_result
 from napari_npa.results.table import (
     Row,
     merged,
@@ -28,6 +27,7 @@ from napari_npa.results.table import (
     update_table,
 )
 from napari_npa.segmentation.segmenter import Segmenter
+from saving import save_corrected
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 tricky = st.one_of(texts, texts.map("=".__add__), texts.map("'".__add__), texts.map("'-".__add__))
@@ -109,9 +109,7 @@ def correct(source, output, model, name):
     segmentation = Segmenter("cpu", model).segment(source / f"{name}.tif")
     npa = np.zeros_like(segmentation.retina)
     npa[60:90, 60:90] = True
-    row = write_result(output, name, segmentation, seconds=1.0, npa=npa).row
-    update_table(output, row)
-    return row
+    return save_corrected(output, name, segmentation, npa).row
 
 
 def test_a_correction_saved_during_the_run_stays_in_the_table(

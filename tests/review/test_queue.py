@@ -16,8 +16,10 @@ from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.names import APPROVALS
 from napari_npa.io.writing import write_json
-from napari_npa.results.record import write_result, write_ungradable
+from napari_npa.results.folder import ResultFolder
+from napari_npa.results.saved import SavedResult
 from napari_npa.review.queue import ReviewQueue
+from saving import save, save_corrected
 
 SHA = {"a": "a" * 64, "b": "b" * 64, "c": "c" * 64, "d": "d" * 64}
 
@@ -53,7 +55,7 @@ def output(tmp_path):
 
 
 def record(output, base, image, sha256, edited=True):
-    """The record that results.write_result leaves, as far as the queue reads it."""
+    """The record that a ResultFolder leaves, as far as the queue reads it."""
     path = output / f"{base}_npa.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
@@ -63,7 +65,7 @@ def record(output, base, image, sha256, edited=True):
         "model": {"name": "whole", "sha256": "m"},
     }
     write_json(path, content)
-    return path
+    return SavedResult.at(output / base)
 
 
 def states(queue):
@@ -89,12 +91,12 @@ def test_a_record_written_by_the_package_is_understood(images, output, tiny_mode
     image = draw_round_angiogram(160)
     tifffile.imwrite(images / "a.tif", image)
     segmentation = Segmenter("cpu", tiny_model).segment(images / "a.tif")
-    write_result(output, "a", segmentation, seconds=1, npa=segmentation.npa)
+    save_corrected(output, "a", segmentation)
     queue = ReviewQueue(images, output)
     assert states(queue) == ["edited", "to do", "to do"]
     saved = queue.saved_result(0, segmentation.angiogram.sha256)
-    assert saved.threshold == segmentation.threshold
-    assert saved.model_sha256 == segmentation.model_sha256
+    assert saved.record.threshold == segmentation.threshold
+    assert saved.record.model.sha256 == segmentation.model_sha256
     np.testing.assert_array_equal(tifffile.imread(saved.npa) != 0, segmentation.npa)
     np.testing.assert_array_equal(tifffile.imread(saved.retina) != 0, segmentation.retina)
 
@@ -102,10 +104,10 @@ def test_a_record_written_by_the_package_is_understood(images, output, tiny_mode
 def test_an_ungradable_image_has_a_record_without_index_and_masks(images, output, tiny_model):
     tifffile.imwrite(images / "a.tif", draw_round_angiogram(160))
     segmentation = Segmenter("cpu", tiny_model).segment(images / "a.tif")
-    write_result(output, "a", segmentation, seconds=1, probability=True)
-    write_result(output, "b", segmentation, seconds=1)
+    save(output, "a", segmentation, probability=True)
+    save(output, "b", segmentation)
     sha256 = segmentation.angiogram.sha256
-    written = write_ungradable(output, "a", segmentation.angiogram)
+    written = ResultFolder(output).save_ungradable(segmentation.angiogram, "a")
     queue = ReviewQueue(images, output)
     assert (queue.state(0), queue.is_ungradable(0)) == ("edited", True)
     queue.approve(0, sha256)
@@ -120,7 +122,7 @@ def test_an_ungradable_image_has_a_record_without_index_and_masks(images, output
     assert record["status"] == written.row.status == "ungradable"
     assert (record["isi"], record["npa_pixels"], record["retina_pixels"]) == (None, None, 0)
     assert record["image"]["sha256"] == sha256
-    write_result(output, "a", segmentation, seconds=1)
+    save(output, "a", segmentation)
     assert not ReviewQueue(images, output).is_ungradable(0)
 
 
@@ -350,7 +352,7 @@ def test_approvals_of_a_subfolder_reviewed_alone_hold_in_the_tree(tree, output):
     assert (queue.state(3), queue.approved, queue.position) == ("approved", 1, 0)
     queue.store()
     assert (output / "sub" / APPROVALS).read_bytes() == before
-    sub.saved(0, output / "sub" / "a_npa.json")  # withdrawn where it was given
+    sub.saved(0, SavedResult.at(output / "sub" / "a"))  # withdrawn where it was given
     sub.store()
     assert ReviewQueue(tree, output, recursive=True).state(3) == "edited"
 
@@ -358,7 +360,7 @@ def test_approvals_of_a_subfolder_reviewed_alone_hold_in_the_tree(tree, output):
 def test_an_approval_of_a_subfolder_can_be_withdrawn_and_given_in_the_tree(tree, output):
     approve_alone(tree, output)
     queue = ReviewQueue(tree, output, recursive=True)
-    queue.saved(3, output / "sub" / "a_npa.json")
+    queue.saved(3, SavedResult.at(output / "sub" / "a"))
     for state in ("edited", "approved"):
         queue.store()
         assert ReviewQueue(tree, output, recursive=True).state(3) == state
@@ -373,7 +375,7 @@ def test_of_two_files_that_tell_of_an_image_the_upper_one_counts(tree, output):
     assert ReviewQueue(tree, output, recursive=True).state(4) == "approved"
     queue = ReviewQueue(tree / "sub", middle, recursive=True)
     assert queue.names == ("a.tif", "deep/d.tif")
-    queue.saved(1, lower / "d_npa.json")
+    queue.saved(1, SavedResult.at(lower / "d"))
     queue.store()
     assert ReviewQueue(tree, output, recursive=True).state(4) == "edited"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import ctypes
+import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import count
@@ -16,15 +17,18 @@ from typing import Any
 import torch
 
 from napari_npa import __version__
-from napari_npa.batch.memory import give_back_free_memory
-from napari_npa.errors import BatchError, NpaError
+from napari_npa.errors import BatchError, NpaError, ReplaceError
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import pixel_count
 from napari_npa.io.folder import FoundImage
-from napari_npa.io.names import APPROVALS, hashed_stem
+from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
 from napari_npa.io.storage import Place, Workspace, place_of
 from napari_npa.io.writing import file_sha256
-from napari_npa.results.record import read_record, record_path, row_of_record, write_result
+from napari_npa.results.approvals import approves
+from napari_npa.results.folder import ResultFolder
+from napari_npa.results.record import record_path
+from napari_npa.results.result import Result
+from napari_npa.results.saved import DATA_FILES, SavedResult
 from napari_npa.results.table import Row
 from napari_npa.segmentation.segmenter import Segmenter
 from napari_npa.types import Mode
@@ -74,10 +78,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Row of an image; `done_before`: by an earlier run, and kept."""
+    """How an image went.
+
+    Attributes
+    ----------
+    row
+        Of the table.
+    done_before
+        An earlier run did it, or a person, and it was kept.
+    by_person
+        It was kept only because a person corrected or approved it.
+    """
 
     row: Row
     done_before: bool = False
+    by_person: bool = False
 
 
 class ImageRunner:
@@ -157,7 +172,7 @@ class ImageRunner:
         except Exception as error:  # nothing stops the run; what it was must be told
             message = f"'{name.name}' could not be processed ({type(error).__name__}: {error})."
         finally:
-            give_back_free_memory()
+            _give_back_free_memory()
         return Outcome(Row(image=str(name), status="failed", message=message))
 
     def _run(self, task: Task) -> Outcome:
@@ -167,9 +182,10 @@ class ImageRunner:
             place_of(task.source).file(path) as file,
             output.workspace(path.parent) as workspace,
         ):
-            kept = partial(self._kept, output, workspace, path, sha256 := _sha256(file))
-            if (row := kept(resume=task.resume)) is not None:
-                return Outcome(row, done_before=True)
+            folder = ResultFolder(workspace.folder)
+            kept = partial(self._kept, folder, output, workspace, path, sha256 := _sha256(file))
+            if (done := kept(resume=task.resume)) is not None:
+                return done
             with self._room.taken(pixel_count(file)):
                 segmenter = self._segmenters[next(self._turn) % len(self._segmenters)]
                 start = time.perf_counter()
@@ -178,47 +194,56 @@ class ImageRunner:
                 )
                 seconds = time.perf_counter() - start
                 # Once more: it may have been corrected meanwhile.
-                if (row := kept(resume=False)) is not None:
-                    return Outcome(row, done_before=True)
-                written = write_result(
-                    workspace.folder,
-                    hashed_stem(path.stem, sha256) if task.image.shares_stem else path.stem,
-                    segmentation,
-                    seconds=seconds,
-                    probability=self.options.probability,
-                    options=self.made_with,
-                )
-            workspace.publish(written.files)
-            return Outcome(_placed(written.row, path))
+                if (done := kept(resume=False)) is not None:
+                    return done
+                result = Result.of(segmentation, seconds=seconds, options=self.made_with)
+                own = hashed_stem(path.stem, sha256)
+                stem = own if task.image.shares_stem else path.stem
+                saved = self._save(folder, result, stem, own)
+            workspace.publish(saved.files)
+            return Outcome(_placed(saved.row, path))
+
+    def _save(self, folder: ResultFolder, result: Result, stem: str, own: str) -> SavedResult:
+        """Save a result; where somebody else's files hold its names, under names of its own."""
+        save = partial(folder.save, probability=self.options.probability, table=False)
+        try:
+            return save(result, stem)
+        except ReplaceError as error:
+            if stem == own or folder.find(stem, result.angiogram.sha256) is not None:
+                raise
+            note = f"'{error.subject}' is not a file of this program and was kept"
+            return save(replace(result, notes=(*result.notes, note)), own)
 
     def _kept(
-        self, output: Place, workspace: Workspace, path: PurePosixPath, sha256: str, *, resume: bool
-    ) -> Row | None:
-        """Row of an earlier result that is to be kept, if there is one.
+        self,
+        folder: ResultFolder,
+        output: Place,
+        workspace: Workspace,
+        path: PurePosixPath,
+        sha256: str,
+        *,
+        resume: bool,
+    ) -> Outcome | None:
+        """Earlier result that is to be kept, if there is one.
 
         What a person corrected or approved is kept whatever the batch was asked to do.
         """
-        for stem in (path.stem, hashed_stem(path.stem, sha256)):
-            base = workspace.folder / stem
-            workspace.fetch(record_path(base).name)
-            record = read_record(base)
-            if record is not None and record["image"]["sha256"] == sha256:
-                break
-        else:
+        saved = _fetched(folder, workspace, path.stem, sha256)
+        if saved is None:
             return None
-        row = row_of_record(record, stem) if _is_whole(record, workspace) else None
-        if row is not None and resume and record.get("options") == self.made_with:
-            return _placed(row, path)
-        if not record["edited"] and not _is_approved(sha256, output, path.parent):
+        row = _placed(saved.row, path) if saved.is_whole else None
+        if row is not None and resume and saved.record.options == self.made_with:
+            return Outcome(row, done_before=True)
+        if not saved.edited and not _is_approved(sha256, output, path.parent):
             return None
         if row is None:
             raise BatchError(
-                record_path(base),
+                record_path(saved.base),
                 "tells of masks that a person corrected or approved, and that are damaged or "
                 "were changed since",
                 "Restore them, or move them away to have the image segmented again.",
             )
-        return _placed(row, path)
+        return Outcome(row, done_before=True, by_person=True)
 
 
 class Room:
@@ -254,18 +279,22 @@ def all_devices(device: str) -> tuple[str, ...]:
 
 def _is_approved(sha256: str, output: Place, folder: PurePosixPath) -> bool:
     """Whether a person approved the masks of an image, reviewing its folder or one above it."""
-    try:
-        for above in (folder, *folder.parents):
-            kept = output.read_text(str(above / APPROVALS))
-            if kept is not None and sha256 in json.loads(kept)["approved"].values():
-                return True
-    except (NpaError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BatchError(
-            APPROVALS,
-            "cannot be read: whether these masks were approved is not known",
-            "Restore it, or move it away to have them made again.",
-        ) from error
-    return False
+    return any(
+        approves(output.read_text(str(above / APPROVALS)), sha256)
+        for above in (folder, *folder.parents)
+    )
+
+
+def _fetched(
+    folder: ResultFolder, workspace: Workspace, stem: str, sha256: str
+) -> SavedResult | None:
+    """Result of an image with its files, or whatever is in the place of one."""
+    for base in (stem, hashed_stem(stem, sha256)):
+        workspace.fetch(base + RECORD_FILE)
+    saved = folder.find(stem, sha256)
+    for name in saved.hashes if saved is not None else [stem + end for end in DATA_FILES]:
+        workspace.fetch(name)
+    return saved
 
 
 def _sha256(file: Path) -> str:
@@ -280,10 +309,12 @@ def _placed(row: Row, path: PurePosixPath) -> Row:
     return replace(row, image=str(path), result=str(path.parent / row.result))
 
 
-def _is_whole(record: Mapping[str, Any], workspace: Workspace) -> bool:
-    """Whether all files of a result are there as they were written."""
-    files: Mapping[str, str] = record.get("files", {})  # older versions did not tell
-    return all(
-        workspace.fetch(name) and file_sha256(workspace.folder / name) == sha256
-        for name, sha256 in files.items()
-    )
+def _give_back_free_memory() -> None:
+    """Return what is free inside the process; does nothing but on Linux with glibc.
+
+    Arrays of some megabytes, made and dropped by several threads, leave gaps that glibc keeps:
+    over 200 images of 2000 x 2000 a batch grew by a tenth, and held 600 MiB more than it needed.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)

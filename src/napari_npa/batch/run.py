@@ -64,6 +64,8 @@ class BatchReport:
         Images found.
     done_before
         How many rows are results of an earlier run.
+    by_person
+        How many of these were kept only because a person corrected or approved them.
     skipped
         Files that are not images.
     stopped
@@ -75,6 +77,7 @@ class BatchReport:
     rows: tuple[Row, ...]
     total: int
     done_before: int
+    by_person: int
     skipped: int
     stopped: bool
     seconds: float
@@ -88,6 +91,7 @@ class BatchReport:
             **{status: statuses[status] for status in ("ok", "ungradable", "failed")},
             "not reached": self.total - len(self.rows),
             "done before": self.done_before,
+            "corrected or approved, kept": self.by_person,
             "other files": self.skipped,
         }
 
@@ -265,6 +269,7 @@ def run_on(
             rows=tuple(outcomes[at].row for at in sorted(outcomes)),
             total=len(found.images),
             done_before=sum(outcome.done_before for outcome in outcomes.values()),
+            by_person=sum(outcome.by_person for outcome in outcomes.values()),
             skipped=found.skipped,
             stopped=len(outcomes) < len(found.images),
             seconds=time.perf_counter() - start,

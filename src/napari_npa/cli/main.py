@@ -24,11 +24,13 @@ from napari_npa.cli.options import (
     Device,
     Output,
     Probability,
+    Replace,
     SegmentMode,
     Threshold,
     WholeModel,
 )
-from napari_npa.errors import NpaError
+from napari_npa.errors import NpaError, ReplaceError
+from napari_npa.io.names import TABLE
 
 # Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
 
@@ -84,32 +86,35 @@ def segment(
     mode: SegmentMode = None,
     threshold: Threshold = None,
     probability: Probability = False,
+    replace: Replace = False,
 ) -> None:
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
-    from napari_npa.io.writing import make_folder
-    from napari_npa.results.record import write_result
-    from napari_npa.results.table import Row, write_table
+    from napari_npa.results.folder import ResultFolder
+    from napari_npa.results.result import Result
+    from napari_npa.results.table import Row
     from napari_npa.segmentation.segmenter import Segmenter
 
-    make_folder(output)
+    folder = ResultFolder(output)
+    folder.make()
     segmenter = Segmenter(device, model, mode=mode)
     rows: list[Row] = []
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for path in progress.track(images, description="Segmenting"):
             start = time.perf_counter()
             try:
-                result = segmenter.segment(path, threshold=threshold)
-                seconds = time.perf_counter() - start
-                written = write_result(
-                    output, path.stem, result, seconds=seconds, probability=probability
-                )
-                rows.append(written.row)
+                found = segmenter.segment(path, threshold=threshold)
+                result = Result.of(found, seconds=time.perf_counter() - start)
+                saved = folder.save(result, replace=replace, probability=probability, table=False)
+                rows.append(saved.row)
             except NpaError as error:
                 errors.print(str(error), markup=False, highlight=False)
                 rows.append(Row(image=path.name, status="failed", message=str(error)))
-            table = write_table(output, rows)  # after each image: a kill loses none of the rows
+                if isinstance(error, ReplaceError):
+                    continue  # the table tells of what is there and stays
+            folder.put_row(rows[-1])  # after each image: a kill loses none of the rows
     _print_rows(rows)
-    console.print(f"Table: {table}", highlight=False)
+    if (output / TABLE).exists():
+        console.print(f"Table: {output / TABLE}", highlight=False)
     if any(row.status != "ok" for row in rows):
         raise typer.Exit(FAILED)
 

@@ -20,3 +20,9 @@ Threshold = Annotated[
     float | None, typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused.")
 ]
 Probability = Annotated[bool, typer.Option(help="Write probability maps too.")]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace", help="Replace a corrected or approved result, or files that are not ours."
+    ),
+]

@@ -53,6 +53,9 @@ _PARTIAL = re.compile(
     r"\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.(csv|json|parquet|png|tif)", re.ASCII
 )
 
+Encoded = bytes | memoryview
+"""Content of a file."""
+
 LEFT_BEHIND_SECONDS = 3600
 """After so long a hidden file is no longer being written."""
 
@@ -83,17 +86,54 @@ def atomic(path: str | Path) -> Iterator[Path]:
     target = path.resolve()  # a link stays a link, what it points to is replaced
     partial = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
     try:
-        yield partial
-        _flush_to_disk(partial)
-        partial.replace(target)
+        with _plain_errors(path):
+            yield partial
+            _flush_to_disk(partial)
+            partial.replace(target)
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_together(contents: Mapping[Path, Encoded]) -> None:
+    """Write several files, none of which is put in its place before all are complete.
+
+    Parameters
+    ----------
+    contents
+        What to write, by path. Existing files are replaced, in this order; a link is replaced
+        itself, not what it points to.
+
+    Raises
+    ------
+    SaveError
+        As for :func:`atomic`. The files before the one that it names may be replaced.
+    """
+    partials = {path: path.with_name(f".{uuid.uuid4().hex}{path.suffix}") for path in contents}
+    try:
+        for path, partial in partials.items():
+            with _plain_errors(path):
+                partial.write_bytes(contents[path])
+                _flush_to_disk(partial)
+        for path, partial in partials.items():
+            with _plain_errors(path):
+                partial.replace(path)
+    finally:
+        for partial in partials.values():
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _plain_errors(path: Path) -> Iterator[None]:
+    """Say in plain words what the system refused."""
+    try:
+        yield
     except OSError as error:
         reason, remedy = _PLAIN_WORDS.get(
             error.errno or 0, (f"{error.strerror or error}".lower(), _ELSEWHERE)
         )
         raise SaveError(path, f"could not be written: {reason}", remedy) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def remove_partials(folder: Path) -> None:
@@ -137,8 +177,7 @@ def write_mask(path: str | Path, mask: Mask) -> None:
     SaveError
         The file could not be written.
     """
-    _require(mask, np.bool_)
-    _write(path, _tiff(mask.view(np.uint8)))
+    _write(path, mask_tiff(mask))
 
 
 def write_gray(path: str | Path, pixels: NDArray[np.uint8]) -> None:
@@ -175,9 +214,7 @@ def write_probability(path: str | Path, probability: Gray) -> None:
     SaveError
         The file could not be written.
     """
-    _require(probability, np.float32)
-    # No floating-point predictor: it saves space, but ImageJ cannot read it.
-    _write(path, _tiff(probability))
+    _write(path, probability_tiff(probability))
 
 
 def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
@@ -195,16 +232,7 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
     SaveError
         The file could not be written.
     """
-    if pixels.ndim == 3 and pixels.shape[2] != 3:
-        raise ValueError(f"three colour channels are needed, not {pixels.shape[2]}")
-    _require(pixels, np.uint8, dimensions=(2, 3))
-    encoded = imagecodecs.png_encode(
-        np.ascontiguousarray(pixels),
-        # A sixth of the time that Pillow takes, for a file a third larger.
-        level=1,
-        filter=imagecodecs.PNG.FILTER.SUB,
-    )
-    _write(path, BytesIO(encoded))
+    _write(path, picture_png(pixels))
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -222,7 +250,7 @@ def write_text(path: str | Path, text: str) -> None:
     SaveError
         The file could not be written.
     """
-    _write(path, BytesIO(text.encode("utf-8")))
+    _write(path, text.encode("utf-8"))
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
@@ -240,7 +268,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     SaveError
         The file could not be written.
     """
-    _write(path, BytesIO(content))
+    _write(path, content)
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -259,8 +287,46 @@ def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     SaveError
         The file could not be written.
     """
+    _write(path, json_text(content))
+
+
+def mask_tiff(mask: Mask) -> Encoded:
+    """Encode a mask, (rows, columns) bool, as :func:`write_mask` writes it."""
+    _require(mask, np.bool_)
+    return _tiff(mask.view(np.uint8))
+
+
+def probability_tiff(probability: Gray) -> Encoded:
+    """Encode probabilities, (rows, columns) float32, as :func:`write_probability` writes them."""
+    _require(probability, np.float32)
+    # No floating-point predictor: it saves space, but ImageJ cannot read it.
+    return _tiff(probability)
+
+
+def picture_png(pixels: NDArray[np.uint8]) -> Encoded:
+    """Encode a picture, (rows, columns[, 3]) uint8, as :func:`write_png` writes it."""
+    if pixels.ndim == 3 and pixels.shape[2] != 3:
+        raise ValueError(f"three colour channels are needed, not {pixels.shape[2]}")
+    _require(pixels, np.uint8, dimensions=(2, 3))
+    return bytes(
+        imagecodecs.png_encode(
+            np.ascontiguousarray(pixels),
+            # A sixth of the time that Pillow takes, for a file a third larger.
+            level=1,
+            filter=imagecodecs.PNG.FILTER.SUB,
+        )
+    )
+
+
+def json_text(content: Mapping[str, Any]) -> Encoded:
+    """Encode a mapping as :func:`write_json` writes it."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    return f"{text}\n".encode()
+
+
+def sha256_of(content: Encoded) -> str:
+    """SHA-256 of the content of a file, hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
@@ -280,18 +346,18 @@ def _require(
         )
 
 
-def _tiff(array: NDArray[Any]) -> BytesIO:
+def _tiff(array: NDArray[Any]) -> Encoded:
     encoded = BytesIO()
     tifffile.imwrite(
         encoded, array, photometric="minisblack", compression="zlib", metadata=None, software=False
     )
-    return encoded
+    return encoded.getbuffer()
 
 
-def _write(path: str | Path, encoded: BytesIO) -> None:
+def _write(path: str | Path, encoded: Encoded) -> None:
     """Write what was encoded in memory, so that every refusal is a plain OSError."""
     with atomic(path) as partial:
-        partial.write_bytes(encoded.getbuffer())
+        partial.write_bytes(encoded)
 
 
 def _flush_to_disk(path: Path) -> None:

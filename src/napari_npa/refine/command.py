@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
-import numpy as np
-
-from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.errors import NpaError
 from napari_npa.io.angiogram import Angiogram, read_angiogram
-from napari_npa.io.masks import read_mask
 from napari_npa.refine.growing import grow
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Action, Region, polygon_region
 from napari_npa.refine.tile import TileNetwork
 from napari_npa.refine.tools import NETWORK, propose
-from napari_npa.results.record import WrittenResult, write_result
-from napari_npa.segmentation.retina import Retina
-from napari_npa.segmentation.segmenter import Segmentation
+from napari_npa.results.folder import ResultFolder
+from napari_npa.results.saved import SavedResult
 from napari_npa.types import Mask, Target
 
 Place = tuple[float, float]
@@ -55,7 +50,7 @@ def correct_files(
     *,
     device: str = "auto",
     tile: str | Path = "tile",
-) -> WrittenResult:
+) -> SavedResult:
     """Correct the masks of an image and write them with overlay and record.
 
     Parameters
@@ -76,32 +71,14 @@ def correct_files(
     NpaError
         The correction cannot be made.
     """
-    started = perf_counter()
     angiogram = read_angiogram(image)
-    npa, retina = (_mask_of(angiogram, image, masks, ending) for ending in ("npa", "retina"))
-    network = TileNetwork(device, tile)
-    proposal = _proposal(network, angiogram, retina, correction)
-    current = npa if correction.target == "npa" else retina
-    corrected = proposal.applied(current, correction.action, correction.sensitivity)
-    after = {"npa": npa, "retina": retina, correction.target: corrected}
-    segmentation = Segmentation(
-        probability=after["npa"].astype(np.float32),
-        imaged=Retina("55", after["retina"], (slice(0, npa.shape[0]), slice(0, npa.shape[1]))),
-        threshold=0.5,
-        angiogram=angiogram,
-        model=network.model.name,
-        model_sha256=network.model.sha256,
-        device=device,
-        notes=(*angiogram.notes, _in_words(correction)),
+    result = ResultFolder(masks).load(angiogram, image.stem)
+    proposal = _proposal(TileNetwork(device, tile), angiogram, result.retina, correction)
+    mask = proposal.applied(
+        result.mask(correction.target), correction.action, correction.sensitivity
     )
-    return write_result(
-        output,
-        image.stem,
-        segmentation,
-        npa=after["npa"],
-        retina=after["retina"],
-        seconds=perf_counter() - started,
-    )
+    after = result.corrected(correction.target, mask, _in_words(correction))
+    return ResultFolder(output).save(after, image.stem)
 
 
 def _proposal(
@@ -132,18 +109,6 @@ def _region(angiogram: Angiogram, correction: Correction) -> Region:
             "Give rows and columns in pixels of the image.",
         )
     return region
-
-
-def _mask_of(angiogram: Angiogram, image: Path, masks: Path, ending: str) -> Mask:
-    path = masks / f"{image.stem}_{ending}.tif"
-    mask = read_mask(path)
-    if mask.shape != angiogram.pixels.shape:
-        raise AngiogramError(
-            path,
-            f"is {mask.shape} pixels but the image is {angiogram.pixels.shape}",
-            "Give the masks of this image.",
-        )
-    return mask
 
 
 def _in_words(correction: Correction) -> str:

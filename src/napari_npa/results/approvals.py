@@ -7,16 +7,26 @@ are read too; where both tell of an image, the upper one has the last word.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
+import msgspec
+
 from napari_npa.errors import NpaError, SaveError
-from napari_npa.io.names import APPROVALS
+from napari_npa.io.names import APPROVALS, hashed_stem
 from napari_npa.io.writing import make_folder, write_json
 
 WITHDRAWN = ""
 """In place of the hash: not approved any more, whatever the file of a subfolder says."""
+
+
+class _Kept(msgspec.Struct):
+    """Content of the file."""
+
+    position: str
+    approved: dict[str, str]
 
 
 class Approvals:
@@ -48,13 +58,14 @@ class Approvals:
     def __init__(self, output: Path, reviewed: Iterable[PurePosixPath] = ()) -> None:
         self._output = output
         self._storing = Lock()
+        self._changed: set[str] = set()
         self.damage: NpaError | None = None
         self._below: dict[str, str] = {}
         for folder in sorted(reviewed, key=lambda folder: len(folder.parts), reverse=True):
             approved, _ = self._read(f"{folder}/")
             self._below.update(approved)
-        approved, self.position = self._read("")
-        self._hashes = _not_withdrawn(self._below | approved)
+        self._own, self.position = self._read("")
+        self._hashes = _not_withdrawn(self._below | self._own)
         self._below = _not_withdrawn(self._below)
 
     def __contains__(self, name: str) -> bool:
@@ -67,13 +78,17 @@ class Approvals:
     def give(self, name: str, sha256: str) -> None:
         """Approve an image."""
         self._hashes[name] = sha256
+        self._changed.add(name)
 
     def withdraw(self, name: str) -> None:
         """Approve it no longer, if it was."""
-        self._hashes.pop(name, None)
+        if self._hashes.pop(name, None) is not None:
+            self._changed.add(name)
 
     def store(self) -> None:
         """Write the file; from any thread, the last call writes the last state.
+
+        What others wrote meanwhile of images that were not changed here stays.
 
         Raises
         ------
@@ -81,21 +96,37 @@ class Approvals:
             The system refused.
         """
         with self._storing:
-            hashes = dict(self._hashes)  # which other threads change meanwhile
-            # What the file of a subfolder says is left to it: it may change there.
-            own = {name: sha for name, sha in hashes.items() if self._below.get(name) != sha}
-            own |= {name: WITHDRAWN for name in self._below if name not in hashes}
-            make_folder(self._output)
-            write_json(self._output / APPROVALS, {"position": self.position, "approved": own})
+            changed, self._changed = self._changed, set()  # other threads go on meanwhile
+            approved = self._own_as_it_is() | {name: self._told(name) for name in changed}
+            own = {name: sha for name, sha in approved.items() if sha is not None}
+            try:
+                make_folder(self._output)
+                write_json(self._output / APPROVALS, {"position": self.position, "approved": own})
+            except SaveError:
+                self._changed |= changed
+                raise
+            self._own = own
+
+    def _told(self, name: str) -> str | None:
+        """What the file tells of an image; None: nothing, or the same as that of a subfolder."""
+        sha, below = self._hashes.get(name), self._below.get(name)
+        if sha is None:
+            return None if below is None else WITHDRAWN
+        return None if sha == below else sha
+
+    def _own_as_it_is(self) -> dict[str, str | None]:
+        """What the file tells now; what it told before, if it is gone."""
+        try:
+            kept = msgspec.json.decode((self._output / APPROVALS).read_bytes(), type=_Kept)
+        except (OSError, ValueError, RecursionError):
+            return dict(self._own)
+        return dict(kept.approved)
 
     def _read(self, below: str) -> tuple[dict[str, str], str]:
         """Approved and position of the file in a subfolder; `below` comes before the names."""
         name = below + APPROVALS
         try:
-            kept = json.loads((self._output / name).read_text("utf-8"))
-            approved, position = dict(kept["approved"]), kept["position"]
-            if not all(isinstance(word, str) for word in (position, *approved, *approved.values())):
-                raise TypeError
+            kept = msgspec.json.decode((self._output / name).read_bytes(), type=_Kept)
         except (FileNotFoundError, NotADirectoryError):
             return {}, ""
         except OSError as error:
@@ -104,10 +135,10 @@ class Approvals:
                 f"cannot be read ({error.strerror})",
                 "It holds the approvals of its folder: allow reading it, or choose another folder.",
             ) from error
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError):
             self.damage = _put_aside(self._output / name, name)
             return {}, ""
-        return {below + image: sha for image, sha in approved.items()}, position
+        return {below + image: sha for image, sha in kept.approved.items()}, kept.position
 
 
 def _not_withdrawn(hashes: dict[str, str]) -> dict[str, str]:
@@ -132,4 +163,96 @@ def _put_aside(path: Path, name: str) -> NpaError:
         f"is damaged: which images were approved is not known any more. It was kept as "
         f"'{aside.name}', and no mask was touched",
         "Restore it from a backup if you have one, or approve the images again.",
+    )
+
+
+def is_approved(folder: Path, sha256: str) -> bool:
+    """Whether a person approved an image, reviewing the folder of its result or one above it.
+
+    Raises
+    ------
+    NpaError
+        Approvals are there and cannot be read: whether it was approved is not known.
+    """
+    folder = folder.absolute()
+    return any(
+        sha256 in _approved_in(_content(above)).values() for above in (folder, *folder.parents)
+    )
+
+
+def approves(content: str | None, sha256: str) -> bool:
+    """Whether the content of an approvals file approves an image; None: there is no file.
+
+    Raises
+    ------
+    NpaError
+        It is damaged.
+    """
+    return sha256 in _approved_in(content).values()
+
+
+def withdraw(folder: Path, stem: str, sha256: str) -> None:
+    """Approve a result no longer, in the approvals of its folder and in those of folders above.
+
+    Parameters
+    ----------
+    folder
+        Of the result.
+    stem
+        Beginning of the result's file names.
+    sha256
+        Of the image.
+
+    Raises
+    ------
+    NpaError
+        Approvals cannot be read or written.
+    """
+    folder = folder.absolute()
+    for above in (folder, *folder.parents):
+        content = _content(above)
+        approved = _approved_in(content)
+        here = PurePosixPath(*folder.relative_to(above).parts)
+        gone = {
+            name
+            for name, sha in approved.items()
+            if sha == sha256 and _is_of(PurePosixPath(name), here, stem, sha256)
+        }
+        if gone and content is not None:
+            kept = json.loads(content)
+            # Withdrawn, not forgotten: the file of a folder below may still tell of it.
+            kept["approved"] |= dict.fromkeys(gone, WITHDRAWN)
+            write_json(above / APPROVALS, kept)
+
+
+def _is_of(image: PurePosixPath, folder: PurePosixPath, stem: str, sha256: str) -> bool:
+    return image.parent == folder and stem in (image.stem, hashed_stem(image.stem, sha256))
+
+
+def _content(folder: Path) -> str | None:
+    try:
+        return (folder / APPROVALS).read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # A folder above that may not be entered is none of the user's reviews.
+        if os.path.lexists(folder / APPROVALS):
+            raise _unknown() from None
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unknown() from error
+
+
+def _approved_in(content: str | None) -> dict[str, str]:
+    if content is None:
+        return {}
+    try:
+        return dict(msgspec.json.decode(content, type=_Kept).approved)
+    except (ValueError, RecursionError) as error:
+        raise _unknown() from error
+
+
+def _unknown() -> NpaError:
+    return NpaError(
+        APPROVALS,
+        "cannot be read: whether these masks were approved is not known",
+        "Restore it, or move it away to have them made again.",
     )

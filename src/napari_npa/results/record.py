@@ -1,223 +1,198 @@
-"""What is written for a segmented angiogram: masks, overlay, record, and a row of the table."""
+"""The record of a result, ``<stem>_npa.json``: its measures, and how its masks were made."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+import msgspec
+from msgspec import Meta
 
-from napari_npa.annotation.session import require_image
-from napari_npa.errors import SaveError
-from napari_npa.imaging.contrast import normalise_contrast
-from napari_npa.io.angiogram import Angiogram
-from napari_npa.io.names import (
-    MASK_FILES,
-    NPA_FILE,
-    OVERLAY_FILE,
-    PICTURE_FILES,
-    PROBABILITY_FILE,
-    RECORD_FILE,
-    RETINA_FILE,
-    beside,
-    hashed_stem,
-)
-from napari_npa.io.writing import (
-    file_sha256,
-    make_folder,
-    write_json,
-    write_mask,
-    write_png,
-    write_probability,
-)
-from napari_npa.measure.ischemia import ischemic_index
-from napari_npa.results.table import Row
-from napari_npa.segmentation.segmenter import Segmentation
-from napari_npa.types import Gray, Mask
+from napari_npa.io.names import RECORD_FILE, beside
+from napari_npa.results.result import Provenance, Result
+
+FORMAT = 1
+"""Number of the format of the records that are written; records before it have none."""
 
 SOFTWARE = ("napari-npa", "torch", "numpy", "scikit-image")
 """Distributions whose versions stand in each record."""
 
-OVERLAY_SIDE = 2000
-"""Longest side of an overlay picture, pixels; it is for looking, the masks are for measuring."""
+INTENDED_USE = "research use only"
 
-NPA_OPACITY = 0.4
-NPA_COLOURS = np.round(
-    (1 - NPA_OPACITY) * np.arange(256)[:, None] + NPA_OPACITY * np.array([230, 60, 40])
-).astype(np.uint8)
-"""Colour of non-perfusion by the gray level below it, (256, 3)."""
-
-RETINA_COLOUR = np.array([60, 200, 90], np.uint8)
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=0)]
+Hashes = dict[str, str]
+"""SHA-256 of files, by their names."""
 
 
-@dataclass(frozen=True)
-class WrittenResult:
-    """The files of one image, and its row of the table."""
+class Identity(msgspec.Struct, frozen=True):
+    """Name and SHA-256 of an image or of weights."""
 
-    files: tuple[Path, ...]
-    row: Row
+    name: str
+    sha256: str
 
 
-def write_result(
-    folder: Path,
-    stem: str,
-    segmentation: Segmentation,
-    *,
-    seconds: float,
-    npa: Mask | None = None,
-    retina: Mask | None = None,
-    probability: bool = False,
-    session: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> WrittenResult:
-    """Write ``<stem>_npa.tif``, ``_retina.tif``, ``_overlay.png`` and ``_npa.json``.
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a result, apart from its masks.
 
-    Parameters
+    Attributes
     ----------
-    folder
-        Made when absent.
-    stem
-        Beginning of the file names. When files of that stem are there from *another*
-        image, eight characters of this image's hash are appended instead of
-        overwriting them.
-    seconds
-        How long the segmentation took.
-    npa, retina : (rows, columns) bool, optional
-        Corrected masks, in place of the automatic ones.
-    probability
-        Write ``<stem>_probability.tif`` as well.
+    format
+        Number of the format; 0: written before there was one.
+    status
+        ``ungradable``: a person found that no part of the image can be judged; there are no masks.
+    isi
+        Ischemic index, 0 to 1.
+    npa_pixels, retina_pixels
+        Non-perfused and gradable pixels.
+    image
+        The angiogram.
+    model, threshold, device, seconds, options
+        See :class:`napari_npa.results.result.Provenance`.
+    edited
+        Whether a person corrected the result, or called it ungradable.
+    notes
+        What a reader should know.
+    software
+        Versions by distribution.
+    created
+        When the result was saved, ISO 8601, UTC.
+    intended_use
+        A statement.
+    files
+        Files of the result and their hashes.
     session
-        Record of the annotation, from :meth:`Session.as_record`; stands in the JSON file.
-    options
-        How the result was made, to be told from results made otherwise; stands there too.
+        The annotation, see :meth:`napari_npa.annotation.session.Session.as_record`.
+    replaces
+        Files of the result before and their hashes, while the new ones are being put in their
+        place: a program that was killed meanwhile leaves this.
+    """
+
+    format: Annotated[int, Meta(ge=0, le=FORMAT)] = 0
+    status: Literal["ok", "ungradable"] = "ok"
+    isi: Fraction | None = None
+    npa_pixels: Count | None = None
+    retina_pixels: Count | None = None
+    image: Identity
+    model: Identity = Identity("", "")
+    threshold: Fraction | None = None
+    edited: bool
+    device: str = ""
+    notes: tuple[str, ...] = ()
+    software: dict[str, str] = {}
+    seconds: float | None = None
+    created: str = ""
+    intended_use: str = INTENDED_USE
+    files: Hashes = {}
+    options: dict[str, Any] | None = None
+    session: dict[str, Any] | None = None
+    replaces: Hashes | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it holds the measures that its status promises."""
+        return self.status == "ungradable" or None not in (
+            self.isi,
+            self.npa_pixels,
+            self.retina_pixels,
+        )
+
+    @property
+    def provenance(self) -> Provenance:
+        """How the automatic masks were made."""
+        return Provenance(
+            self.model.name,
+            self.model.sha256,
+            self.threshold,
+            self.device,
+            self.seconds,
+            self.options,
+        )
+
+
+def record_of(result: Result) -> Record:
+    """Record of a result, without its files.
 
     Raises
     ------
-    AnnotationError
-        The session is of another image; nothing is written.
-    SaveError
-        A file could not be written; the files before it are whole.
     RetinaError
-        The gradable retina is empty.
+        No pixel is gradable.
     """
-    angiogram = segmentation.angiogram
-    if session is not None:
-        require_image(session["image_sha256"], angiogram.sha256, name=angiogram.name)
-    gradable = segmentation.retina if retina is None else retina
-    area = (segmentation.npa if npa is None else npa) & gradable
-    row = Row(
-        image=angiogram.name,
-        isi=round(ischemic_index(area, gradable, name=angiogram.name), 6),
-        npa_pixels=int(np.count_nonzero(area)),
-        retina_pixels=int(np.count_nonzero(gradable)),
-        model=segmentation.model,
-        seconds=round(seconds, 2),
-        message="; ".join(segmentation.notes),
-        threshold=segmentation.threshold,
-        edited=npa is not None or retina is not None,
-        sha256=angiogram.sha256,
-        result=own_stem(folder, stem, angiogram.sha256),
+    counts, made = result.counts, result.provenance
+    return Record(
+        format=FORMAT,
+        isi=round(result.isi, 6),
+        npa_pixels=counts.npa,
+        retina_pixels=counts.retina,
+        image=Identity(result.angiogram.name, result.angiogram.sha256),
+        model=Identity(made.model, made.model_sha256),
+        threshold=made.threshold,
+        edited=result.edited,
+        device=made.device,
+        notes=result.notes,
+        software=dict(software_versions()),
+        seconds=None if made.seconds is None else round(made.seconds, 2),
+        created=now(),
+        options=None if made.options is None else dict(made.options),
+        session=None if result.session is None else dict(result.session),
     )
-    make_folder(folder)
-    base = folder / row.result
-    files = {
-        "npa": beside(base, NPA_FILE),
-        "retina": beside(base, RETINA_FILE),
-        "overlay": beside(base, OVERLAY_FILE),
-    }
-    write_mask(files["npa"], area)
-    write_mask(files["retina"], gradable)
-    write_png(files["overlay"], overlay(angiogram.pixels, area, gradable))
-    if probability:
-        files["probability"] = beside(base, PROBABILITY_FILE)
-        write_probability(files["probability"], segmentation.probability)
-    record = _record(
-        row,
-        model_sha256=segmentation.model_sha256,
-        device=segmentation.device,
-        notes=segmentation.notes,
+
+
+def ungradable_record(image: Identity, notes: tuple[str, ...]) -> Record:
+    """Record of an image of which no part can be judged: no gradable pixel, and no index."""
+    return Record(
+        format=FORMAT,
+        status="ungradable",
+        retina_pixels=0,
+        image=image,
+        edited=True,
+        notes=notes,
+        software=dict(software_versions()),
+        created=now(),
     )
-    record["files"] = {path.name: file_sha256(path) for path in files.values()}
-    if options is not None:
-        record["options"] = dict(options)
-    if session is not None:
-        record["session"] = dict(session)
-    files["record"] = record_path(base)
-    write_json(files["record"], record)
-    return WrittenResult(tuple(files.values()), row)
 
 
-def write_ungradable(folder: Path, stem: str, angiogram: Angiogram) -> WrittenResult:
-    """Write that a person can judge no part of an angiogram: ``<stem>_npa.json`` alone.
-
-    It tells of no gradable pixel and no index. Masks and overlay of an earlier result of the
-    image are removed, so that nobody measures them.
+def read_record(base: Path) -> Record | None:
+    """Record of an image.
 
     Parameters
     ----------
-    folder, stem
-        As for :func:`write_result`.
-    angiogram
-        The image.
-
-    Raises
-    ------
-    SaveError
-        The record could not be written, or an earlier file not be removed.
-    """
-    row = Row(
-        image=angiogram.name,
-        retina_pixels=0,
-        status="ungradable",
-        message="; ".join(angiogram.notes),
-        edited=True,
-        sha256=angiogram.sha256,
-        result=own_stem(folder, stem, angiogram.sha256),
-    )
-    make_folder(folder)
-    base = folder / row.result
-    write_json(record_path(base), _record(row, notes=angiogram.notes) | {"files": {}})
-    for ending in (*MASK_FILES, *PICTURE_FILES):
-        path = beside(base, ending)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise SaveError(
-                path, f"cannot be removed ({error.strerror})", "Remove it yourself: it is outdated."
-            ) from error
-    return WrittenResult((record_path(base),), row)
-
-
-def overlay(pixels: Gray, npa: Mask, retina: Mask) -> NDArray[np.uint8]:
-    """Draw the areas on the contrast-normalised angiogram, at most 2000 pixels a side.
+    base
+        Folder, and beginning of the image's file names.
 
     Returns
     -------
-    picture : (rows, columns, 3) uint8
-        Non-perfusion filled red, gradable retina outlined green.
+    record
+        None where there is no file, or one that is not a record of ours: damaged, of another
+        program, or of a newer version.
     """
-    step = -(-max(pixels.shape) // OVERLAY_SIDE)
-    thinned = (slice(None, None, step), slice(None, None, step))
-    pixels, npa, retina = pixels[thinned], npa[thinned], retina[thinned]
-    gray = (255 * normalise_contrast(pixels, retina) + np.float32(0.5)).astype(np.uint8)
-    picture = np.repeat(gray[..., None], 3, axis=2)
-    picture[npa] = NPA_COLOURS[gray[npa]]
-    picture[_rim(retina)] = RETINA_COLOUR
-    return picture
+    try:
+        return msgspec.json.decode(record_path(base).read_bytes(), type=Record)
+    except (OSError, ValueError, RecursionError):  # msgspec's own errors are ValueErrors
+        return None
 
 
-def _rim(mask: Mask) -> Mask:
-    """Outermost two pixels of a mask."""
-    inner = np.zeros_like(mask)
-    inner[2:-2, 2:-2] = mask[4:, 2:-2] & mask[:-4, 2:-2] & mask[2:-2, 4:] & mask[2:-2, :-4]
-    return mask & ~inner
+def as_json(record: Record) -> dict[str, Any]:
+    """The record as it is written; what a file need not tell is left out."""
+    content: dict[str, Any] = msgspec.to_builtins(record)
+    optional = ("options", "session", "replaces")
+    return {
+        name: value for name, value in content.items() if value is not None or name not in optional
+    }
+
+
+def record_schema() -> dict[str, Any]:
+    """JSON schema of a record."""
+    return msgspec.json.schema(Record)
+
+
+def record_path(base: Path) -> Path:
+    """Where the record of an image goes, given the beginning of its file names."""
+    return beside(base, RECORD_FILE)
 
 
 @cache
@@ -226,72 +201,6 @@ def software_versions() -> Mapping[str, str]:
     return {name: version(name) for name in SOFTWARE}
 
 
-def record_path(base: Path) -> Path:
-    """Where the record of an image goes, given the beginning of its file names."""
-    return beside(base, RECORD_FILE)
-
-
-def own_stem(folder: Path, stem: str, sha256: str) -> str:
-    """Beginning of an image's file names: `stem`, or one of its own if another holds that."""
-    own = hashed_stem(stem, sha256)
-    if record_path(folder / own).exists():
-        return own
-    if not record_path(folder / stem).exists():
-        return stem
-    record = read_record(folder / stem)  # None where it is not of ours: leave it alone
-    return stem if record is not None and record["image"]["sha256"] == sha256 else own
-
-
-def read_record(base: Path) -> dict[str, Any] | None:
-    """Record of an image, given the beginning of its file names; None if there is none.
-
-    A file that is not a record of ours, or cannot be read, is none.
-    """
-    try:
-        record = json.loads(record_path(base).read_text("utf-8"))
-        ours = isinstance(record["image"]["sha256"], str) and isinstance(record["edited"], bool)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return record if ours else None
-
-
-def row_of_record(record: Mapping[str, Any], result: str) -> Row | None:
-    """Row of the table that an image's record tells; None where it was damaged."""
-    try:
-        return Row(
-            image=record["image"]["name"],
-            isi=record["isi"],
-            npa_pixels=record["npa_pixels"],
-            retina_pixels=record["retina_pixels"],
-            model=record["model"]["name"],
-            seconds=record["seconds"],
-            status=record.get("status", "ok"),
-            message="; ".join(record["notes"]),
-            threshold=record["threshold"],
-            edited=record["edited"],
-            sha256=record["image"]["sha256"],
-            result=result,
-        )
-    except (KeyError, TypeError):
-        return None
-
-
-def _record(
-    row: Row, *, model_sha256: str = "", device: str = "", notes: Sequence[str] = ()
-) -> dict[str, Any]:
-    return {
-        "status": row.status,
-        "isi": row.isi,
-        "npa_pixels": row.npa_pixels,
-        "retina_pixels": row.retina_pixels,
-        "image": {"name": row.image, "sha256": row.sha256},
-        "model": {"name": row.model, "sha256": model_sha256},
-        "threshold": row.threshold,
-        "edited": row.edited,
-        "device": device,
-        "notes": list(notes),
-        "software": dict(software_versions()),
-        "seconds": row.seconds,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "intended_use": "research use only",
-    }
+def now() -> str:
+    """The time, ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from io import BytesIO, StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Literal, get_args
 
 from napari_npa.errors import BatchError, SaveError
-from napari_npa.io.names import PARQUET_TABLE, TABLE
+from napari_npa.io.names import MANIFEST, PARQUET_TABLE, TABLE
 from napari_npa.io.writing import write_text
 
 Status = Literal["ok", "failed", "ungradable"]
@@ -183,10 +183,17 @@ def read_table(folder: Path) -> list[Row]:
         ) from error
 
 
-def update_table(folder: Path, row: Row) -> None:
-    """Put the row of a result, as a corrected one, in the place of its old row.
+def update_table(folder: Path, row: Row, *, create: bool = False) -> None:
+    """Put a row in the place of the old row of the same result.
 
-    A folder without a table gets none.
+    Parameters
+    ----------
+    folder
+        Where the table is.
+    row
+        Of a result, or of an image that failed.
+    create
+        Make a table where there is none.
 
     Raises
     ------
@@ -194,14 +201,45 @@ def update_table(folder: Path, row: Row) -> None:
         The table could not be read or written.
     """
     with changing:
-        if not (folder / TABLE).exists():
+        if not create and not (folder / TABLE).exists():
             return
         old = read_table(folder)
-        if any(other.result == row.result for other in old):
+        if row.result and any(other.result == row.result for other in old):
             rows = [replace(row, image=o.image) if o.result == row.result else o for o in old]
         else:
             rows = [*_not_replaced(old, [row]), row]
         write_table(folder, rows)
+
+
+def update_batch_table(folder: Path, row: Row) -> None:
+    """Put the row of a result that was saved into the table of the batch it belongs to.
+
+    That is the table of its folder; where there is none, that of the nearest batch in the
+    folders above, if it has a row of this very result. Without a table nothing is written.
+
+    Parameters
+    ----------
+    folder
+        Where the result was saved.
+    row
+        Told from `folder`.
+
+    Raises
+    ------
+    SaveError
+        The table could not be read or written; the result itself is whole.
+    """
+    folder = folder.absolute()
+    if (folder / TABLE).exists():
+        update_table(folder, row)
+        return
+    above = next((above for above in folder.parents if (above / MANIFEST).exists()), None)
+    if above is None:
+        return
+    below = PurePosixPath(*folder.relative_to(above).parts)
+    row = replace(row, image=str(below / row.image), result=str(below / row.result))
+    if any(old.result == row.result for old in read_table(above)):
+        update_table(above, row)
 
 
 def merged(new: Sequence[Row], old: Sequence[Row]) -> list[Row]:

@@ -8,58 +8,23 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_left
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.folder import find_images
-from napari_npa.io.names import APPROVALS, NPA_FILE, RECORD_FILE, RETINA_FILE, beside, hashed_stem
+from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
 from napari_npa.results.approvals import Approvals
-from napari_npa.results.record import read_record
+from napari_npa.results.folder import ResultFolder
+from napari_npa.results.result import Result
+from napari_npa.results.saved import SavedResult
 
 State = Literal["to do", "edited", "approved"]
 
 # A stem that another image holds gets eight characters of the image's hash.
 _OWN_STEM = re.compile(r"(.+)_[0-9a-f]{8}")
-
-
-@dataclass(frozen=True)
-class SavedResult:
-    """What the record of an image says.
-
-    Attributes
-    ----------
-    base
-        Folder, and beginning of the file names.
-    image, sha256
-        File name and hash of the image.
-    edited
-        Corrected by hand.
-    ungradable
-        No part of the image can be judged: there are no masks.
-    threshold, model_sha256
-        Of the automatic result that was corrected; None, and empty, of an ungradable one.
-    """
-
-    base: Path
-    image: str
-    sha256: str
-    edited: bool
-    ungradable: bool
-    threshold: float | None
-    model_sha256: str
-
-    @property
-    def npa(self) -> Path:
-        """Mask of non-perfusion."""
-        return beside(self.base, NPA_FILE)
-
-    @property
-    def retina(self) -> Path:
-        """Mask of the gradable retina."""
-        return beside(self.base, RETINA_FILE)
 
 
 class ReviewQueue:
@@ -174,6 +139,17 @@ class ReviewQueue:
                     return record
         return None
 
+    def load(self, at: int, angiogram: Angiogram) -> Result:
+        """Read what is saved of an image.
+
+        Raises
+        ------
+        AngiogramError
+            See :meth:`napari_npa.results.folder.ResultFolder.load`.
+        """
+        stem = self.images[at].stem
+        return ResultFolder((self.output / self.names[at]).parent).load(angiogram, stem)
+
     def read_records(self) -> None:
         """Read all records that are not read yet; for a worker: states then come at once."""
         for at in range(len(self)):
@@ -225,9 +201,9 @@ class ReviewQueue:
         if self._approvals.of(name) != sha256:
             self._approvals.withdraw(name)
 
-    def saved(self, at: int, record: Path) -> None:
+    def saved(self, at: int, saved: SavedResult) -> None:
         """Take note that a result of an image was written; it is not approved yet."""
-        base = record.relative_to(self.output).as_posix().removesuffix(RECORD_FILE)
+        base = saved.base.relative_to(self.output).as_posix()
         self._bases.setdefault(self._stems[at], set()).add(base)
         self._records.pop(base, None)
         self._approvals.withdraw(self.names[at])
@@ -260,7 +236,7 @@ class ReviewQueue:
 
     def _record(self, base: str) -> SavedResult | None:
         if base not in self._records:
-            self._records[base] = _read_record(self.output / base)
+            self._records[base] = SavedResult.at(self.output / base)
         return self._records[base]
 
 
@@ -300,22 +276,3 @@ def _results(
             if own := _OWN_STEM.fullmatch(base):
                 bases.setdefault(own.group(1), set()).add(base)
     return bases, reviewed
-
-
-def _read_record(base: Path) -> SavedResult | None:
-    record = read_record(base)
-    if record is None:
-        return None
-    ungradable = record.get("status") == "ungradable"
-    try:
-        return SavedResult(
-            base=base,
-            image=str(record["image"]["name"]),
-            sha256=record["image"]["sha256"],
-            edited=record["edited"],
-            ungradable=ungradable,
-            threshold=None if ungradable else float(record["threshold"]),
-            model_sha256=str(record["model"]["sha256"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None  # not a record of ours

@@ -7,7 +7,7 @@ seen: the probabilities, and which threshold the non-perfusion layer stands at.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -23,39 +23,12 @@ from napari_npa.types import Mask
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
+    from napari_npa.results.result import Result
     from napari_npa.segmentation.segmenter import Segmentation
     from napari_npa.types import Target
 
 VERSIONS_KEPT = 100
 """As many as napari keeps steps to undo."""
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """A result at one moment, for a worker to write while the user paints on.
-
-    Attributes
-    ----------
-    segmentation
-        Automatic result, at the current threshold.
-    npa, retina : (rows, columns) bool
-        As corrected by hand.
-    seconds
-        How long the automatic result took.
-    """
-
-    segmentation: Segmentation
-    npa: Mask
-    retina: Mask
-    seconds: float
-
-    def is_edited(self) -> bool:
-        """Whether a mask differs from the automatic one."""
-        automatic = self.segmentation
-        return not (
-            np.array_equal(self.npa, automatic.npa)
-            and np.array_equal(self.retina, automatic.retina)
-        )
 
 
 class ImageResult:
@@ -71,6 +44,12 @@ class ImageResult:
         Automatic result, at the threshold the layer was made with.
     seconds
         How long it took.
+
+    Attributes
+    ----------
+    basis
+        Identity of the saved result that the layers show or were last saved as, see
+        :class:`napari_npa.results.result.Result`; empty: they were not saved.
     """
 
     undone = Signal()
@@ -88,6 +67,7 @@ class ImageResult:
         self.npa = npa
         self.retina = retina
         self.seconds = seconds
+        self.basis = ""
         # One for each undoable change, as in the layer's own history.
         self._versions = [segmentation]
         self._at = 0
@@ -108,9 +88,12 @@ class ImageResult:
         """Non-perfusion and retina as they are now, edits included."""
         return np.asarray(self.npa.data) != 0, np.asarray(self.retina.data) != 0
 
-    def snapshot(self) -> Snapshot:
-        """Copy what a worker shall write."""
-        return Snapshot(self.segmentation, *self.masks(), self.seconds)
+    def snapshot(self) -> Result:
+        """Return the result as it is now, for a worker to use while the user paints on."""
+        from napari_npa.results.result import Result
+
+        automatic = Result.of(self.segmentation, seconds=self.seconds)
+        return replace(automatic.with_masks(*self.masks()), basis=self.basis)
 
     def hand_made_pixels(self) -> int:
         """How many pixels of the non-perfusion layer differ from the automatic result."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,10 +97,3 @@ class ShownImage:
         """Give the number of the frame, from 1, and how many there are."""
         leading = self.pixels.shape[: len(self.frame)]
         return int(np.ravel_multi_index(self.frame, leading)) + 1, int(np.prod(leading))
-
-
-def file_stem(angiogram: Angiogram) -> str:
-    """Name the files of a result after the image's file, else after its layer."""
-    if angiogram.path is not None:
-        return Path(angiogram.path).stem
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name).strip(". ")

@@ -3,67 +3,56 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_npa.plugin.layers.shown_image import ShownImage, file_stem
+from napari_npa.plugin.layers.shown_image import ShownImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.annotation.file import Annotation, Summary
     from napari_npa.annotation.store import AnnotationStore
     from napari_npa.io.angiogram import Angiogram
-    from napari_npa.plugin.layers.result_layers import Snapshot
+    from napari_npa.results.result import Result
+    from napari_npa.results.saved import SavedResult
     from napari_npa.types import Progress
 
 
-def save(
-    folder: Path, snapshot: Snapshot, session: dict[str, Any] | None, progress: Progress
-) -> tuple[Path, ...]:
+def save(folder: Path, result: Result, replace: bool, progress: Progress) -> SavedResult:
     """Write a result as it was when the user pressed Save, and its row in the table of a batch.
 
     Runs in a worker.
 
     Parameters
     ----------
-    session
-        Record of the annotation, see :meth:`napari_npa.annotation.session.Session.as_record`.
+    replace
+        Whether the user was asked and wants to replace what is there.
 
     Raises
     ------
+    ReplaceError
+        What is there is not replaced without asking.
     SaveError
         The system refused.
     """
-    from napari_npa.results.corrected import put_back
-    from napari_npa.results.record import write_result
+    from napari_npa.results.folder import ResultFolder
 
-    segmentation = snapshot.segmentation
-    masks = (snapshot.npa, snapshot.retina) if snapshot.is_edited() else (None, None)
-    written = write_result(
-        folder,
-        file_stem(segmentation.angiogram),
-        segmentation,
-        npa=masks[0],
-        retina=masks[1],
-        seconds=snapshot.seconds,
-        session=session,
-    )
-    put_back(folder, written.row)
-    return written.files
+    return ResultFolder(folder).save(result, replace=replace)
 
 
-def save_ungradable(folder: Path, angiogram: Angiogram, progress: Progress) -> tuple[Path, ...]:
+def save_ungradable(
+    folder: Path, angiogram: Angiogram, replace: bool, progress: Progress
+) -> SavedResult:
     """Write that no part of an angiogram can be judged; runs in a worker.
 
     Raises
     ------
+    ReplaceError
+        What is there is not replaced without asking.
     SaveError
         The system refused.
     """
-    from napari_npa.results.corrected import put_back
-    from napari_npa.results.record import write_ungradable
+    from napari_npa.results.folder import ResultFolder
 
-    written = write_ungradable(folder, file_stem(angiogram), angiogram)
-    put_back(folder, written.row)
-    return written.files
+    return ResultFolder(folder).save_ungradable(angiogram, replace=replace)
 
 
 def kept_annotation(

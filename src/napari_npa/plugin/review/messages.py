@@ -27,7 +27,7 @@ def line_of_found(prepared: Prepared, found: Found, *, shown: bool) -> str:
     if found.warning is not None:
         return tell(found.warning)
     lines = [*found.segmentation.notes]
-    if found.masks is not None:
+    if found.saved is not None:
         lines.insert(0, "Masks as saved; Ctrl+Z in each shows the automatic ones.")
     elif prepared.queue.is_ungradable(prepared.at):
         lines.insert(0, f"'{name}' is marked as ungradable; Approve takes that back.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from napari_npa.plugin.qt.model_choice import (
     models_and_devices,
 )
 from napari_npa.plugin.recording.recorder import annotations_of
+from napari_npa.plugin.recording.saving import start_saving
 from napari_npa.plugin.recording.work import save, save_ungradable
 from napari_npa.plugin.review.controls import ReviewControls
 from napari_npa.plugin.review.messages import (
@@ -35,7 +37,8 @@ from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue,
 from napari_npa.plugin.review.reviewed_image import ReviewedImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
-    from napari_npa.plugin.layers.result_layers import Snapshot
+    from napari_npa.results.result import Result
+    from napari_npa.results.saved import SavedResult
     from napari_npa.review.queue import ReviewQueue
     from napari_npa.segmentation.segmenter import Segmenter
     from napari_npa.types import Mode, Progress
@@ -212,15 +215,14 @@ class ReviewPanel(ReviewControls):
         if self.shown.holds_work() and not may_lose_masks(self):
             return
         self._begin(f"Marking '{self.queue.present.name}' as ungradable…")
-        job = Job(partial(save_ungradable, self.queue.results, self.shown.angiogram))
-        self.jobs.start(job, self._end_ungradable, self._fail_save)
+        write = partial(save_ungradable, self.queue.results, self.shown.angiogram)
+        start_saving(self.jobs, write, self._end_ungradable, self._fail_save, self)
 
-    def _end_ungradable(self, files: tuple[Path, ...]) -> None:
+    def _end_ungradable(self, saved: SavedResult) -> None:
         assert self.queue is not None
         assert self.shown is not None
-        (record,) = files
-        self.queue.saved(self.queue.position, record)
-        self.shown.note_ungradable()
+        self.queue.saved(self.queue.position, saved)
+        self.shown.note_ungradable(saved.written_identity)
         self._end("")
         self._approve(self.shown.angiogram.sha256)
 
@@ -292,25 +294,24 @@ class ReviewPanel(ReviewControls):
             # What is painted while it is being saved is saved in another turn.
             self._save(snapshot, partial(self._leave, then))
 
-    def _save(self, snapshot: Snapshot, then: Callable[[], None]) -> None:
+    def _save(self, snapshot: Result, then: Callable[[], None]) -> None:
         assert self.queue is not None
         self._begin(f"Saving '{self.queue.present.name}'…")
         assert self.shown is not None
         assert self.shown.result is not None
         session = self.annotations.as_record(self.shown.result)
-        job = Job(partial(save, self.queue.results, snapshot, session))
-        self.jobs.start(job, partial(self._end_save, snapshot, then), self._fail_save)
+        write = partial(save, self.queue.results, replace(snapshot, session=session))
+        then_saved = partial(self._end_save, snapshot, then)
+        start_saving(self.jobs, write, then_saved, self._fail_save, self)
 
-    def _end_save(
-        self, snapshot: Snapshot, then: Callable[[], None], files: tuple[Path, ...]
-    ) -> None:
+    def _end_save(self, snapshot: Result, then: Callable[[], None], saved: SavedResult) -> None:
         assert self.queue is not None
         assert self.shown is not None
-        (record,) = (file for file in files if file.suffix == ".json")
-        self.queue.saved(self.queue.position, record)
+        self.queue.saved(self.queue.position, saved)
         self.shown.note_saved(snapshot)
         if self.shown.result is not None:
-            self.annotations.saved(self.shown.result, record.parent)
+            self.shown.result.basis = saved.written_identity
+            self.annotations.saved(self.shown.result, saved.base.parent)
         self._end("")
         then()
 

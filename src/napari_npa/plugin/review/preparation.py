@@ -13,17 +13,16 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.angiogram import Angiogram, read_angiogram
-from napari_npa.io.masks import read_mask
 from napari_npa.plugin.layers.open import layer_of
 from napari_npa.plugin.qt.jobs import Job, Jobs
-from napari_npa.types import Mask
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from pathlib import Path
 
     from napari.types import LayerData
 
-    from napari_npa.review.queue import ReviewQueue, SavedResult
+    from napari_npa.results.result import Result
+    from napari_npa.review.queue import ReviewQueue
     from napari_npa.segmentation.segmenter import Segmentation, Segmenter
     from napari_npa.types import Progress
 
@@ -44,15 +43,19 @@ class Found:
     ----------
     segmentation, seconds
         Automatic result, and how long it took.
-    masks : (npa, retina), each (rows, columns) bool, or None
-        As they were saved earlier.
+    saved
+        As it was saved earlier, if it was.
+    basis
+        Identity of what is saved, see :class:`napari_npa.results.result.Result`; it is replaced
+        without a question. Empty if nothing is saved, or masks that cannot be shown.
     warning
         Why the saved masks cannot be shown.
     """
 
     segmentation: Segmentation
     seconds: float
-    masks: tuple[Mask, Mask] | None = None
+    saved: Result | None = None
+    basis: str = ""
     warning: NpaError | None = None
 
 
@@ -192,26 +195,18 @@ def _segment(
     segmentation = segmenter.segment(angiogram, progress=progress)
     seconds = perf_counter() - started
     saved = prepared.queue.saved_result(prepared.at, angiogram.sha256)
-    if saved is None or saved.threshold is None:
+    if saved is None:
         return Found(segmentation, seconds)
-    if saved.model_sha256 == segmentation.model_sha256:
-        segmentation = segmentation.at_threshold(saved.threshold)
+    if saved.ungradable:
+        return Found(segmentation, seconds, basis=saved.identity)
+    made = saved.record.provenance
+    if made.model_sha256 == segmentation.model_sha256 and made.threshold is not None:
+        segmentation = segmentation.at_threshold(made.threshold)
     try:
-        return Found(segmentation, seconds, _saved_masks(saved, angiogram))
+        shown = prepared.queue.load(prepared.at, angiogram)
+        return Found(segmentation, seconds, shown, shown.basis)
     except AngiogramError as error:
         return Found(segmentation, seconds, warning=error)
-
-
-def _saved_masks(saved: SavedResult, angiogram: Angiogram) -> tuple[Mask, Mask]:
-    npa, retina = read_mask(saved.npa), read_mask(saved.retina)
-    for path, mask in ((saved.npa, npa), (saved.retina, retina)):
-        if mask.shape != angiogram.pixels.shape:
-            raise AngiogramError(
-                path,
-                f"has shape {mask.shape}, its image {angiogram.pixels.shape}",
-                "The automatic result is shown; keep a copy of the mask before you save.",
-            )
-    return npa, retina
 
 
 def read_queue(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Layer
 
-from napari_npa.plugin.layers.result_layers import ImageResult, Snapshot, results_of
+from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_npa.plugin.review.preparation import Found, Opened
+    from napari_npa.results.result import Result
 
 
 class ReviewedImage:
@@ -41,7 +42,7 @@ class ReviewedImage:
         image = viewer.add_layer(Layer.create(*opened.layer))
         self._opened = ShownImage.of(image, viewer)
         self._shown: ImageResult | None = None
-        self._saved: Snapshot | None = None
+        self._saved: Result | None = None
         self.is_on_disk = False
 
     @property
@@ -71,13 +72,14 @@ class ReviewedImage:
         self._shown = self._results.show(
             self._opened, found.segmentation, found.seconds, self._viewer
         )
-        if found.masks is not None:
-            self._shown.put(*found.masks)
+        if found.saved is not None:
+            self._shown.put(found.saved.npa, found.saved.retina)
             self.is_on_disk = True
+        self._shown.basis = found.basis
         self._saved = self._shown.snapshot()
         return True
 
-    def unsaved(self) -> Snapshot | None:
+    def unsaved(self) -> Result | None:
         """What would be lost with the layers; None where the masks are as shown or saved."""
         result = self.result
         if result is None:
@@ -88,15 +90,25 @@ class ReviewedImage:
         same = np.array_equal(now.npa, saved.npa) and np.array_equal(now.retina, saved.retina)
         return None if same else now
 
-    def note_saved(self, snapshot: Snapshot) -> None:
-        """Learn that these masks are on disk."""
-        self._saved = snapshot
+    def note_saved(self, result: Result) -> None:
+        """Remember that these masks are on disk."""
+        self._saved = result
         self.is_on_disk = True
 
-    def note_ungradable(self) -> None:
-        """Learn that no masks shall be on disk, these neither."""
+    def note_ungradable(self, basis: str) -> None:
+        """Remember that the image is ungradable on disk, without masks.
+
+        Parameters
+        ----------
+        basis
+            Identity of what was saved, see :class:`napari_npa.results.result.Result`.
+        """
         result = self.result
-        self._saved = result.snapshot() if result is not None else None
+        if result is not None:
+            result.basis = basis
+            self._saved = result.snapshot()
+        else:
+            self._saved = None
         self.is_on_disk = False
 
     def holds_work(self) -> bool:
@@ -105,7 +117,7 @@ class ReviewedImage:
         if result is None:
             return self.is_on_disk
         snapshot = result.snapshot()
-        return bool(snapshot.retina.any()) and (self.is_on_disk or snapshot.is_edited())
+        return bool(snapshot.retina.any()) and (self.is_on_disk or snapshot.edited)
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""

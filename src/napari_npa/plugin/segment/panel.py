@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import QSignalThrottler, signals_blocked
 
+from napari_npa.errors import ReplaceError
 from napari_npa.plugin.layers.open import FILES, open_file
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
@@ -28,11 +30,13 @@ from napari_npa.plugin.qt.model_choice import (
 )
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery import Recovery
+from napari_npa.plugin.recording.saving import start_saving
 from napari_npa.plugin.recording.work import save
 from napari_npa.plugin.segment.controls import SegmentControls
 from napari_npa.plugin.segment.work import segment_shown
 
 if TYPE_CHECKING:
+    from napari_npa.results.saved import SavedResult
     from napari_npa.segmentation.segmenter import Segmentation
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
@@ -256,13 +260,20 @@ class SegmentPanel(SegmentControls):
         if folder:
             self.status.setText("Saving…")
             session = self.annotations.as_record(self.result, self.who.text().strip())
-            job = Job(partial(save, Path(folder), self.result.snapshot(), session))
-            self._start(job, partial(self._show_saved, self.result))
+            snapshot = replace(self.result.snapshot(), session=session)
+            write = partial(save, Path(folder), snapshot)
+            then = partial(self._show_saved, self.result)
+            start_saving(self.jobs, write, then, self._fail_to_save, self)
 
-    def _show_saved(self, result: ImageResult, files: tuple[Path, ...]) -> None:
-        self.annotations.saved(result, files[0].parent)
-        names = ", ".join(file.name for file in files)
-        self.status.setText(f"Saved in {files[0].parent}: {names}")
+    def _show_saved(self, result: ImageResult, saved: SavedResult) -> None:
+        result.basis = saved.written_identity
+        self.annotations.saved(result, saved.base.parent)
+        names = ", ".join(file.name for file in saved.files)
+        self.status.setText(f"Saved in {saved.base.parent}: {names}")
+
+    def _fail_to_save(self, error: Exception) -> None:
+        kept = isinstance(error, ReplaceError)
+        self.status.setText(f"Not saved. {error}" if kept else tell(error))
 
     def _start(self, job: Job, then: Callable[[Any], None]) -> None:
         self.jobs.start(job, then, partial(self._fail, job))

@@ -1,0 +1,433 @@
+"""A folder of results: the one door to masks, records, table and approvals on disk.
+
+What a person corrected or approved, and any file that is not ours, is not replaced unless that is
+asked for. Rows of other images stay in the table. A correction ends an approval.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from napari_npa.annotation.session import require_image
+from napari_npa.errors import AngiogramError, ReplaceError, SaveError
+from napari_npa.io.angiogram import Angiogram
+from napari_npa.io.masks import read_mask
+from napari_npa.io.names import (
+    NPA_FILE,
+    OVERLAY_FILE,
+    PROBABILITY_FILE,
+    RETINA_FILE,
+    beside,
+    hashed_stem,
+)
+from napari_npa.io.writing import (
+    Encoded,
+    json_text,
+    make_folder,
+    mask_tiff,
+    picture_png,
+    probability_tiff,
+    sha256_of,
+    write_json,
+    write_together,
+)
+from napari_npa.results.approvals import is_approved, withdraw
+from napari_npa.results.overlay import overlay
+from napari_npa.results.record import (
+    Hashes,
+    Identity,
+    as_json,
+    record_of,
+    record_path,
+    ungradable_record,
+)
+from napari_npa.results.result import Provenance, Result
+from napari_npa.results.saved import DATA_FILES, SavedResult, hash_of, masks_identity
+from napari_npa.results.table import Row, read_table, update_batch_table, update_table
+from napari_npa.types import Mask
+
+EARLIER = "earlier"
+"""Key in the record of an annotation: those of earlier days, the first one first."""
+
+CHANGED = "masks were changed by another program since they were saved"
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """Results of angiograms in one folder.
+
+    Parameters
+    ----------
+    path
+        The folder; made when something is first saved.
+
+    Examples
+    --------
+    >>> folder = ResultFolder("results")
+    >>> saved = folder.save(Result.of(segment("eye.tif")))               # doctest: +SKIP
+    >>> result = folder.load(read_angiogram("eye.tif"))                  # doctest: +SKIP
+    """
+
+    path: Path
+
+    def __init__(self, path: str | Path) -> None:
+        object.__setattr__(self, "path", Path(path))
+
+    # Looking
+
+    def find(self, stem: str, sha256: str) -> SavedResult | None:
+        """Result that is of this very image.
+
+        Parameters
+        ----------
+        stem
+            Of the image's file.
+        sha256
+            Of its content.
+        """
+        for base in (hashed_stem(stem, sha256), stem):
+            saved = SavedResult.at(self.path / base)
+            if saved is not None and saved.sha256 == sha256:
+                return saved
+        return None
+
+    def load(self, angiogram: Angiogram, stem: str | None = None) -> Result:
+        """Read the masks of an image, and what is known of them.
+
+        Parameters
+        ----------
+        angiogram
+            The image.
+        stem
+            Beginning of the file names; None: after the image.
+
+        Returns
+        -------
+        result
+            Of masks without a record, as graders leave them, nothing else is known.
+
+        Raises
+        ------
+        AngiogramError
+            Masks are absent, of another image, or were not saved completely; or the image was
+            called ungradable.
+        """
+        stem = stem_of(angiogram) if stem is None else stem
+        saved = self.find(stem, angiogram.sha256)
+        if saved is None:
+            return self._load_masks(angiogram, stem)
+        if saved.ungradable:
+            raise AngiogramError(
+                record_path(saved.base),
+                "says that no part of the image can be judged: there are no masks",
+                "Segment the image again and replace this result.",
+            )
+        if saved.record.replaces is not None and not saved.is_whole:
+            raise AngiogramError(
+                record_path(saved.base),
+                "tells of masks that were not saved completely",
+                "Save the result again, or segment the image again.",
+            )
+        shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
+        changed = saved.masks_were_changed
+        return Result(
+            angiogram=angiogram,
+            npa=_mask(saved.npa, shape),
+            retina=_mask(saved.retina, shape),
+            provenance=saved.record.provenance,
+            edited=saved.edited or changed,
+            notes=(*saved.record.notes, *([CHANGED] if changed else [])),
+            session=saved.record.session,
+            basis=saved.identity,
+        )
+
+    def is_approved(self, saved: SavedResult) -> bool:
+        """Whether a person approved a result, reviewing its folder or one above it.
+
+        Raises
+        ------
+        NpaError
+            That cannot be read.
+        """
+        return is_approved(self.path, saved.sha256)
+
+    def rows(self) -> list[Row]:
+        """Rows of the folder's table; none where there is no table.
+
+        Raises
+        ------
+        SaveError
+            It cannot be read.
+        """
+        return read_table(self.path)
+
+    # Saving
+
+    def make(self) -> None:
+        """Make the folder, to learn before any work whether that is possible.
+
+        Raises
+        ------
+        SaveError
+            It cannot be made.
+        """
+        make_folder(self.path)
+
+    def save(
+        self,
+        result: Result,
+        stem: str | None = None,
+        *,
+        replace: bool = False,
+        probability: bool = False,
+        table: bool = True,
+    ) -> SavedResult:
+        """Write ``<stem>_npa.tif``, ``_retina.tif``, ``_overlay.png`` and ``_npa.json``.
+
+        Parameters
+        ----------
+        result
+            What to save.
+        stem
+            Beginning of the file names; None: after the image. Where another image has a result
+            of that stem, eight characters of this image's hash are appended.
+        replace
+            Replace a corrected or approved result that this one does not go on from, and files
+            that are not ours.
+        probability
+            Write ``<stem>_probability.tif`` too, where the automatic result is at hand.
+        table
+            Put the row into the table, if the folder has one or belongs to a batch that has.
+
+        Returns
+        -------
+        saved
+
+        Raises
+        ------
+        ReplaceError
+            Something there is not replaced without `replace`; nothing was written.
+        AnnotationError
+            The session is of another image; nothing was written.
+        RetinaError
+            The gradable retina is empty; nothing was written.
+        SaveError
+            The system refused.
+        """
+        angiogram = result.angiogram
+        if result.session is not None:
+            require_image(result.session["image_sha256"], angiogram.sha256, name=angiogram.name)
+        base, before = self._place(angiogram, stem)
+        if not replace:
+            self._refuse_to_replace(base, before, result.basis)
+        data = _encoded(result, base, probability=probability)
+        hashes = {path.name: sha256_of(content) for path, content in data.items()}
+        if not replace:
+            _refuse_foreign([record_path(base), *data], before, hashes)
+        kept = _maps_of_same_network(base, before, result)
+        record = msgspec.structs.replace(
+            record_of(result), files=kept | hashes, session=_with_earlier(result, before)
+        )
+        old = {path.name: sha256 for path in data if (sha256 := hash_of(path))}
+        pending = msgspec.structs.replace(record, replaces=old)
+        self.make()
+        # The record first: whoever finds it beside other masks knows by their hashes.
+        write_together({record_path(base): json_text(as_json(pending)), **data})
+        write_json(record_path(base), as_json(record))
+        outdated = (beside(base, ending) for ending in DATA_FILES)
+        _remove(p for p in outdated if p.name not in record.files and _is_ours(p, before))
+        return self._entered(SavedResult(base, record), before, table)
+
+    def save_ungradable(
+        self,
+        angiogram: Angiogram,
+        stem: str | None = None,
+        *,
+        replace: bool = False,
+        table: bool = True,
+    ) -> SavedResult:
+        """Write that a person can judge no part of an angiogram: ``<stem>_npa.json`` alone.
+
+        It tells of no gradable pixel and no index. Masks and pictures of an earlier result of the
+        image are removed, so that nobody measures them.
+
+        Parameters
+        ----------
+        angiogram
+            The image.
+        stem, replace, table
+            As for :meth:`save`.
+
+        Raises
+        ------
+        ReplaceError
+            A file that would be removed or replaced is not ours.
+        SaveError
+            The system refused.
+        """
+        base, before = self._place(angiogram, stem)
+        data = [beside(base, ending) for ending in DATA_FILES]
+        if not replace:
+            _refuse_foreign([*data, record_path(base)], before, {})
+        self.make()
+        image = Identity(angiogram.name, angiogram.sha256)
+        record = ungradable_record(image, angiogram.notes)
+        write_json(record_path(base), as_json(record))
+        _remove(data)
+        return self._entered(SavedResult(base, record), before, table)
+
+    def put_row(self, row: Row) -> None:
+        """Put a row into the folder's table, which is made if need be; rows of others stay.
+
+        Raises
+        ------
+        SaveError
+            The table cannot be read or written.
+        """
+        self.make()
+        update_table(self.path, row, create=True)
+
+    # Parts
+
+    def _place(self, angiogram: Angiogram, stem: str | None) -> tuple[Path, SavedResult | None]:
+        """Beginning of the file names for an image, and its result that is there already."""
+        stem = stem_of(angiogram) if stem is None else stem
+        before = self.find(stem, angiogram.sha256)
+        if before is not None:
+            return before.base, before
+        is_free = SavedResult.at(self.path / stem) is None
+        return self.path / (stem if is_free else hashed_stem(stem, angiogram.sha256)), None
+
+    def _refuse_to_replace(self, base: Path, before: SavedResult | None, basis: str) -> None:
+        if before is None:
+            return
+        if before.edited:
+            done = "called ungradable" if before.ungradable else "corrected"
+        elif self.is_approved(before):
+            done = "approved"
+        else:
+            return
+        if before.identity != basis:
+            path = record_path(base) if before.ungradable else before.npa
+            raise ReplaceError(
+                path,
+                f"is of a result that a person {done}",
+                "Replace it only if that work is not needed any more, or choose another folder.",
+            )
+
+    def _entered(self, saved: SavedResult, before: SavedResult | None, table: bool) -> SavedResult:
+        """End the approval of what was before, and update the table."""
+        if before is not None and before.hashes != saved.hashes:
+            withdraw(self.path, before.base.name, before.sha256)
+        if table:
+            update_batch_table(self.path, saved.row)
+        return saved
+
+    def _load_masks(self, angiogram: Angiogram, stem: str) -> Result:
+        shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
+        base = self.path / stem
+        return Result(
+            angiogram=angiogram,
+            npa=_mask(beside(base, NPA_FILE), shape),
+            retina=_mask(beside(base, RETINA_FILE), shape),
+            provenance=Provenance(),
+            edited=True,
+            notes=angiogram.notes,
+            basis=masks_identity(base),
+        )
+
+
+def stem_of(angiogram: Angiogram) -> str:
+    """Beginning of the names of a result's files: after the image's file, else after its layer."""
+    if angiogram.path is not None:
+        return Path(angiogram.path).stem
+    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name).strip(". ")
+
+
+def _mask(path: Path, shape: tuple[int, int]) -> Mask:
+    mask = read_mask(path)
+    if mask.shape != shape:
+        raise AngiogramError(
+            path,
+            f"is {mask.shape} pixels but the image is {shape}",
+            "Give the masks of this image.",
+        )
+    return mask
+
+
+def _encoded(result: Result, base: Path, *, probability: bool) -> dict[Path, Encoded]:
+    """Encode the files of a result but the record."""
+    area = result.npa & result.retina
+    picture = overlay(result.angiogram.pixels, area, result.retina)
+    data = {
+        beside(base, NPA_FILE): mask_tiff(area),
+        beside(base, RETINA_FILE): mask_tiff(result.retina),
+        beside(base, OVERLAY_FILE): picture_png(picture),
+    }
+    if probability and result.automatic is not None:
+        data[beside(base, PROBABILITY_FILE)] = probability_tiff(result.automatic.probability)
+    return data
+
+
+def _refuse_foreign(paths: list[Path], before: SavedResult | None, hashes: Hashes) -> None:
+    """Refuse to replace files that are not ours, unless by the same content."""
+    for path in paths:
+        if (
+            _is_there(path)
+            and not _is_ours(path, before)
+            and (hash_of(path) != hashes.get(path.name, "-"))
+        ):
+            raise ReplaceError(
+                path,
+                "is there and was not written by this program, or was changed since",
+                "Move it away, choose another folder, or replace it if it is not needed.",
+            )
+
+
+def _is_ours(path: Path, before: SavedResult | None) -> bool:
+    if before is None or path.is_symlink():
+        return False
+    return path == record_path(before.base) or before.wrote(path)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _with_earlier(result: Result, before: SavedResult | None) -> dict[str, Any] | None:
+    """Annotation of a result, with those of the saved results that it goes on from."""
+    earlier = None if before is None else before.record.session
+    if before is None or earlier is None or before.identity != result.basis:
+        return None if result.session is None else dict(result.session)
+    if result.session is None:
+        return earlier
+    edits = earlier.get("edits", [])
+    if list(result.session["edits"][: len(edits)]) == edits:
+        return dict(result.session)  # it is the same annotation, continued
+    alone = {name: value for name, value in earlier.items() if name != EARLIER}
+    return {**result.session, EARLIER: [*earlier.get(EARLIER, []), alone]}
+
+
+def _maps_of_same_network(base: Path, before: SavedResult | None, result: Result) -> Hashes:
+    """Probability map that is there already, and true of this result too."""
+    path = beside(base, PROBABILITY_FILE)
+    if before is None or before.record.model.sha256 != result.provenance.model_sha256:
+        return {}
+    sha256 = before.hashes.get(path.name)
+    return {path.name: sha256} if sha256 is not None and sha256 == hash_of(path) else {}
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(
+                path, f"cannot be removed ({error.strerror})", "Remove it yourself: it is outdated."
+            ) from error
