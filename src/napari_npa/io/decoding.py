@@ -36,7 +36,7 @@ IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
 
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 
@@ -104,7 +104,7 @@ def pixel_count(path: Path) -> int:
                 with tifffile.TiffFile(file) as tiff:
                     page = tiff.pages.first
                     return int(page.imagelength * page.imagewidth)
-            if head.startswith(_PNG_MAGIC):
+            if head.startswith(PNG_MAGIC):
                 columns, rows = struct.unpack_from(">II", head, 16)
                 return int(rows * columns)
             if head.startswith(_JPEG_MAGIC):
@@ -120,7 +120,7 @@ def _decoder(path: Path, head: bytes) -> Callable[[Path], Stored]:
     """Choose the function that decodes a file beginning with `head`."""
     if head.startswith(TIFF_MAGIC):
         return _decode_tiff
-    if head.startswith(_PNG_MAGIC):
+    if head.startswith(PNG_MAGIC):
         return _decode_png
     if head.startswith(_JPEG_MAGIC):
         return _decode_jpeg
