@@ -1,4 +1,4 @@
-"""What the doctor changed is told from the masks alone, with the time it took."""
+"""What a person changed is found from the masks alone, with the time it took."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_npa.annotation.packed_mask import PackedMask
-from napari_npa.annotation.session import IDLE_SECONDS, ActiveTime, AnnotationError, Session
+from annotated import (
+    IMAGE,
+    OTHER_IMAGE,
+)
+from napari_npa.annotation.session import AnnotationError, Session
 from napari_npa.measure.ischemia import ischemic_index
-
-IMAGE = "ab" * 32
-OTHER_IMAGE = "cd" * 32
 
 MASKS = array_shapes(min_dims=2, max_dims=2, max_side=20).flatmap(
     lambda shape: st.lists(
@@ -34,31 +34,6 @@ def session_of(npa, retina, **more):
 
 def blank(shape=(8, 9)):
     return np.zeros(shape, np.bool_), np.ones(shape, np.bool_)
-
-
-@given(mask=arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=20)))
-def test_a_packed_mask_unpacks_to_itself(mask):
-    packed = PackedMask.of(mask)
-    assert packed.unpack().dtype == np.bool_
-    assert np.array_equal(packed.unpack(), mask)
-    assert packed.pixels() == mask.sum()
-    assert packed == PackedMask.of(mask.copy())
-
-
-def test_a_view_of_a_mask_is_packed_as_it_looks():
-    mask = np.random.default_rng(0).random((31, 47)) > 0.5
-    view = mask[::-2, 5:].T
-    assert np.array_equal(PackedMask.of(view).unpack(), view)
-
-
-def test_masks_of_another_shape_are_unequal_even_with_the_same_bits():
-    assert PackedMask.of(np.ones((2, 8), np.bool_)) != PackedMask.of(np.ones((4, 4), np.bool_))
-
-
-@pytest.mark.parametrize("mask", [np.zeros((4, 4), np.uint8), np.zeros((1, 4, 4), np.bool_)])
-def test_only_boolean_masks_of_rows_and_columns_are_packed(mask):
-    with pytest.raises(ValueError, match="bool"):
-        PackedMask.of(mask)
 
 
 @given(masks=MASKS)
@@ -150,38 +125,6 @@ def test_masks_of_another_shape_are_refused_and_nothing_is_recorded():
         session.record("brush", ~npa, retina[1:], 0.0)
     assert session.edits == ()
     assert session.npa.pixels() == 0
-
-
-@given(gaps=st.lists(st.floats(0, 3 * IDLE_SECONDS), max_size=30))
-def test_active_time_is_the_sum_of_the_gaps_that_are_no_pauses(gaps):
-    # Sixteenths of a second are exact in binary, so that the sums can be compared.
-    gaps = [round(gap * 16) / 16 for gap in gaps]
-    time = ActiveTime()
-    now = 1000.0
-    time.touch(now)
-    for gap in gaps:
-        now += gap
-        time.touch(now)
-    assert time.seconds == sum(gap for gap in gaps if gap <= 60)
-
-
-def test_a_pause_of_just_a_minute_counts_and_a_longer_one_not_at_all():
-    time = ActiveTime()
-    time.touch(0.0)
-    assert time.seconds == 0
-    time.touch(60.0)
-    assert time.seconds == 60
-    time.touch(120.1)
-    assert time.seconds == 60
-    time.touch(121.1)
-    assert time.seconds == pytest.approx(61)
-
-
-def test_a_clock_that_goes_back_takes_no_time_away():
-    time = ActiveTime()
-    for now in (10.0, 5.0, 6.0):
-        time.touch(now)
-    assert time.seconds == 1
 
 
 @given(masks=MASKS, gaps=st.lists(st.floats(0, 100), min_size=5, max_size=5), who=st.text())

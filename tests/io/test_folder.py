@@ -8,51 +8,70 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_npa.batch import find_images
+from napari_npa.io.folder import find_images
+from napari_npa.io.names import (
+    MASK_ENDINGS,
+    NPA_ENDING,
+    NPA_FILE,
+    PICTURE_FILES,
+    RECORD_FILE,
+    RETINA_ENDING,
+)
 
-stems = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), max_size=12)
-endings = st.sampled_from(
-    [".tif", ".TIF", ".tiff", ".png", ".jpg", ".JPeG", ".txt", "", "_npa.tif", "_retina.png",
-     "_overlay.png", "_probability.tif", "_npa.json"]
-)  # fmt: skip
-names = st.builds("{}{}".format, stems, endings)
-paths = st.lists(st.tuples(st.sampled_from(["", "sub", "sub/眼", ".hidden"]), names), max_size=12)
+FOLDERS = ["", "sub", "sub/眼", ".hidden"]
+STEMS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), max_size=12)
+IMAGE_ENDINGS = (".tif", ".TIF", ".tiff", ".png", ".jpg", ".JPeG")
+OTHER_ENDINGS = (f"{NPA_ENDING}.tif", f"{RETINA_ENDING}.png", RECORD_FILE, ".txt", "")
+NAMES = st.builds(
+    "{}{}".format, STEMS, st.sampled_from([*IMAGE_ENDINGS, *OTHER_ENDINGS, *PICTURE_FILES])
+)
+PATHS = st.lists(st.tuples(st.sampled_from(FOLDERS), NAMES), max_size=12)
 
 
-@given(paths)
-@settings(max_examples=150, deadline=None)
+def is_expected(folder, name, there):
+    """What an image is, said another way than the program says it."""
+    stem, _, suffix = name.rpartition(".")
+    is_picture = any(
+        (folder, name.removesuffix(picture) + end) in there
+        for picture in PICTURE_FILES
+        if name.endswith(picture)
+        for end in (RECORD_FILE, NPA_FILE)
+    )
+    return (
+        suffix.lower() in ("tif", "tiff", "png", "jpg", "jpeg")
+        and not name.startswith(".")
+        and folder != ".hidden"
+        and not stem.endswith(MASK_ENDINGS)
+        and not is_picture
+    )
+
+
+@given(PATHS)
+@settings(max_examples=100, deadline=None)
 def test_exactly_the_images_are_found(wanted):
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary)
         there = set()
-        for parent, name in wanted:
+        for folder, name in wanted:
             if name in ("", ".", ".."):
                 continue
             with suppress(OSError):  # too long
-                (root / parent).mkdir(parents=True, exist_ok=True)
-                (root / parent / name).touch()
-                there.add((PurePosixPath(parent), name))
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                (root / folder / name).touch()
+                there.add((folder, name))
         found = find_images(root, root / "output", recursive=True)
+    images = {PurePosixPath(f, n) for f, n in there if is_expected(f, n, there)}
+    assert {image.path for image in found.images} == images
+    assert found.skipped == len(there) - len(images)
+    stems = Counter(str(path.with_suffix("")).casefold() for path in images)
+    for image in found.images:
+        assert image.shares_stem == (stems[str(image.path.with_suffix("")).casefold()] > 1)
 
-        def is_picture(parent, name):
-            return any(
-                (parent, name.removesuffix(picture) + end) in there
-                for picture in ("_overlay.png", "_probability.tif")
-                if name.endswith(picture)
-                for end in ("_npa.json", "_npa.tif")
-            )
 
-        expected = {
-            str(parent / name)
-            for parent, name in there
-            if name.lower().endswith((".tif", ".tiff", ".png", ".jpg", ".jpeg"))
-            and not name.startswith(".")
-            and parent.name != ".hidden"
-            and not name.rpartition(".")[0].endswith(("_npa", "_retina"))
-            and not is_picture(parent, name)
-        }
-        assert {str(image.path) for image in found.images} == expected
-        assert found.skipped == len(there) - len(expected)
-        stems = Counter(str(PurePosixPath(path).with_suffix("")).casefold() for path in expected)
-        for image in found.images:
-            assert image.shares_stem == (stems[str(image.path.with_suffix("")).casefold()] > 1)
+def test_results_and_names_that_do_not_match_are_left_out(tmp_path):
+    for name in ("a_late.tif", "a_early.tif", "results/b_late.tif", "sub/c_late.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_images(tmp_path, tmp_path / "results", recursive=True, pattern="*_late.tif")
+    assert [image.name for image in found.images] == ["a_late.tif", "sub/c_late.tif"]
+    assert found.skipped == 1

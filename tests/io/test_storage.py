@@ -1,159 +1,124 @@
-"""Stores that fsspec reaches: the same results as in a folder, and errors that are told."""
+"""A folder and a store that fsspec reaches offer the same, and say what they refuse."""
 
-import fsspec
+from pathlib import PurePosixPath
+
 import pytest
-from batch_folders import line_of, results, statuses, table
-from fsspec.implementations.memory import MemoryFileSystem
 
-from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.errors import AngiogramError, NpaError, SaveError
-from napari_npa.io.names import TABLE
-from napari_npa.io.storage import LocalPlace, inside, place_of
+from napari_npa.io.names import NPA_FILE
+from napari_npa.io.storage import LocalPlace, inside, place_of, without_password
+from stores import empty_store, unreliable_store
 
-
-class Unreliable(MemoryFileSystem):
-    """A store that refuses some files, as a server in trouble."""
-
-    protocol = "unreliable"
-    refused = ()
-
-    @classmethod
-    def _strip_protocol(cls, path):
-        return super()._strip_protocol(path.replace("unreliable://", "memory://"))
-
-    def _open(self, path, *arguments, **options):
-        if path.rpartition("/")[2] in self.refused:
-            raise RuntimeError("503 Slow Down")
-        return super()._open(path, *arguments, **options)
-
-    def find(self, path, *arguments, **options):
-        if "listing" in self.refused:
-            raise RuntimeError("403 Forbidden")
-        return super().find(path, *arguments, **options)
-
-
-fsspec.register_implementation("unreliable", Unreliable, clobber=True)
+A, B = PurePosixPath("a.tif"), PurePosixPath("visit 1/b.tif")
 
 
 @pytest.fixture
 def store():
-    """An empty store in memory."""
-    store = fsspec.filesystem("memory")
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
-    return store
+    return empty_store()
 
 
-@pytest.fixture
-def uploaded(store, source):
-    """The source folder, in the store."""
-    store.put(str(source), "/angiograms", recursive=True)
-    return "memory://angiograms"
+@pytest.fixture(params=["folder", "store"])
+def where(request, tmp_path, store):
+    """A folder and a store of two files, one of them in a subfolder."""
+    for path in (A, B):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(path.name.encode())
+    store.put(str(tmp_path), "/images", recursive=True)
+    return tmp_path if request.param == "folder" else "memory://images"
 
 
-def downloaded(store, tmp_path, name="results"):
-    folder = tmp_path / f"downloaded {len(list(tmp_path.iterdir()))}"
-    store.get(f"/{name}", str(folder), recursive=True)
-    return folder
+def listed(place, **options):
+    options = {"recursive": True, "leave_out": None} | options
+    return [entry.path for entry in place.files(**options)]
 
 
-def test_a_store_gives_what_a_folder_gives(batch, source, output, store, uploaded, tmp_path):
-    batch(source, output, "--recursive", "--probability")
-    result = batch(uploaded, "memory://results", "--recursive", "--probability", "--parquet")
-    assert result.exit_code == 0, result.output
-    there = downloaded(store, tmp_path)
-    assert results(there) == results(output)
-    assert (there / "run.json").exists()
-    assert (there / "ischemia.parquet").exists()
+def test_files_are_listed_with_those_of_subfolders_if_asked_for(where):
+    place = place_of(where)
+    assert listed(place) == [A, B]
+    assert listed(place, recursive=False) == [A]
+    assert listed(place, leave_out="visit 1") == [A]
 
 
-def test_a_batch_in_a_store_goes_on_where_it_was(batch, store, uploaded, tmp_path):
-    batch(uploaded, "memory://results", "--recursive")
-    before = results(downloaded(store, tmp_path))
-    store.rm("/results/visit 1/b_retina.tif")
-    assert "2 done before" in line_of(batch(uploaded, "memory://results", "--recursive"))
-    assert results(downloaded(store, tmp_path)) == before
-    assert "3 done before" in line_of(batch(uploaded, "memory://results", "--recursive"))
+def test_a_file_is_read_on_this_machine(where):
+    with place_of(where).file(B) as file:
+        assert file.name == "b.tif"
+        assert file.read_bytes() == b"b.tif"
 
 
-def test_results_below_the_images_of_a_store_are_no_images(batch, store, uploaded):
-    for _ in range(2):
-        result = batch(uploaded, "memory://angiograms/results", "--recursive", "--probability")
-        assert "3 images, 3 ok" in line_of(result)
-        assert "3 images, 3 ok" in line_of(batch(uploaded, uploaded, "--recursive"))
+def test_a_file_that_has_gone_is_named(store):
+    with (
+        pytest.raises(AngiogramError) as caught,
+        place_of("memory://images").file(PurePosixPath("gone.tif")),
+    ):
+        pass
+    assert caught.value.subject == "gone.tif"
 
 
-def test_a_file_url_is_a_folder(batch, source, output, tmp_path):
-    batch(source, output, "--recursive")
-    url = f"file://{source}".replace(" ", "%20")
-    assert batch(url, f"file://{tmp_path}/by-url", "--recursive").exit_code == 0
-    assert results(tmp_path / "by-url") == results(output)
+def test_results_are_fetched_into_a_workspace_and_published(where):
+    place = place_of(where)
+    with place.workspace(PurePosixPath("visit 1")) as workspace:
+        assert workspace.fetch("b.tif")
+        assert not workspace.fetch(f"b{NPA_FILE}")
+        mask = workspace.folder / f"b{NPA_FILE}"
+        mask.write_bytes(b"mask")
+        workspace.publish((mask,))
+    assert place.read_text(f"visit 1/b{NPA_FILE}") == "mask"
+    assert listed(place) == [A, B, PurePosixPath(f"visit 1/b{NPA_FILE}")]
 
 
-def test_what_a_store_refuses_becomes_a_row(tiny_model, store, uploaded, output, monkeypatch):
-    monkeypatch.setattr(Unreliable, "refused", ("b.tif",))
-    options = BatchOptions(model=str(tiny_model))
-    run_batch("unreliable://angiograms", output, options, device="cpu", recursive=True)
-    assert list(statuses(output).values()) == ["ok", "failed", "ok"]
-    assert "503 Slow Down" in table(output)[1]["message"]
-    monkeypatch.undo()
-    run_batch("unreliable://angiograms", output, options, device="cpu", recursive=True)
-    assert list(statuses(output).values()) == ["ok", "ok", "ok"]
+def test_a_text_is_written_whole_and_read_again(where):
+    place = place_of(where)
+    assert place.read_text("note.txt") is None
+    place.write("note.txt", "\ufeffGefäß".encode())
+    assert place.read_text("note.txt") == "Gefäß"
 
 
-def test_a_mask_that_a_store_does_not_take_becomes_a_row(
-    tiny_model, source, store, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(Unreliable, "refused", ("a_retina.tif",))
-    options = BatchOptions(model=str(tiny_model))
-    run_batch(source, "unreliable://results", options, device="cpu", recursive=True)
-    there = downloaded(store, tmp_path)
-    assert list(statuses(there).values()) == ["failed", "ok", "ok"]
-    assert not (there / "a_npa.json").exists()
+def test_a_text_that_is_not_utf8_is_refused(where):
+    place = place_of(where)
+    place.write("note.txt", b"\xff")
+    with pytest.raises(SaveError, match="not UTF-8"):
+        place.read_text("note.txt")
 
 
-@pytest.mark.parametrize("refused", [TABLE, "run.json"])
-def test_a_table_that_a_store_does_not_take_is_told_before_the_work(
-    tiny_model, source, store, monkeypatch, refused
-):
-    monkeypatch.setattr(Unreliable, "refused", (refused,))
-    done = []
-    with pytest.raises(NpaError, match="503 Slow Down"):
-        run_batch(
-            source,
-            "unreliable://results",
-            BatchOptions(model=str(tiny_model)),
-            device="cpu",
-            on_finished=done.append,
-        )
-    assert not done
+def test_what_a_store_refuses_keeps_its_reason(store, monkeypatch):
+    store.pipe_file("/images/a.tif", b"")
+    unreliable = unreliable_store(monkeypatch, "a.tif", "listing")
+    place = place_of(f"{unreliable}://images")
+    with pytest.raises(AngiogramError, match="403 Forbidden"):
+        listed(place)
+    with pytest.raises(AngiogramError, match="503 Slow Down"), place.file(A):
+        pass
+    with pytest.raises(SaveError, match="503 Slow Down"):
+        place.write("a.tif", b"")
+
+
+@pytest.mark.parametrize("url", ["memory://absent", "nonsense://x"])
+def test_a_source_that_is_not_there_is_refused_by_its_url(store, url):
+    with pytest.raises(NpaError) as caught:
+        listed(place_of(url))
+    assert caught.value.subject == url
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("memory://absent", "is not a folder"),
-        ("unreliable://angiograms", "403 Forbidden"),
-        ("nonsense://x", "cannot be used"),
-    ],
+    "url",
+    ["nonsense://doctor:pass:w@rd@host/x", "simplecache::nonsense://doctor:secret@host:21/x"],
 )
-def test_a_source_that_cannot_be_read_is_told(
-    batch, store, uploaded, output, monkeypatch, url, said
-):
-    monkeypatch.setattr(Unreliable, "refused", ("listing",))
-    result = batch(url, output)
-    assert isinstance(result.exception, NpaError)
-    assert said in str(result.exception)
-    assert not output.exists()
+def test_no_error_tells_the_password_of_a_url(url):
+    with pytest.raises(NpaError) as caught:
+        place_of(url)
+    assert "doctor@host" in caught.value.subject
+    assert not any(word in str(caught.value) for word in ("pass", "w@rd", "secret"))
 
 
-def test_a_text_that_is_not_utf8_is_told(store, tmp_path):
-    (tmp_path / "x").write_bytes(b"\xff")
-    store.pipe_file("/results/x", b"\xff")
-    for place in (LocalPlace(tmp_path), place_of("memory://results")):
-        with pytest.raises(SaveError, match="not UTF-8"):
-            place.read_text("x")
-        assert place.read_text("absent") is None
+@pytest.mark.parametrize("text", ["s3://bucket/a:b@c", "memory://a", "C:\\eyes", "host:21 a@b"])
+def test_a_text_without_a_password_stays(text):
+    assert without_password(text) == text
+
+
+def test_a_file_url_is_a_folder(tmp_path):
+    (tmp_path / "two words").mkdir()
+    url = f"file://{tmp_path}/two%20words"
+    assert place_of(url) == LocalPlace(tmp_path / "two words")
 
 
 def test_one_place_is_inside_another(tmp_path):
@@ -167,8 +132,16 @@ def test_one_place_is_inside_another(tmp_path):
     assert inside("memory://ab", "memory://a") is None
 
 
-def test_a_folder_that_is_a_link_to_itself_is_told(tmp_path):
+def test_a_folder_that_links_to_itself_is_refused(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(AngiogramError, match="is not a folder"):
-        list(place_of(tmp_path / "loop").files(recursive=False, leave_out=None))
+    with pytest.raises(AngiogramError) as caught:
+        listed(place_of(tmp_path / "loop"))
+    assert caught.value.subject == "loop"
     assert inside(tmp_path / "loop" / "x", tmp_path) == "loop/x"
+
+
+def test_a_loop_of_linked_folders_is_listed_once(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.tif").touch()
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    assert listed(place_of(tmp_path)) == [PurePosixPath("a/x.tif")]

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,7 +20,9 @@ from PIL import Image
 
 from napari_npa.errors import SaveError
 from napari_npa.io.writing import (
+    LEFT_BEHIND_SECONDS,
     atomic,
+    remove_partials,
     write_gray,
     write_json,
     write_mask,
@@ -280,3 +283,19 @@ def test_many_writers_of_one_file_leave_one_whole_version(tmp_path):
     text = path.read_text()
     assert text == text[0] * 50_000
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_what_was_left_half_written_long_ago_is_removed(tmp_path):
+    with atomic(tmp_path / "npa.tif") as name:
+        half = name.name
+        name.touch()
+    old = time.time() - LEFT_BEHIND_SECONDS - 60
+    for path in ("npa.tif", half, f"{half}.bak", ".hidden.tif"):
+        (tmp_path / path).touch()
+        os.utime(tmp_path / path, (old, old))
+    with atomic(tmp_path / "npa.tif") as young:
+        young.touch()
+        remove_partials(tmp_path)
+        assert young.exists()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"npa.tif", f"{half}.bak", ".hidden.tif"}

@@ -1,1 +1,1 @@
-"""Folders of results compared: with annotations, between graders, by group."""
+"""Comparison of folders of results: with annotations, between graders, by group."""

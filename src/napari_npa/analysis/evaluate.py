@@ -1,4 +1,4 @@
-"""Predicted masks against annotated ones, a folder at a time, as tables."""
+"""Predicted masks against annotated ones: a folder at a time, as tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 
 from napari_npa.errors import EvaluationError
-from napari_npa.io.masks import masks_by_stem, read_mask
+from napari_npa.io.masks import find_masks, match_masks, read_mask
 from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
 from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import (
@@ -23,23 +23,21 @@ from napari_npa.measure.agreement import (
 )
 from napari_npa.types import Mask
 
-MASK_SUFFIXES = (".tif", ".tiff", ".png")
-
 
 @dataclass(frozen=True)
 class Compared:
-    """One image: what was compared and how well it agrees.
+    """Agreement of the predicted and the annotated mask of one image.
 
     Attributes
     ----------
     image
         Stem of the image's name.
     agreement
-        Counts of pixels.
+        Pixel counts.
     hausdorff95
-        Pixels; None when only one of the masks is empty.
+        Hausdorff distance, 95th percentile, pixels; None when only one of the masks is empty.
     group
-        Fold, patient or whatever the image is grouped by; may be empty.
+        Fold, patient or other group of the image; may be empty.
     """
 
     image: str
@@ -65,26 +63,13 @@ COLUMNS: dict[str, Callable[[Compared], float | None]] = {
     "isi_annotated_percent": lambda c: 100 * c.agreement.annotated,
     "isi_error_points": lambda c: c.isi_error,
 }
-"""Columns of the table, and where their figures come from."""
+"""Columns of the table, and how each figure is computed."""
 
 
 def compared(
     image: str, predicted: Mask, annotated: Mask, region: Mask | None = None, group: str = ""
 ) -> Compared:
-    """Compare the two masks of one image, inside `region` if given.
-
-    Raises
-    ------
-    EvaluationError
-        The masks differ in size.
-    """
-    for other in (annotated, region):
-        if other is not None and other.shape != predicted.shape:
-            raise EvaluationError(
-                image,
-                f"has masks of {predicted.shape} and {other.shape} pixels",
-                "Compare masks of one image at one size.",
-            )
+    """Compare the two masks of one image, all (rows, columns) bool, inside `region` if given."""
     if region is not None:
         predicted, annotated = predicted & region, annotated & region
     distance = hausdorff95(predicted, annotated)
@@ -92,13 +77,14 @@ def compared(
 
 
 def evaluate_folders(predictions: Path, masks: Path) -> list[Compared]:
-    """Compare the masks of two folders that belong to the same images.
+    """Compare the predicted and annotated masks of two folders.
 
     Parameters
     ----------
     predictions, masks
         Folders of masks ``<stem>_npa.*`` or ``<stem>.*``, matched by stem. Where a folder holds
-        ``<stem>_retina.*`` (of the annotator first), the comparison is inside it.
+        ``<stem>_retina.*``, the masks are compared inside it; the annotated retina takes
+        precedence over the predicted one.
 
     Returns
     -------
@@ -108,30 +94,31 @@ def evaluate_folders(predictions: Path, masks: Path) -> list[Compared]:
     Raises
     ------
     EvaluationError
-        A folder is absent or empty, an annotated image has no prediction, or sizes differ.
+        A folder holds no mask, or an annotated image has no prediction.
+    AngiogramError
+        A folder or a mask cannot be read, or masks of one image differ in size.
     """
-    predicted, annotated = _masks(predictions), _masks(masks)
-    missing = sorted(annotated.keys() - predicted.keys())
-    if missing:
+    annotated, predicted = _npa_masks(masks), _npa_masks(predictions)
+    matched = match_masks(annotated, predicted)
+    if missing := sorted(annotated.keys() - matched.keys()):
         raise EvaluationError(
             predictions,
             f"has no prediction for {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}",
             "Segment all annotated images first, or leave them out of the masks.",
         )
-    regions = {**_endings(predictions, RETINA_ENDING), **_endings(masks, RETINA_ENDING)}
-    return [
-        compared(
-            stem,
-            read_mask(predicted[stem]),
-            read_mask(annotated[stem]),
-            read_mask(regions[stem]) if stem in regions else None,
-        )
-        for stem in sorted(annotated)
-    ]
+    own, other = (find_masks(folder, RETINA_ENDING) for folder in (masks, predictions))
+    rows = []
+    for stem, match in sorted(matched.items()):
+        truth = read_mask(annotated[stem])
+        found = read_mask(predicted[match], truth.shape)
+        retina = own.get(stem) or other.get(match)
+        region = None if retina is None else read_mask(retina, truth.shape)
+        rows.append(compared(stem, found, truth, region))
+    return rows
 
 
 def write_evaluation(path: Path, rows: Sequence[Compared]) -> Path:
-    """Write a row an image to a CSV file, and the summary beside it as markdown.
+    """Write a CSV file with a row for each image, and the summary as markdown beside it.
 
     Returns
     -------
@@ -156,7 +143,7 @@ def write_evaluation(path: Path, rows: Sequence[Compared]) -> Path:
 
 
 def markdown_summary(rows: Sequence[Compared]) -> str:
-    """Mean, standard deviation, median and quartiles of every column, as a markdown table."""
+    """Return mean, standard deviation, median and quartiles of every column as markdown."""
     lines = [
         f"{len(rows)} images",
         "",
@@ -189,25 +176,13 @@ def markdown_summary(rows: Sequence[Compared]) -> str:
     return "\n".join(lines)
 
 
-def _masks(folder: Path) -> dict[str, Path]:
-    """Masks of non-perfusion by image stem; plain names count where none ends in ``_npa``."""
-    found = _endings(folder, NPA_ENDING) or {
-        stem: path
-        for stem, path in _endings(folder, "").items()
-        if not stem.endswith((RETINA_ENDING, "_overlay", "_probability"))
-    }
+def _npa_masks(folder: Path) -> dict[str, Path]:
+    """Find masks of non-perfusion: ``<stem>_npa.*``, otherwise ``<stem>.*``."""
+    found = find_masks(folder, NPA_ENDING) or find_masks(folder)
     if not found:
         raise EvaluationError(
-            folder, "holds no mask", "Masks are TIFF or PNG files named <stem>_npa.* or <stem>.*"
+            folder,
+            "holds no mask",
+            f"Masks are TIFF or PNG files named <stem>{NPA_ENDING}.* or <stem>.*",
         )
     return found
-
-
-def _endings(folder: Path, ending: str) -> dict[str, Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise EvaluationError(
-            folder, f"cannot be read ({error.strerror})", "Give a folder of masks."
-        ) from error
-    return masks_by_stem(entries, ending, MASK_SUFFIXES)

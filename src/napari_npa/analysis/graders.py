@@ -1,36 +1,34 @@
-"""Agreement of a folder of results with the masks of a second grader."""
+"""Inter-grader agreement: masks of a results folder against those of a second grader."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from napari_npa.analysis.evaluate import MASK_SUFFIXES
 from napari_npa.errors import EvaluationError
-from napari_npa.io.masks import read_mask
-from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
+from napari_npa.io.masks import find_masks, match_masks, read_mask
+from napari_npa.io.names import NPA_ENDING, NPA_FILE, RETINA_ENDING, RETINA_FILE, beside
 from napari_npa.measure.agreement import BlandAltman, IntraclassCorrelation, Summary, compare
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.types import Mask, Progress
 
 
 @dataclass(frozen=True)
-class GradedTwice:
-    """An image that two graders outlined.
+class ImageAgreement:
+    """Agreement of two graders on one image.
 
     Attributes
     ----------
     image
-        Beginning of the names of its masks.
+        Beginning of the file names of its masks.
     dice
-        Overlap of the two areas, in the retina that both call gradable.
+        Dice coefficient of the two non-perfused areas, within the retina that both graders
+        call gradable.
     isi_first, isi_second
-        Percent of the retina that the grader calls gradable.
+        Ischemic index by each grader, percent of the retina that this grader calls gradable.
     """
 
     image: str
@@ -45,23 +43,23 @@ class GradedTwice:
 
 
 @dataclass(frozen=True)
-class TwoGraders:
+class InterGraderAgreement:
     """Agreement of the results with the masks of a second grader.
 
     Attributes
     ----------
     images
-        Those with masks of both, at least one.
+        Images with masks of both graders, at least one.
     left_out
-        How many images with an index lack a mask.
+        Number of images that have an index but lack a mask of a grader.
     """
 
-    images: tuple[GradedTwice, ...]
+    images: tuple[ImageAgreement, ...]
     left_out: int
 
     @property
     def dice(self) -> Summary:
-        """Overlap over the images."""
+        """Dice coefficients of the images."""
         return Summary.of(image.dice for image in self.images)
 
     @property
@@ -81,122 +79,77 @@ class TwoGraders:
 
 def compare_graders(
     folder: Path, bases: Sequence[str], masks: Path, progress: Progress | None = None
-) -> TwoGraders:
+) -> InterGraderAgreement:
     """Compare the masks of a results folder with those of a second grader.
 
     Parameters
     ----------
     folder
-        Results: ``<base>_npa.tif``, ``<base>_retina.tif``.
+        Results, with masks ``<base>_npa.tif`` and ``<base>_retina.tif``.
     bases
-        Beginnings of the names of the masks, relative to the folder.
+        Beginnings of the file names of the results, relative to the folder.
     masks
-        The second grader's: ``<stem>_npa.*``, possibly ``<stem>_retina.*``, TIFF or PNG; also
-        in folders below. They are matched by their path, else by the stem alone where it is
-        unique.
+        Masks of the second grader: ``<stem>_npa.*``, optionally ``<stem>_retina.*``, TIFF or
+        PNG, also in subfolders. See :func:`napari_npa.io.masks.match_masks`.
     progress
-        Called after each image with the number done and of all.
+        Called after each image.
 
     Raises
     ------
     EvaluationError
-        No image has a second mask, sizes differ, or the graders' retinas do not meet.
+        No image has a second mask, or no pixel is gradable for both graders.
     AngiogramError
-        A mask is not an image of one channel.
+        The folder of masks or a mask cannot be read, or masks of one image differ in size.
     """
-    if not masks.is_dir():
-        raise EvaluationError(masks, "is not a folder", "Give the second grader's folder of masks.")
-    npa, retina = _masks_below(masks, NPA_ENDING), _masks_below(masks, RETINA_ENDING)
-    pairs = [
-        (base, second)
-        for base, second in _matched(bases, npa).items()
-        if _first_mask(folder, base, NPA_ENDING).exists()
+    npas, retinas = (
+        find_masks(masks, ending, recursive=True) for ending in (NPA_ENDING, RETINA_ENDING)
+    )
+    graded = [
+        (base, match)
+        for base, match in match_masks(bases, npas).items()
+        if beside(folder / base, NPA_FILE).exists()
     ]
-    if not pairs:
+    if not graded:
         raise EvaluationError(
             masks,
             f"holds no mask of an image in '{folder.name}'",
-            "Name the masks <stem>_npa.tif or .png, with the stems of the results.",
+            f"Name the masks <stem>{NPA_ENDING}.tif or .png, with the stems of the results.",
         )
-    compared = []
-    for done, (base, second) in enumerate(pairs, 1):
-        own_retina = _first_mask(folder, base, RETINA_ENDING)
-        compared.append(
-            _graded_twice(
+    images = []
+    for done, (base, match) in enumerate(graded, start=1):
+        npa = read_mask(beside(folder / base, NPA_FILE))
+        own_retina = beside(folder / base, RETINA_FILE)
+        images.append(
+            _image_agreement(
                 base,
-                (read_mask(_first_mask(folder, base, NPA_ENDING)), read_mask(npa[second])),
+                (npa, read_mask(npas[match], npa.shape)),
                 (
-                    read_mask(own_retina) if own_retina.exists() else None,
-                    read_mask(retina[second]) if second in retina else None,
+                    read_mask(own_retina, npa.shape) if own_retina.exists() else None,
+                    read_mask(retinas[match], npa.shape) if match in retinas else None,
                 ),
             )
         )
         if progress is not None:
-            progress(done, len(pairs))
-    return TwoGraders(tuple(compared), len(bases) - len(pairs))
+            progress(done, len(graded))
+    return InterGraderAgreement(tuple(images), len(bases) - len(graded))
 
 
-def _graded_twice(
-    image: str, npa: tuple[Mask, Mask], retina: tuple[Mask | None, Mask | None]
-) -> GradedTwice:
-    """Compare two graders; who outlined no gradable retina is taken to agree with the other."""
-    shapes = {mask.shape for mask in (*npa, *retina) if mask is not None}
-    if len(shapes) > 1:
-        raise EvaluationError(
-            image,
-            f"has masks of {' and '.join(map(str, sorted(shapes)))} pixels",
-            "Compare masks of one image at one size.",
-        )
-    whole = np.ones(npa[0].shape, bool)
-    own, other = (next((m for m in (r, *retina) if m is not None), whole) for r in retina)
-    both = own & other
+def _image_agreement(
+    image: str, npa: tuple[Mask, Mask], retinas: tuple[Mask | None, Mask | None]
+) -> ImageAgreement:
+    """Compare two graders; one who outlined no retina is taken to agree with the other's."""
+    whole = np.ones(npa[0].shape, np.bool_)
+    first, second = (next((m for m in (r, *retinas) if m is not None), whole) for r in retinas)
+    both = first & second
     if not both.any():
         raise EvaluationError(
             image,
             "has no retina that both graders call gradable",
             "Check that both masks are of this image.",
         )
-    areas = npa[0] & own, npa[1] & other
-    first, second = (
-        100 * ischemic_index(area, region, name=image)
-        for area, region in zip(areas, (own, other), strict=True)
+    areas = npa[0] & first, npa[1] & second
+    isi_first, isi_second = (
+        100 * ischemic_index(area, retina, name=image)
+        for area, retina in zip(areas, (first, second), strict=True)
     )
-    return GradedTwice(image, compare(*areas, both).dice, first, second)
-
-
-def _matched(bases: Iterable[str], masks: Mapping[str, Path]) -> dict[str, str]:
-    """Second masks of first ones: at the same path, else of the same stem where unique."""
-    plain = {plain_path(base): base for base in bases}
-    firsts = Counter(PurePosixPath(base).name for base in plain)
-    seconds: dict[str, list[str]] = {}
-    for mask in masks:
-        seconds.setdefault(PurePosixPath(mask).name, []).append(mask)
-    found = {}
-    for name, base in plain.items():
-        stem = PurePosixPath(name).name
-        alike = seconds.get(stem, [])
-        if name in masks:
-            found[base] = name
-        elif firsts[stem] == len(alike) == 1:
-            found[base] = alike[0]
-    return found
-
-
-def _masks_below(folder: Path, ending: str) -> dict[str, Path]:
-    """Masks in a folder and those below, by their path in it without the ending."""
-    return {
-        plain_path(
-            (path.parent / path.stem.removesuffix(ending)).relative_to(folder).as_posix()
-        ): path
-        for path in sorted(folder.rglob(f"*{ending}.*"))
-        if path.suffix.lower() in MASK_SUFFIXES and not path.name.startswith(".")
-    }
-
-
-def _first_mask(folder: Path, base: str, ending: str) -> Path:
-    return folder / f"{base}{ending}.tif"
-
-
-def plain_path(name: str) -> str:
-    r"""One writing of a path: Windows separates by ``\\``, macOS composes letters otherwise."""
-    return unicodedata.normalize("NFC", name).replace("\\", "/")
+    return ImageAgreement(image, compare(*areas, both).dice, isi_first, isi_second)

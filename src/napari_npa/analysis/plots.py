@@ -1,4 +1,4 @@
-"""Plots of a cohort: the ischemic index by group, and the differences of two graders."""
+"""Plots of a cohort: ischemic index by group, and Bland–Altman plot of two graders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.analysis.cohort import Cohort, indices
-from napari_npa.analysis.graders import TwoGraders
+from napari_npa.analysis.graders import InterGraderAgreement
 from napari_npa.errors import NpaError
 from napari_npa.io.writing import atomic
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 Format = Literal["png", "svg"]
 
 RESOLUTION = 200
-"""Dots an inch of a PNG."""
+"""Of a PNG, dots per inch."""
 
 WIDTH = 6.4
-"""Inches."""
+"""Of a figure, inches."""
 
 LABEL_LENGTH = 32
-"""Characters of a group's name that are shown."""
+"""Longest part of a group's name that is shown, characters."""
 
 MOST_BARS = 20
 BAR_WIDTHS = (1, 2, 5)
-"""Percentage points; the first that needs no more bars than the most."""
+"""Percentage points; the first that needs at most :data:`MOST_BARS` bars is used."""
 
 CLOSEST_LIMITS = 1.0
-"""Percentage points that the axis of differences shows at least, to both sides."""
+"""Smallest range of the axis of differences, percentage points to each side."""
 
 POINT, LINE, BOX, GRAY = "#1f5f8b", "#b5452c", "#dce8f1", "0.45"
 
-# Letters that matplotlib's own font lacks; those that are installed help out.
+# For letters that matplotlib's own font lacks, where these fonts are installed.
 OTHER_FONTS = (
     "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", "PingFang SC", "Hiragino Sans",
     "Malgun Gothic", "Arial Unicode MS",
@@ -45,7 +45,7 @@ OTHER_FONTS = (
 
 
 def write_plots(output: Path, cohort: Cohort, format: Format = "png") -> list[Path]:
-    """Write ``isi_by_group`` and, of two graders, ``bland_altman``.
+    """Draw ``isi_by_group`` and, with a second grader, ``bland_altman``.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def write_plots(output: Path, cohort: Cohort, format: Format = "png") -> list[Pa
     Returns
     -------
     files
-        A cohort without any index has no plot of it.
+        Without ``isi_by_group`` if no image has an index.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def write_plots(output: Path, cohort: Cohort, format: Format = "png") -> list[Pa
     with rc_context(
         {
             "font.family": ["DejaVu Sans", *(name for name in OTHER_FONTS if name in installed)],
-            "text.parse_math": False,  # a group's name with dollar signs is no formula
+            "text.parse_math": False,  # dollar signs in a group's name are no formula
             "axes.spines.top": False,
             "axes.spines.right": False,
             "svg.hashsalt": "napari-npa",  # the same data give the same file
@@ -89,13 +89,13 @@ def write_plots(output: Path, cohort: Cohort, format: Format = "png") -> list[Pa
         if indices(cohort.images):
             drawn = _isi_by_group(cohort) if cohort.grouped_by else _isi_histogram(cohort)
             files.append(_save(output / f"isi_by_group.{format}", drawn))
-        if cohort.second is not None:
-            files.append(_save(output / f"bland_altman.{format}", _bland_altman(cohort.second)))
+        if cohort.agreement is not None:
+            files.append(_save(output / f"bland_altman.{format}", _bland_altman(cohort.agreement)))
     return files
 
 
 def _isi_by_group(cohort: Cohort) -> Figure:
-    """A box of quartiles a group, with a point an image; whiskers to the extremes."""
+    """Draw a box of quartiles for each group, whiskers to the extremes, a point for each image."""
     names = [group.group for group in cohort.groups[:-1] if group.isi is not None]
     values = [indices(i for i in cohort.images if i.group == name) for name in names]
     figure, axes = _axes(1.3 + 0.55 * len(names))
@@ -124,7 +124,7 @@ def _isi_by_group(cohort: Cohort) -> Figure:
 
 
 def _isi_histogram(cohort: Cohort) -> Figure:
-    """How many images have which index."""
+    """Draw a histogram of the index."""
     from matplotlib.ticker import MaxNLocator
 
     values = indices(cohort.images)
@@ -143,17 +143,17 @@ def _isi_histogram(cohort: Cohort) -> Figure:
     return figure
 
 
-def _bland_altman(second: TwoGraders) -> Figure:
-    """Difference against mean of the two indices, with bias and limits of agreement."""
-    means = [(i.isi_first + i.isi_second) / 2 for i in second.images]
-    differences = [i.difference for i in second.images]
+def _bland_altman(agreement: InterGraderAgreement) -> Figure:
+    """Plot the difference of two indices against their mean, with bias and limits of agreement."""
+    means = [(i.isi_first + i.isi_second) / 2 for i in agreement.images]
+    differences = [i.difference for i in agreement.images]
     figure, axes = _axes(4.2)
     axes.axhline(0, color="0.8", lw=1)
     axes.plot(means, differences, "o", color=POINT, ms=4.5, alpha=0.6)
-    agreement = second.bland_altman
-    if agreement is not None:
-        low, high = agreement.limits
-        axes.axhline(agreement.bias, color=LINE, lw=2, label=f"bias {agreement.bias:+.2f}")
+    bland_altman = agreement.bland_altman
+    if bland_altman is not None:
+        low, high = bland_altman.limits
+        axes.axhline(bland_altman.bias, color=LINE, lw=2, label=f"bias {bland_altman.bias:+.2f}")
         limits = f"limits of agreement {low:+.2f} to {high:+.2f}"
         axes.axhline(low, color=LINE, lw=1.2, ls="--", label=limits)
         axes.axhline(high, color=LINE, lw=1.2, ls="--")
@@ -180,7 +180,7 @@ def _label(name: str) -> str:
 
 
 def _scatter(count: int) -> NDArray[np.float64]:
-    """Where points stand across a box: evenly spread, and neighbours in value apart."""
+    """Offset points across a box: evenly, and with neighbouring values apart."""
     golden = (np.sqrt(5) - 1) / 2
     spread: NDArray[np.float64] = 0.4 * ((np.arange(count) * golden + 0.5) % 1 - 0.5)
     return spread

@@ -8,17 +8,17 @@ from io import StringIO
 from pathlib import Path
 
 from napari_npa.analysis.cohort import Cohort, GroupSummary
-from napari_npa.analysis.graders import TwoGraders
+from napari_npa.analysis.graders import InterGraderAgreement
 from napari_npa.io.writing import make_folder, write_text
 
 
 def write_tables(output: Path, cohort: Cohort) -> list[Path]:
-    """Write ``summary.csv``, ``summary.md`` and, of two graders, ``agreement.csv``.
+    """Write ``summary.csv``, ``summary.md`` and, with a second grader, ``agreement.csv``.
 
     Parameters
     ----------
     output
-        Made when absent.
+        Folder; made if absent.
 
     Raises
     ------
@@ -27,8 +27,8 @@ def write_tables(output: Path, cohort: Cohort) -> list[Path]:
     """
     make_folder(output)
     files = {"summary.csv": _summary_table(cohort)}
-    if cohort.second is not None:
-        files["agreement.csv"] = _agreement_table(cohort.second)
+    if cohort.agreement is not None:
+        files["agreement.csv"] = _agreement_table(cohort.agreement)
     files["summary.md"] = markdown(cohort)
     for name, text in files.items():
         write_text(output / name, text)
@@ -36,7 +36,7 @@ def write_tables(output: Path, cohort: Cohort) -> list[Path]:
 
 
 def markdown(cohort: Cohort) -> str:
-    """The summary to be read: no name of an image, no column but the groups."""
+    """Write the summary for readers, without names of images and of columns except the groups."""
     everyone = cohort.groups[-1]
     lines = [
         "# Ischemic index of a cohort",
@@ -60,8 +60,8 @@ def markdown(cohort: Cohort) -> str:
         *map(_markdown_row, cohort.groups),
         "",
     ]
-    if cohort.second is not None:
-        lines += _markdown_agreement(cohort.second)
+    if cohort.agreement is not None:
+        lines += _markdown_agreement(cohort.agreement)
     return "\n".join(lines)
 
 
@@ -79,12 +79,12 @@ def _figures(group: GroupSummary) -> list[str]:
     return ["" if value is None else f"{value:.3f}" for value in values]
 
 
-def _agreement_table(second: TwoGraders) -> str:
+def _agreement_table(agreement: InterGraderAgreement) -> str:
     return _csv(
         ["image", "dice", "isi_first_percent", "isi_second_percent", "difference_points"],
         (
             [i.image, *(f"{v:.4f}" for v in (i.dice, i.isi_first, i.isi_second, i.difference))]
-            for i in sorted(second.images, key=lambda i: i.image)
+            for i in sorted(agreement.images, key=lambda i: i.image)
         ),
     )
 
@@ -109,18 +109,18 @@ def _markdown_row(group: GroupSummary) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown_agreement(second: TwoGraders) -> list[str]:
+def _markdown_agreement(agreement: InterGraderAgreement) -> list[str]:
     lines = [
-        "## Agreement of two graders",
+        "## Inter-grader agreement",
         "",
-        f"{_count(len(second.images), 'image')} compared; {second.left_out} left out, without a "
-        "mask of both graders.",
+        f"{_count(len(agreement.images), 'image')} compared; {agreement.left_out} left out: a "
+        "mask of a grader is missing.",
         "",
-        f"- Dice: mean {second.dice.mean:.3f}, median {second.dice.median:.3f}.",
+        f"- Dice: mean {agreement.dice.mean:.3f}, median {agreement.dice.median:.3f}.",
     ]
-    correlation, differences = second.intraclass_correlation, second.bland_altman
+    correlation, differences = agreement.intraclass_correlation, agreement.bland_altman
     if correlation is None:
-        lines.append("- ICC(2,1) of the ischemic index: not defined; it takes images that differ.")
+        lines.append("- ICC(2,1) of the ischemic index: not defined; it needs images that differ.")
     else:
         interval = "no interval below 0"
         if correlation.interval is not None:
@@ -136,11 +136,11 @@ def _markdown_agreement(second: TwoGraders) -> list[str]:
     return [
         *lines,
         "",
-        "Dice is within the retina that both call gradable; each index is of the retina that its "
-        "grader calls gradable. ICC(2,1): two-way random effects, absolute agreement, single "
-        "rating (Shrout and Fleiss 1979), interval of McGraw and Wong 1996. Limits: bias ± 1.96 "
-        "standard deviations (Bland and Altman 1986). Images are taken as independent: two eyes "
-        "of one patient are not.",
+        "Dice is computed within the retina that both graders call gradable; each index within the "
+        "retina that its grader calls gradable. ICC(2,1): two-way random effects, absolute "
+        "agreement, single rating (Shrout and Fleiss 1979), interval of McGraw and Wong 1996. "
+        "Limits: bias ± 1.96 standard deviations (Bland and Altman 1986). Images are assumed to be "
+        "independent; two eyes of one patient are not.",
         "",
     ]
 
@@ -150,5 +150,5 @@ def _count(number: int, noun: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot break a markdown table."""
+    """Escape what would break a markdown table."""
     return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")

@@ -1,1 +1,1 @@
-"""What a person corrects in an image: edit log, active time, recovery files."""
+"""Corrections of an image by a person: edit log, active time, recovery files."""

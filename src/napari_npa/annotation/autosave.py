@@ -1,4 +1,4 @@
-"""Writes annotations while the doctor works on, on a thread of its own."""
+"""Write annotations on a thread of its own while the user works on."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from napari_npa.errors import SaveError
 _log = logging.getLogger(__name__)
 
 Report = Callable[[str, "int | SaveError"], None]
-"""Called with the hash of an image, and the number of its last edit on disk or why not."""
+"""Called with the hash of an image, and the number of its last edit on disk or an error."""
 
 _Key = tuple[str, str]
-"""Hash of the image and identifier of the session; none for all sessions."""
+"""Hash of the image and identifier of the session; empty for all sessions."""
 
 
 class Autosaver:
     """Keeps the latest state of every annotation on disk.
 
-    What waits for the same session is replaced by what is submitted later. What was refused
-    (disk full) is tried again at the next action on any image, and by :meth:`flush`.
+    An annotation that still waits is replaced by a later one of the same session. One that the
+    system refused (disk full) is tried again at the next action on any image, and by
+    :meth:`flush`.
 
     Parameters
     ----------
     store
-        Where to.
+        Annotations on disk.
     report
-        Called on the writing thread after each write, with the hash of the image and the
+        Called on the writing thread after each attempt, with the hash of the image and the
         number of the last edit on disk, or a :class:`SaveError`.
     """
 
@@ -48,12 +49,12 @@ class Autosaver:
         self._thread.start()
 
     def submit(self, annotation: Annotation) -> None:
-        """Have an annotation written soon; returns at once.
+        """Queue an annotation for writing, without waiting for the disk.
 
         Parameters
         ----------
         annotation
-            Its session may go on changing: what is written is a snapshot of this moment.
+            A snapshot is written: later changes of its session do not affect it.
 
         Raises
         ------
@@ -65,7 +66,7 @@ class Autosaver:
             self._add((session.image_sha256, session.id), replace(annotation, session=session))
 
     def discard(self, sha256: str) -> None:
-        """Have every annotation of an image removed soon, also those still waiting.
+        """Queue the removal of every annotation of an image; drop those that still wait.
 
         Raises
         ------
@@ -78,17 +79,17 @@ class Autosaver:
             self._add((sha256, ""), None)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything submitted is on disk; not to be called by `report`.
+        """Wait until everything submitted is on disk. `report` must not call this.
 
         Parameters
         ----------
         timeout
-            Seconds to wait at most.
+            Longest wait, seconds.
 
         Returns
         -------
         bool
-            False if something is not on disk: refused, or out of time.
+            False if something is not on disk: it was refused, or the time was up.
         """
         with self._changed:
             self._retry()
@@ -99,8 +100,9 @@ class Autosaver:
             return is_idle and not self._refused
 
     def close(self, timeout: float) -> bool:
-        """Flush, and end the thread; answers as :meth:`flush` does."""
-        # Python collects garbage, and so may close this, on any thread: this one cannot wait.
+        """Flush and end the thread; return what :meth:`flush` returns."""
+        # The garbage collector may call this on any thread, also on the writing one, which cannot
+        # wait for itself.
         is_on_disk = current_thread() is not self._thread and self.flush(timeout)
         with self._changed:
             self._is_closing = True
@@ -116,7 +118,7 @@ class Autosaver:
         self._changed.notify_all()
 
     def _retry(self) -> None:
-        # What was refused is older than what waits.
+        # Refused annotations are older than waiting ones.
         self._waiting = {**self._refused, **self._waiting}
         self._refused = {}
 
@@ -132,7 +134,7 @@ class Autosaver:
             outcome = self._do(key[0], task)
             with self._changed:
                 is_refused = isinstance(outcome, SaveError) and not self._is_overtaken(key)
-                # A removal is not tried again: it could take newer work with it.
+                # A removal is not tried again: it could remove newer work.
                 if is_refused and task is not None:
                     self._refused[key] = task
             self._tell(key[0], outcome)
@@ -151,7 +153,7 @@ class Autosaver:
             self._store.write(task)
         except SaveError as error:
             return error
-        except Exception as error:  # whatever it is, the next edit must still be written
+        except Exception as error:  # whatever happened, the next edit must still be written
             _log.exception("an annotation could not be written")
             return SaveError(
                 "annotation", f"could not be kept ({type(error).__name__})", "Save it now."
@@ -163,5 +165,5 @@ class Autosaver:
             return
         try:
             self._report(sha256, outcome)
-        except Exception:  # a panel that is gone must not end the writing
-            _log.exception("nobody could be told about an annotation")
+        except Exception:  # a closed panel must not end the writing
+            _log.exception("the report about an annotation failed")

@@ -1,4 +1,4 @@
-"""One change of a mask, and the time that annotating takes."""
+"""Edits of a mask, and active annotation time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self, get_args
 from napari_npa.types import Target
 
 IDLE_SECONDS = 60.0
-"""A longer pause between two signs of activity is no annotation time: the phone rang."""
+"""A longer pause between two signs of activity does not count: the phone rang."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Edit:
     Attributes
     ----------
     tool
-        What made it, as ``brush``, ``grow``, ``undo``.
+        What made it, for example ``brush``, ``grow``, ``undo``.
     target
-        Which mask.
+        The mask.
     seconds
-        Active seconds since the edit before; 0 for the second mask changed by one action.
+        Active seconds since the previous edit; 0 for the second mask that one action changed.
     added, removed
-        Pixels of that mask that became part of it, or ceased to be.
+        Pixels that became part of the mask, and that ceased to be.
     isi
         Ischemic index after the action, in [0, 1]; None without gradable retina.
     at
-        When, ISO 8601, UTC.
+        Date and time, ISO 8601, UTC.
     """
 
     tool: str
@@ -42,12 +42,12 @@ class Edit:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Make an edit of its JSON object.
+        """Make an edit from its JSON object.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            Not an edit.
+            The object is not an edit.
         """
         if record["target"] not in get_args(Target):
             raise ValueError(f"no mask is called {record['target']!r}")
@@ -68,7 +68,7 @@ class ActiveTime:
     Parameters
     ----------
     seconds
-        Counted already, before the program was closed.
+        Time counted before the program was last closed.
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
@@ -81,7 +81,7 @@ class ActiveTime:
         Parameters
         ----------
         now
-            Seconds of a monotonic clock. The time since the sign before counts if it is at
+            Seconds of a monotonic clock. The time since the previous sign counts if it is at
             most :data:`IDLE_SECONDS`, otherwise not at all.
         """
         if self._latest is not None and 0 <= now - self._latest <= IDLE_SECONDS:

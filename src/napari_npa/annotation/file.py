@@ -1,9 +1,9 @@
-"""An annotation as it is kept on disk between two edits: session, masks, threshold.
+"""The file of an annotation: session, masks and threshold after an edit.
 
-A file is, one after the other: :data:`MAGIC`; the SHA-256 of all that follows; the length of
-the summary (4 bytes, little endian); the summary (JSON); the session record (JSON), the
-non-perfusion and the gradable retina (one bit a pixel), each deflated. The summary gives the
-lengths of the last three. Nothing in it can run, and half a file is never taken for whole.
+A file consists of :data:`MAGIC`; the SHA-256 of all that follows; the length of the summary
+(4 bytes, little endian); the summary (JSON); and the session record (JSON), the non-perfusion
+and the gradable retina (one bit per pixel), each deflated. The summary gives the lengths of the
+last three. Reading runs no code from the file, and never takes an incomplete file as whole.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from napari_npa.annotation.session import AnnotationError, Session
 MAGIC = b"napari-npa annotation\n"
 
 FORMAT = 1
-"""Raised when an older program could not read the file any more."""
+"""Number of the format: increased when older programs can no longer read the files."""
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 LENGTH_BYTES = 4
 
-# What reading raises where the digest fits, but another program wrote the file.
+# What reading raises if the digest fits but another program wrote the file.
 _NOT_OURS = (
     KeyError,
     TypeError,
@@ -44,15 +44,15 @@ _NOT_OURS = (
 )
 
 SUMMARY_BYTES = 2**16
-"""Most that a summary may have; a longer one is damage."""
+"""Largest summary; a longer one is damaged."""
 
 DEFLATE_LEVEL = 1
-"""Masks are large even areas: a higher level takes longer and saves little."""
+"""Masks are large uniform areas: a higher level takes longer and saves little."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What can be told of a file without unpacking it.
+    """What the head of a file says, without unpacking the rest.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Summary:
     saved
         Whether the user has saved since that edit.
     source
-        File of the image when it was annotated, if it was a file.
+        File of the image when it was annotated; None for an array.
     """
 
     image_sha256: str
@@ -77,25 +77,25 @@ class Summary:
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """A session at one moment, with what the panel needs to go on from there.
+    """A session at one moment, with what a panel needs to continue it.
 
     Attributes
     ----------
     session
-        A snapshot that no one changes any more.
+        A snapshot that does not change any more.
     threshold
         Probability from which a pixel was non-perfused, in (0, 1].
     saved
         Whether the user has saved since the last edit.
     folder
-        Where to; None if never.
+        Folder that the user saved to; None if never saved.
     source
-        File of the image, so that it can be opened again; kept in the user's own data folder
-        only, never written to a log or an export.
+        File of the image, so that it can be opened again. It is stored only in the data folder
+        of the user, never in a log or an export.
     software
         Version of this program.
     notes
-        What the user should know about how it was found; not kept on disk.
+        What the user should know about how it was found; not stored on disk.
     """
 
     session: Session
@@ -108,13 +108,13 @@ class Annotation:
 
     @property
     def summary(self) -> Summary:
-        """What its file can be told by."""
+        """Summary of the file."""
         session = self.session
         return Summary(session.image_sha256, session.id, session.number, self.saved, self.source)
 
 
 def encode(annotation: Annotation) -> bytes:
-    """Return the content of the annotation's file."""
+    """Encode an annotation as the content of its file."""
     session = annotation.session
     parts = {
         "session": zlib.compress(_json(session.as_record()), DEFLATE_LEVEL),
@@ -142,20 +142,20 @@ def encode(annotation: Annotation) -> bytes:
 
 
 def decode(content: bytes, name: str | Path) -> Annotation:
-    """Read the content of an annotation's file.
+    """Decode the content of the file of an annotation.
 
     Parameters
     ----------
     content
-        All of the file.
+        The whole file.
     name
-        What to call it in an error.
+        Name of the file in an error.
 
     Raises
     ------
     AnnotationError
-        Cut short, damaged, or not an annotation; or of a format newer than this program,
-        which is a :class:`NewerFormatError`.
+        The file is incomplete, damaged, or not an annotation. :class:`NewerFormatError`: it
+        was written by a newer version of this program.
     """
     start = len(MAGIC) + DIGEST_BYTES
     digest = hashlib.sha256(memoryview(content)[start:]).digest()
@@ -181,7 +181,7 @@ def decode(content: bytes, name: str | Path) -> Annotation:
             PackedMask(np.frombuffer(parts["npa"], np.uint8), (rows, columns)),
             PackedMask(np.frombuffer(parts["retina"], np.uint8), (rows, columns)),
         )
-        session.id = uuid.UUID(about["session_id"]).hex  # it becomes part of a file name
+        session.id = uuid.UUID(about["session_id"]).hex  # becomes part of a file name
         if session.image_sha256 != about["image_sha256"] or session.number != about["edits"]:
             raise _damaged(name)
         return Annotation(
@@ -197,7 +197,7 @@ def decode(content: bytes, name: str | Path) -> Annotation:
 
 
 def read_summary(path: Path) -> Summary | None:
-    """Read what a file is about, without unpacking it; None if that cannot be told."""
+    """Read the summary of a file without unpacking the rest; None if that is not possible."""
     try:
         with path.open("rb") as file:
             about = _summary_of(file)
@@ -213,10 +213,10 @@ def read_summary(path: Path) -> Summary | None:
 
 
 class NewerFormatError(AnnotationError):
-    """A whole annotation, but for a newer version of this program."""
+    """An annotation that was written by a newer version of this program."""
 
 
-def _summary_of(file: BinaryIO) -> Any:  # noqa: ANN401 - whatever the JSON holds
+def _summary_of(file: BinaryIO) -> Any:  # noqa: ANN401 - any JSON
     head = file.read(len(MAGIC) + DIGEST_BYTES + LENGTH_BYTES)
     length = int.from_bytes(head[-LENGTH_BYTES:], "little")
     if not head.startswith(MAGIC) or length > SUMMARY_BYTES:
@@ -238,5 +238,7 @@ def _json(content: dict[str, Any]) -> bytes:
 
 def _damaged(name: str | Path) -> AnnotationError:
     return AnnotationError(
-        name, "is damaged or not an annotation", "Go on from the automatic result or a saved one."
+        name,
+        "is damaged or not an annotation",
+        "Continue from the automatic result or a saved one.",
     )

@@ -1,4 +1,4 @@
-"""Masks at one bit a pixel, to be kept and compared."""
+"""Masks at one bit per pixel, for storing and comparing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_npa.types import Mask
 
 @dataclass(frozen=True, eq=False)
 class PackedMask:
-    """A mask at one bit a pixel; never changed in place, so it can be shared by threads.
+    """A mask at one bit per pixel. It never changes, so that threads can share it.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class PackedMask:
     Raises
     ------
     ValueError
-        As many bits are not what the shape needs.
+        The number of bits does not fit the shape.
     """
 
     bits: NDArray[np.uint8]
@@ -43,7 +43,7 @@ class PackedMask:
         Raises
         ------
         ValueError
-            Not boolean, or not of two dimensions.
+            The mask is not boolean, or not of two dimensions.
         """
         if mask.dtype != np.bool_ or mask.ndim != 2:
             raise ValueError(f"a mask is bool (rows, columns), not {mask.dtype} {mask.shape}")
@@ -56,7 +56,7 @@ class PackedMask:
         return bits.reshape(self.shape).view(np.bool_)
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether shape and every pixel are the same."""
+        """Tell whether the shape and every pixel are equal."""
         if not isinstance(other, PackedMask):
             return NotImplemented
         return self.shape == other.shape and np.array_equal(self.bits, other.bits)
@@ -68,12 +68,12 @@ class PackedMask:
         return _ones(self.bits)
 
     def pixels_within(self, other: PackedMask) -> int:
-        """Count the pixels that are inside `other`, of the same shape, too."""
+        """Count the pixels that are also inside `other`, a mask of the same shape."""
         return _ones(self.bits & other.bits)
 
 
 def _ones(bits: NDArray[np.uint8]) -> int:
-    # Eight bytes at once: several times faster than one by one.
+    # Eight bytes at a time: several times faster than single bytes.
     whole = bits.size // 8 * 8
     words = np.bitwise_count(bits[:whole].view(np.uint64)).sum(dtype=np.int64)
     return int(words + np.bitwise_count(bits[whole:]).sum(dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Keeps the store of annotations small, and unsaved work out of reach of that."""
+"""Limit the size of the annotation store without removing unsaved work."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from napari_npa.annotation.file import read_summary
 SUFFIX = ".annotation"
 
 ASIDE = ".damaged"
-"""Ends the name of a file that was put aside."""
+"""Suffix of a file that was put aside."""
 
 MOST_FILES = 200
-"""Annotations kept; some weeks of a reading centre's work."""
+"""Number of annotations kept: some weeks of work of a reading centre."""
 
 MOST_BYTES = 500_000_000
-"""Room they may take; one at 4000 x 4000 takes about 0.2 MB, and never more than 5."""
+"""Size of all annotations; one at 4000 x 4000 takes about 0.2 MB, and never more than 5."""
 
 UNSAVED_DAYS = 90
-"""So long an annotation that was never saved is out of reach of pruning."""
+"""Age up to which an annotation that was never saved is not removed."""
 
 PARTIAL_DAYS = 1
-"""A file still being written after that was left behind by a crash."""
+"""Age from which a partial file was left behind by a crash."""
 
 DAY_SECONDS = 86_400
 
 
 class _Kept(NamedTuple):
-    """A file of the store: when it was written, its size in bytes, whether it may go."""
+    """A file of the store: time of writing, size in bytes, path, and whether it may be removed."""
 
     written: float
     size: int
@@ -41,17 +41,18 @@ class _Kept(NamedTuple):
 def prune(folder: Path, now: float | None = None) -> None:
     """Remove the oldest annotations beyond :data:`MOST_FILES` or :data:`MOST_BYTES`.
 
-    What was not saved, or was put aside, stays for :data:`UNSAVED_DAYS` in any case.
+    Annotations that were not saved, and files put aside, are kept for :data:`UNSAVED_DAYS` in
+    any case.
 
     Parameters
     ----------
     now
-        Seconds since 1970; the present if None.
+        Seconds since 1970; the current time if None.
 
     Raises
     ------
     OSError
-        The folder cannot be read, or a file not removed.
+        The folder cannot be read, or a file cannot be removed.
     """
     now = time.time() if now is None else now
     for partial in folder.glob(f".*{SUFFIX}"):
@@ -79,7 +80,7 @@ def _all_kept(folder: Path, now: float) -> list[_Kept]:
 
 
 def last_written(path: Path) -> float:
-    """When a file was written, seconds since 1970; 0 if it is gone."""
+    """Return when a file was written, seconds since 1970; 0 if it is gone."""
     try:
         return path.stat().st_mtime
     except OSError:

@@ -1,4 +1,4 @@
-"""The doctor's work on one image: what was changed, by which tool, in how much time."""
+"""Annotation of one image: what was changed, with which tool, in how much time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_npa.types import Mask, Target
 __all__ = ["IDLE_SECONDS", "ActiveTime", "AnnotationError", "Continued", "Edit", "Session"]
 
 TIME_DECIMALS = 3
-"""Seconds are kept to the millisecond."""
+"""Times are rounded to milliseconds."""
 
 
 class AnnotationError(NpaError):
@@ -24,7 +24,7 @@ class AnnotationError(NpaError):
 
 
 class Continued(NamedTuple):
-    """The session that this one goes on from, and how many of its edits were taken over."""
+    """The session that this one continues, and how many of its edits it took over."""
 
     session_id: str
     edits: int
@@ -36,27 +36,27 @@ class Session:
     Parameters
     ----------
     image
-        Name of the image, for messages only: it is not part of the record, because file
-        names may hold the name of a patient.
+        Name of the image, for messages only: it is not part of the record, because file names
+        may contain the name of a patient.
     image_sha256
         Hash of the image: 64 hexadecimal digits.
     model, model_sha256
-        Weights that gave the masks at the beginning.
+        Weights that gave the initial masks.
     npa, retina : (rows, columns) bool
-        Masks at the beginning.
+        Initial masks.
     who
-        Who annotates, free text; never the patient.
+        Annotator, free text; never the patient.
 
     Attributes
     ----------
     id
-        Another one for each session, and for each time that one is resumed.
+        Unique for each session, and new each time a session is resumed.
     active
-        Time spent; :meth:`ActiveTime.touch` it at every sign of activity.
+        Active time; call :meth:`ActiveTime.touch` at every sign of activity.
     npa, retina : PackedMask
-        Masks as last recorded.
+        Masks at the last record.
     continued
-        The session resumed by this one, if any.
+        The session that this one resumed, if any.
 
     Raises
     ------
@@ -89,7 +89,7 @@ class Session:
         self.retina = _packed(retina)
         self._require_shape(self.retina.shape)
         self._edits: list[Edit] = []
-        self._attributed = 0.0  # active seconds that stand in an edit already
+        self._attributed = 0.0  # active seconds that an edit has already
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -114,29 +114,28 @@ class Session:
         now: float,
         at: datetime | None = None,
     ) -> tuple[Edit, ...]:
-        """Compare the masks with those last recorded, and keep what changed.
+        """Compare the masks with those last recorded, and log the changes.
 
         Parameters
         ----------
         tool
             What made the change.
         npa, retina : (rows, columns) bool
-            Masks after it.
+            Masks after the change.
         now
             Seconds of the monotonic clock given to :meth:`ActiveTime.touch`.
         at
-            Date and time; the present if None.
+            Date and time; now if None.
 
         Returns
         -------
         edits
-            One for each mask that changed; none if nothing did, and then the time goes to
-            the next edit.
+            One for each mask that changed. If there is none, the time counts for the next edit.
 
         Raises
         ------
         AnnotationError
-            Masks of another shape: of another image. Nothing is recorded.
+            The masks have another shape, so belong to another image. Nothing is recorded.
         ValueError
             A mask is not (rows, columns) bool.
         """
@@ -169,19 +168,19 @@ class Session:
         return tuple(edits)
 
     def snapshot(self) -> Session:
-        """Return the session as it is now; the packed masks are shared, not copied."""
+        """Return a copy of the session at this moment, which shares the packed masks."""
         still = copy.copy(self)
         still._edits = self._edits.copy()
         still.active = ActiveTime(self.active.seconds)
         return still
 
     def resumed(self, image: str, image_sha256: str, shape: tuple[int, int]) -> Session:
-        """Return a session that goes on from this one, on the image it belongs to.
+        """Return a session that continues this one on its image.
 
         Parameters
         ----------
         image, image_sha256, shape
-            Name, hash, and rows and columns of the image that is open.
+            Name, hash, and (rows, columns) of the open image.
 
         Raises
         ------
@@ -197,7 +196,7 @@ class Session:
         return following
 
     def as_record(self) -> dict[str, Any]:
-        """Return what is written to ``<stem>_npa.json``: all but the masks and the name."""
+        """Return the session for the record of a result: all except the masks and the name."""
         return {
             "who": self.who,
             "image_sha256": self.image_sha256,
@@ -216,12 +215,12 @@ class Session:
         *,
         image: str = "image",
     ) -> Self:
-        """Return the session that gave this record, with the masks of its last edit.
+        """Return the session of a record, with the masks of its last edit.
 
         Raises
         ------
         AnnotationError
-            Not the record of a session, or masks of another shape.
+            This is not the record of a session, or the masks have another shape.
         """
         try:
             model = record["model"]
@@ -239,7 +238,7 @@ class Session:
             session._edits = [Edit.from_record(edit) for edit in record["edits"]]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise AnnotationError(
-                image, "has no complete record of its annotation", "Start the annotation anew."
+                image, "has no complete record of its annotation", "Start a new annotation."
             ) from error
         session._require_shape((rows, columns))
         session._attributed = sum(edit.seconds for edit in session._edits)
@@ -261,14 +260,14 @@ class Session:
 
 
 def require_image(annotated_sha256: str, image_sha256: str, *, name: str) -> None:
-    """Refuse another image than the annotated one.
+    """Refuse an image other than the annotated one.
 
     Parameters
     ----------
     annotated_sha256, image_sha256
-        Hash of the annotated image, and of the one at hand.
+        Hash of the annotated image, and of the open image.
     name
-        What to call the one at hand.
+        Name of the open image in an error.
 
     Raises
     ------

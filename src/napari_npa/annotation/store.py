@@ -1,7 +1,7 @@
-"""Annotations kept by the hash of their image, so that a crash costs no work.
+"""Annotations on disk, by the hash of their image, so that a crash loses no work.
 
-There is one file for each session: two windows with the same image each write their own, and
-a session that was resumed replaces the file it went on from.
+Each session has its own file: two windows with the same image write two files, and a resumed
+session replaces the file of the session that it continues.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from napari_npa.errors import SaveError
 from napari_npa.io.writing import atomic
 
 DATA_VARIABLE = "NAPARI_NPA_DATA"
-"""Environment variable that names another folder for the user's data."""
+"""Environment variable with another folder for the data of the user."""
 
 
 def annotations_folder() -> Path:
-    """Where annotations are kept for this user; not made yet."""
+    """Return the folder of the annotations of this user, which may not exist yet."""
     named = os.environ.get(DATA_VARIABLE)
-    # No author: on Windows it would repeat the name.
+    # Without author: on Windows the path would repeat the name.
     data = Path(named) if named else platformdirs.user_data_path("napari-npa", appauthor=False)
     return data / "annotations"
 
@@ -45,29 +45,29 @@ class AnnotationStore:
     Parameters
     ----------
     folder
-        Made at the first write; :func:`annotations_folder` if None.
+        Folder, made at the first write; :func:`annotations_folder` if None.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = annotations_folder() if folder is None else folder
 
     def path_of(self, session: Session) -> Path:
-        """Where the annotation of a session is kept.
+        """Return the file of the annotation of a session.
 
         Raises
         ------
         ValueError
-            The hash of its image is none.
+            The hash of the image is not 64 hexadecimal digits.
         """
         return self.folder / f"{_hash(session.image_sha256)}.{session.id}{SUFFIX}"
 
     def write(self, annotation: Annotation) -> None:
-        """Write an annotation, whole or not at all, in place of the one it goes on from.
+        """Write an annotation, whole or not at all, in place of the one that it continues.
 
         Raises
         ------
         SaveError
-            The system refused; the file before is still there.
+            The system refused; the earlier file is still there.
         """
         session = annotation.session
         path = self.path_of(session)
@@ -84,38 +84,38 @@ class AnnotationStore:
                 "Save the result now; the copy is tried again at the next edit.",
             ) from error
         if is_new:
-            # Once the new file is on disk, what cannot be removed may stay.
+            # The new file is on disk: files that cannot be removed do no harm.
             with suppress(OSError):
                 self._remove_continued(session)
                 prune(self.folder)
 
     def load(self, sha256: str, shape: tuple[int, int] | None = None) -> Annotation | None:
-        """Find the annotation of an image: one not saved before one saved, then the newest.
+        """Load the annotation of an image: unsaved before saved ones, then the newest.
 
         Parameters
         ----------
         sha256
             Hash of the image.
         shape
-            Its rows and columns; not checked if None.
+            Rows and columns of the image; not checked if None.
 
         Returns
         -------
         annotation
-            None if there is none. Its notes tell of damaged files, which were put aside, and
-            of further annotations, which are kept.
+            None if there is none. Its notes name damaged files, which were put aside, and
+            further annotations, which are kept.
 
         Raises
         ------
         AnnotationError
-            There are files for this image, and none can be used.
+            There are files for this image, but none can be used.
         """
         problems: list[AnnotationError] = []
         paths = self._of_image(sha256)
         for number, path in enumerate(paths, start=1):
             try:
                 annotation = self._read(path, sha256, shape)
-            except FileNotFoundError:  # another window has just gone on from it
+            except FileNotFoundError:  # another window has just replaced it
                 continue
             except AnnotationError as error:
                 problems.append(error)
@@ -129,7 +129,7 @@ class AnnotationStore:
         return None
 
     def unsaved(self) -> list[Summary]:
-        """Annotations with edits that were never saved, the newest first."""
+        """List the annotations with edits that were never saved, the newest first."""
         paths = sorted(self.folder.glob(f"*{SUFFIX}"), key=last_written, reverse=True)
         found = [read_summary(path) for path in paths]
         return [summary for summary in found if summary and not summary.saved and summary.edits]
@@ -140,7 +140,7 @@ class AnnotationStore:
         Raises
         ------
         SaveError
-            One could not be removed.
+            A file could not be removed.
         """
         for path in self._of_image(sha256):
             try:
@@ -153,7 +153,7 @@ class AnnotationStore:
                 ) from error
 
     def _of_image(self, sha256: str) -> list[Path]:
-        """Return the files of an image, in the order in which they are offered."""
+        """Return the files of an image in the order of :meth:`load`."""
 
         def order(path: Path) -> tuple[bool, float]:
             summary = read_summary(path)
@@ -174,7 +174,7 @@ class AnnotationStore:
             annotation = decode(content, path)
             if annotation.session.image_sha256 != sha256:
                 raise AnnotationError(
-                    path, "is of another image", "Go on from the automatic result."
+                    path, "is of another image", "Continue from the automatic result."
                 )
         except NewerFormatError:
             raise
@@ -194,12 +194,12 @@ class AnnotationStore:
         return annotation
 
     def _put_aside(self, path: Path) -> None:
-        # A name of its own: an earlier damaged file must not be lost either.
+        # A unique name: an earlier damaged file must not be lost either.
         with suppress(OSError):
             path.rename(path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{ASIDE}"))
 
     def _remove_continued(self, session: Session) -> None:
-        """Remove the file that a session went on from, unless its window went on as well."""
+        """Remove the file that a session continues, unless its window has made further edits."""
         if session.continued is None:
             return
         path = self.folder / f"{session.image_sha256}.{session.continued.session_id}{SUFFIX}"
@@ -209,7 +209,7 @@ class AnnotationStore:
 
 
 def _hash(sha256: str) -> str:
-    """Refuse what cannot be the beginning of a file name."""
+    """Return a hash that is safe at the beginning of a file name; refuse any other text."""
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise ValueError("64 hexadecimal digits are needed")
     return sha256

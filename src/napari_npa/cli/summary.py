@@ -1,4 +1,4 @@
-"""The command that looks at a whole cohort: ``napari-npa summary``."""
+"""The command ``napari-npa summary``: a folder of results as a cohort."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from napari_npa.io.names import NPA_ENDING, RETINA_ENDING, TABLE
+
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
 
 def summary(
-    results: Annotated[Path, typer.Argument(help="Folder of results, with ischemia.csv.")],
-    groups: Annotated[
-        Path | None, typer.Option(help="CSV with a row an image that tells its group.")
-    ] = None,
-    by: Annotated[str, typer.Option(help="Column of the groups, as severity.")] = "",
+    results: Annotated[Path, typer.Argument(help=f"Folder of results, with {TABLE}.")],
+    groups: Annotated[Path | None, typer.Option(help="CSV with the group of each image.")] = None,
+    by: Annotated[str, typer.Option(help="Column of the groups, for example severity.")] = "",
     key: Annotated[
         str, typer.Option(help="Column of the images: paths, file names or stems.")
     ] = "image",
     masks: Annotated[
-        Path | None, typer.Option(help="A second grader's masks: <stem>_npa.*, <stem>_retina.*.")
+        Path | None,
+        typer.Option(
+            help=f"Masks of a second grader: <stem>{NPA_ENDING}.*, <stem>{RETINA_ENDING}.*."
+        ),
     ] = None,
-    format: Annotated[Literal["png", "svg"], typer.Option(help="Of the plots.")] = "png",
+    format: Annotated[Literal["png", "svg"], typer.Option(help="Format of the plots.")] = "png",
     output: Annotated[
-        Path | None, typer.Option(help="Folder for tables and plots; 'summary' in DIR if none.")
+        Path | None,
+        typer.Option(help="Folder for tables and plots; by default 'summary' in the results."),
     ] = None,
 ) -> None:
-    """Summarise the ischemic index of a folder, by group, and the agreement of two graders."""
-    from napari_npa.analysis.cohort import read_groups, summarise
+    """Summarise the ischemic index of a folder by group, and the inter-grader agreement."""
+    from napari_npa.analysis.cohort import summarise
+    from napari_npa.analysis.groups import read_groups
     from napari_npa.analysis.plots import write_plots
     from napari_npa.analysis.tables import markdown, write_tables
 

@@ -1,1 +1,1 @@
-"""Files: angiograms and masks in, masks and tables out, here or at a URL."""
+"""Read angiograms and masks, write masks and tables, in folders and at URLs."""

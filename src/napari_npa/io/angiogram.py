@@ -1,7 +1,7 @@
-"""Angiograms: one gray image from 0 to 1, wherever it came from.
+"""Read angiograms as one gray image from 0 to 1, whatever their source.
 
-Files are told apart by their content, not by their name, and every file that is not an
-angiogram ends in an `AngiogramError` that a clinician can act on.
+The content of a file decides its format, not the name. A file that is not an angiogram
+raises an `AngiogramError` that a clinician can act on.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ from napari_npa.io.decoding import (
 from napari_npa.types import Gray
 
 COLOUR_TOLERANCE = 8
-"""Difference between channels, in 8-bit gray levels, that JPEG compression of a gray image
-can leave."""
+"""Difference between channels, in 8-bit gray levels, that JPEG compression can leave in a
+gray image."""
 
 COLOURED_FRACTION = 0.001
-"""Part of the pixels that may differ by more, before an image counts as coloured."""
+"""Fraction of the pixels that may differ by more before an image counts as coloured."""
 
-# Tenths of red, green and blue in gray: Rec. 601 rounded, so that sums of 16-bit samples
-# stay exact in float32 and equal channels give exactly their common value.
+# Tenths of red, green and blue in gray: Rec. 601, rounded so that sums of 16-bit samples
+# are exact in float32 and equal channels give exactly their common value.
 _LUMA_TENTHS = (3, 6, 1)
 
-_SAMPLES_AT_ONCE = 2**22  # bounds the temporary arrays to some tens of megabytes
+SAMPLES_AT_ONCE = 2**22
+"""Samples converted at a time: temporary arrays take some tens of megabytes at most."""
 
-# How the stored image is turned upright, by the orientation that TIFF and EXIF share:
-# swap rows with columns first, then reverse the rows, then the columns.
+# How to turn a stored image upright, by the orientation tag of TIFF and EXIF: swap rows with
+# columns, then reverse the rows, then the columns.
 _TURNS = {
     2: (False, False, True),
     3: (False, True, True),
@@ -63,12 +64,12 @@ class Angiogram:
     name
         File name, or "array".
     sha256
-        Of the file's bytes; for an array of its sample type, shape and bytes.
+        Hash of the bytes of the file; of an array, of its sample type, shape and bytes.
     notes
-        What a reader of the result should know about how the image was read, such as
+        How the image was read, as far as a reader of the result should know: for example
         "first of 3 pages".
     path
-        The file, None for an array.
+        The file; None for an array.
     """
 
     pixels: Gray = field(repr=False)
@@ -79,29 +80,29 @@ class Angiogram:
 
 
 def read_angiogram(path: str | Path) -> Angiogram:
-    """Read an angiogram from a TIFF, PNG or JPEG file, told apart by content.
+    """Read an angiogram from a TIFF, PNG or JPEG file, identified by its content.
 
     Parameters
     ----------
     path
-        The file; its suffix does not matter.
+        The file, with any suffix.
 
     Returns
     -------
     Angiogram
-        Of a file with several pages, the first. Gray stored as colour becomes gray again.
-        Stored samples are divided by the largest value of their type: 255, 65535, or
+        The first page of a file with several. Gray that is stored as colour becomes gray
+        again. Stored samples are divided by the largest value of their type: 255, 65535, or
         4095 where a TIFF packs 12 bits. A 12-bit image in 16-bit samples therefore stays
-        between 0 and 0.0625: contrast is normalised later, before the network sees it.
-        Floats above 1 are taken as 8- or 16-bit levels. Whatever else was chosen or changed
-        is told in `notes`.
+        between 0 and 0.0625; contrast is normalised later, before the network sees it.
+        Floats above 1 are taken as 8- or 16-bit levels. `notes` lists all other choices and
+        changes.
 
     Raises
     ------
     AngiogramError
-        No such file, no permission, another format, damaged or incomplete, smaller than
-        `MIN_SIDE_PIXELS` on a side, larger than `MAX_PIXELS`, in colour, a mask, of one
-        value only, or with values that are not finite or out of range.
+        The file is absent, unreadable, damaged, incomplete or of another format; or the image
+        has a side below `MIN_SIDE_PIXELS`, more than `MAX_PIXELS`, colour, one value only, or
+        values that are not finite or out of range; or it is a mask.
     """
     path = Path(path)
     try:
@@ -128,19 +129,19 @@ def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:
     array : (rows, columns), (rows, columns, channels) or (frames, rows, columns)
         uint8, uint16, int16 without negative values, or floats from 0 to 1 (larger ones are
         taken as 8- or 16-bit levels). A last axis of up to 4 is taken as channels: gray,
-        gray and alpha, RGB, RGBA. Of several frames the first is used.
+        gray and alpha, RGB, RGBA. The first of several frames is used.
     name
-        What the angiogram is called in results and errors.
+        Name of the angiogram in results and errors.
 
     Returns
     -------
     Angiogram
-        With its own pixels: later changes of `array` do not reach it.
+        A copy: later changes of `array` do not affect it.
 
     Raises
     ------
     AngiogramError
-        As for `read_angiogram`, where it applies to an array.
+        As for `read_angiogram`, as far as it applies to an array.
     """
     array = np.asarray(array)
     pixels, notes = _gray_levels(name, Stored(array))
@@ -151,12 +152,12 @@ def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:
 
 
 def as_angiogram(image: str | Path | NDArray[Any] | Angiogram) -> Angiogram:
-    """Accept an angiogram in any of the forms a user may have it in.
+    """Make an angiogram of a file or an array.
 
     Parameters
     ----------
     image
-        A file, an array, or an `Angiogram`, which is returned as it is.
+        A file, an array, or an `Angiogram`, which is returned unchanged.
 
     Returns
     -------
@@ -177,8 +178,8 @@ def as_angiogram(image: str | Path | NDArray[Any] | Angiogram) -> Angiogram:
 def _unopened(path: Path, error: OSError) -> AngiogramError:
     if isinstance(error, FileNotFoundError):
         return AngiogramError(path, "does not exist", "Check the name and the folder.")
-    # Not by the error: Windows answers "no permission" when a folder is opened. Not by
-    # Path.is_dir: it raises where a folder above may not be entered.
+    # The error does not tell: on Windows, opening a folder gives "no permission". Path.is_dir
+    # raises where a folder above may not be entered.
     if os.path.isdir(path):  # noqa: PTH112
         return AngiogramError(path, "is a folder, not an image", "Choose an image in it.")
     if isinstance(error, PermissionError):
@@ -190,7 +191,7 @@ def _unopened(path: Path, error: OSError) -> AngiogramError:
 
 
 def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, ...]]:
-    """Gray levels from 0 to 1, upright, and what was done to get them."""
+    """Return gray levels from 0 to 1, upright, and how they were obtained."""
     samples, frame_notes = _first_frame(subject, stored.samples)
     check_size(subject, *samples.shape[:2])
     planes = [samples] if samples.ndim == 2 else list(np.moveaxis(samples, -1, 0))
@@ -217,7 +218,7 @@ def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, 
 def _first_frame(
     subject: str | Path, samples: NDArray[Any]
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Take the first (rows, columns) or (rows, columns, channels) of an array."""
+    """Return the first (rows, columns) or (rows, columns, channels) of an array."""
     if samples.ndim < 2 or samples.size == 0:
         raise AngiogramError(
             subject, f"has the shape {samples.shape}", "Pass an array of rows and columns."
@@ -232,7 +233,7 @@ def _first_frame(
 
 
 def _full_scale(subject: str | Path, planes: list[NDArray[Any]]) -> tuple[float, tuple[str, ...]]:
-    """Tell which sample value is white, by the sample type and, for floats, the values."""
+    """Return the sample value of white, by the sample type and, for floats, the values."""
     dtype = planes[0].dtype
     if dtype.kind == "b":
         refuse_mask(subject)
@@ -242,7 +243,7 @@ def _full_scale(subject: str | Path, planes: list[NDArray[Any]]) -> tuple[float,
         raise AngiogramError(
             subject,
             f"has samples of type {dtype}",
-            "8- or 16-bit gray, or floats from 0 to 1, are read.",
+            "Convert it to 8- or 16-bit gray, or to floats from 0 to 1.",
         )
     if dtype.kind == "i" and min(plane.min() for plane in planes) < 0:
         raise AngiogramError(
@@ -305,7 +306,7 @@ def _refuse_one_value(subject: str | Path, pixels: Gray) -> None:
 
 
 def _scaled(planes: list[NDArray[Any]], full_scale: float, *, zero_is_white: bool) -> Gray:
-    """Gray levels of one gray or three colour planes, without large temporary arrays."""
+    """Convert one gray or three colour planes to gray, without large temporary arrays."""
     weights = _LUMA_TENTHS if len(planes) == 3 else (1,)
     white = np.float32(full_scale * sum(weights))
     pixels = np.zeros(planes[0].shape, np.float32)
@@ -327,7 +328,7 @@ def _upright(pixels: Gray, orientation: int) -> Gray:
 
 
 def _row_blocks(array: NDArray[Any]) -> Iterator[slice]:
-    """Slices along the first axis that hold a bounded number of samples each."""
-    step = max(1, _SAMPLES_AT_ONCE * len(array) // array.size)
+    """Divide the first axis into slices with a bounded number of samples each."""
+    step = max(1, SAMPLES_AT_ONCE * len(array) // array.size)
     for start in range(0, len(array), step):
         yield slice(start, start + step)

@@ -1,4 +1,4 @@
-"""Decode TIFF, PNG and JPEG files, told apart by content: samples, and how they are meant."""
+"""Decode TIFF, PNG and JPEG files, identified by content: samples and their meaning."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from napari_npa.errors import AngiogramError
 
 MIN_SIDE_PIXELS = 64
-"""Smallest number of rows and of columns: below it there is no retina to look at."""
+"""Smallest number of rows and of columns: a smaller image shows no retina to judge."""
 
 MAX_PIXELS = 20_000 * 20_000
-"""Largest image: five times each way what ultra-widefield cameras export."""
+"""Largest image: five times the rows and columns that ultra-widefield cameras export."""
 
-# YCbCr is what JPEG inside TIFF is stored as; it arrives as RGB.
+# JPEG inside TIFF is stored as YCbCr and decoded to RGB.
 _GRAY_OR_RGB = (
     tifffile.PHOTOMETRIC.MINISWHITE,
     tifffile.PHOTOMETRIC.MINISBLACK,
@@ -32,23 +32,23 @@ _GRAY_OR_RGB = (
 )
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
-"""Suffixes, in lower case, by which images are found in a folder; what they are, content tells."""
+"""Suffixes, in lower case, of images in a folder; the content decides what they are."""
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
 
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 
 _DICOM_MAGIC, _DICOM_MAGIC_AT = b"DICM", 128
 
 HEAD_BYTES = _DICOM_MAGIC_AT + len(_DICOM_MAGIC)
-"""As many bytes of a file tell its kind."""
+"""Number of bytes at the beginning of a file that identify its format."""
 
 _ORIENTATION_TAG = 274
 
-# What tifffile, imagecodecs and Pillow raise on damaged files: they have no common base, and
-# a damaged header surfaces as whatever the first wrong number causes.
+# What tifffile, imagecodecs and Pillow raise on damaged files. They have no common base class,
+# and a damaged header raises whatever its first wrong number causes.
 _DECODER_ERRORS = (
     OSError,
     ValueError,  # tifffile.TiffFileError too
@@ -70,10 +70,10 @@ _EXPORT_GRAY = "Export the angiogram as 8- or 16-bit gray."
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What a file or an array holds, before its samples become gray levels from 0 to 1.
+    """Content of a file or an array, before its samples become gray levels from 0 to 1.
 
     Frames come first in `samples`, channels (at most 4) last. `full_scale` is None where the
-    sample type says it.
+    sample type determines it.
     """
 
     samples: NDArray[Any]
@@ -84,18 +84,18 @@ class Stored:
 
 
 def decoded(path: Path, head: bytes) -> Stored:
-    """Samples of a file that begins with `head`, or an error that says what is wrong."""
+    """Decode a file that begins with `head`, or say what is wrong with it."""
     decode = _decoder(path, head)
     try:
         return decode(path)
     except _DECODER_ERRORS as error:
         raise AngiogramError(
-            path, "is damaged, incomplete or of an unusual kind", _EXPORT_AGAIN
+            path, "is damaged, incomplete or in an unusual format", _EXPORT_AGAIN
         ) from error
 
 
 def pixel_count(path: Path) -> int:
-    """Pixels of an image by its header, before it is decoded; 0 where that cannot be told."""
+    """Return the number of pixels by the header of an image; 0 if the header does not say."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -104,7 +104,7 @@ def pixel_count(path: Path) -> int:
                 with tifffile.TiffFile(file) as tiff:
                     page = tiff.pages.first
                     return int(page.imagelength * page.imagewidth)
-            if head.startswith(_PNG_MAGIC):
+            if head.startswith(PNG_MAGIC):
                 columns, rows = struct.unpack_from(">II", head, 16)
                 return int(rows * columns)
             if head.startswith(_JPEG_MAGIC):
@@ -112,7 +112,7 @@ def pixel_count(path: Path) -> int:
                 with JpegImageFile(file) as image:
                     return image.height * image.width
     except _DECODER_ERRORS:
-        pass  # told when it is decoded
+        pass  # reported when the file is decoded
     return 0
 
 
@@ -120,7 +120,7 @@ def _decoder(path: Path, head: bytes) -> Callable[[Path], Stored]:
     """Choose the function that decodes a file beginning with `head`."""
     if head.startswith(TIFF_MAGIC):
         return _decode_tiff
-    if head.startswith(_PNG_MAGIC):
+    if head.startswith(PNG_MAGIC):
         return _decode_png
     if head.startswith(_JPEG_MAGIC):
         return _decode_jpeg
@@ -134,8 +134,8 @@ def _decoder(path: Path, head: bytes) -> Callable[[Path], Stored]:
         )
     raise AngiogramError(
         path,
-        "is not an image of a known kind, whatever its name says",
-        "TIFF, PNG and JPEG are read.",
+        "is not an image of a known format, whatever its name says",
+        "Choose a TIFF, PNG or JPEG file.",
     )
 
 
@@ -150,14 +150,14 @@ def _decode_tiff(path: Path) -> Stored:
             raise AngiogramError(path, f"stores its pixels as {kind}, not as gray", _EXPORT_GRAY)
         if page.imagedepth > 1:
             raise AngiogramError(path, f"is a volume of {page.imagedepth} planes", _EXPORT_AGAIN)
-        # libtiff reads a JPEG-compressed page as far as it goes, and calls that a success.
+        # libtiff decodes an incomplete JPEG-compressed page as far as it can, without an error.
         ends = [at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
         if max(ends) > path.stat().st_size or 0 in page.databytecounts:
             raise AngiogramError(
                 path, "is incomplete: part of its pixels is missing", _EXPORT_AGAIN
             )
-        # Not page.asarray: damaged LZW data can crash its decoder (imagecodecs 2026.3.6) and
-        # the whole program with it; libtiff refuses them.
+        # Not page.asarray: damaged LZW data can crash its decoder (imagecodecs 2026.3.6), and
+        # with it the whole program; libtiff refuses them.
         samples = imagecodecs.tiff_decode(path.read_bytes())
         if page.samplesperpixel > 1 and samples.shape[-1] != page.samplesperpixel:
             samples = np.moveaxis(samples, 0, -1)  # stored plane by plane
@@ -171,12 +171,12 @@ def _decode_tiff(path: Path) -> Stored:
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
             samples = np.ascontiguousarray(page.colormap.T)[samples]
             notes.append("stored with a colour table")
-        elif samples.dtype.kind == "u":  # 12 packed bits arrive in 16, not stretched
+        elif samples.dtype.kind == "u":  # 12 packed bits are decoded to 16, not stretched
             full_scale = 2.0**page.bitspersample - 1
         return Stored(
             samples,
             full_scale=full_scale,
-            # From the tag: without one, tifffile says zero is white.
+            # Read from the tag: without one, tifffile takes zero as white.
             zero_is_white=page.tags.valueof("PhotometricInterpretation")
             == tifffile.PHOTOMETRIC.MINISWHITE,
             orientation=int(page.tags.valueof(_ORIENTATION_TAG, default=1)),
@@ -190,12 +190,12 @@ def _decode_png(path: Path) -> Stored:
     check_size(path, rows, columns)
     if bits == 1:
         refuse_mask(path)
-    # Pillow would cut 16-bit colour, and gray with alpha, to 8 bits.
+    # Pillow would reduce 16-bit colour, and gray with alpha, to 8 bits.
     return Stored(imagecodecs.png_decode(encoded))
 
 
 def _decode_jpeg(path: Path) -> Stored:
-    # Not through Image.open, whose limit on the number of pixels is one for all of Python.
+    # Not Image.open: its limit on the number of pixels holds for the whole process.
     with path.open("rb") as file, JpegImageFile(file) as image:
         check_size(path, image.height, image.width)
         if image.mode not in ("L", "RGB"):
@@ -205,7 +205,7 @@ def _decode_jpeg(path: Path) -> Stored:
 
 
 def check_size(subject: str | Path, rows: int, columns: int) -> None:
-    """Refuse thumbnails, and images too large to hold."""
+    """Refuse thumbnails, and images too large for memory."""
     if min(rows, columns) < MIN_SIDE_PIXELS:
         raise AngiogramError(
             subject,
@@ -215,13 +215,13 @@ def check_size(subject: str | Path, rows: int, columns: int) -> None:
     if rows * columns > MAX_PIXELS:
         raise AngiogramError(
             subject,
-            f"has {columns} x {rows} pixels; {MAX_PIXELS // 10**6} million are read at most",
+            f"has {columns} x {rows} pixels; at most {MAX_PIXELS // 10**6} million are read",
             "Export it smaller.",
         )
 
 
 def refuse_mask(subject: str | Path) -> NoReturn:
-    """Say that a mask was given where an angiogram is needed."""
+    """Refuse a mask that was given instead of an angiogram."""
     raise AngiogramError(
         subject, "is a mask, not an angiogram", "Choose the angiogram that it was made on."
     )

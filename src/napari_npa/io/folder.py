@@ -1,4 +1,4 @@
-"""Which files of a folder are angiograms to be segmented."""
+"""Find the angiograms of a folder."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class FoundImage:
     Attributes
     ----------
     path
-        Relative to the folder that was searched.
+        Path relative to the folder that was searched.
     shares_stem
         Another image of the same folder differs only in suffix, or in upper and lower case.
     problem
-        Why it cannot be read, where that is known already.
+        Why it cannot be read, if that is known already.
     """
 
     path: PurePosixPath
@@ -32,20 +32,20 @@ class FoundImage:
 
     @property
     def name(self) -> str:
-        """The path as the table tells it: bytes that are no text are escaped."""
+        """The path as in the table: bytes that are not text are escaped."""
         return str(self.path).encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True)
 class FoundImages:
-    """What a folder holds.
+    """Images and other files of a folder.
 
     Attributes
     ----------
     images
-        In order of their folders and names.
+        Sorted by folder, then by name.
     skipped
-        How many other files there are: masks, results, texts.
+        Number of other files: masks, results, texts.
     """
 
     images: tuple[FoundImage, ...]
@@ -59,18 +59,18 @@ def find_images(
     recursive: bool = False,
     pattern: str | None = None,
 ) -> FoundImages:
-    """Find the angiograms of a folder; nothing is opened.
+    """Find the angiograms of a folder without opening them.
 
     Parameters
     ----------
     source
-        Folder, or URL of one.
+        Folder, or URL of a folder.
     output
-        Folder of the results, which is not searched where it is below `source`.
+        Folder of the results; not searched if it lies below `source`.
     recursive
         Search subfolders too.
     pattern
-        Only files whose name matches, as ``*_late.tif``; upper and lower case differ.
+        Take only files whose name matches, for example ``*_late.tif``; case matters.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def find_images(
 
 
 def _is_image(path: PurePosixPath) -> bool:
-    """By its name an image, neither hidden nor a mask."""
+    """Tell by the name whether a file is an image, neither hidden nor a mask."""
     return (
         path.suffix.lower() in IMAGE_SUFFIXES
         and not path.stem.endswith(MASK_ENDINGS)
@@ -114,7 +114,10 @@ def _is_hidden(path: PurePosixPath) -> bool:
 
 
 def _is_picture(path: PurePosixPath, names: set[str]) -> bool:
-    """Overlay or probability map of a result; a run that was killed left no record, but a mask."""
+    """Tell whether a file is an overlay or probability map, beside the record or mask of a result.
+
+    A run that was killed leaves a mask without a record.
+    """
     bases = (path.name.removesuffix(end) for end in PICTURE_FILES if path.name.endswith(end))
     return any(
         str(path.with_name(base + end)) in names
@@ -124,7 +127,7 @@ def _is_picture(path: PurePosixPath, names: set[str]) -> bool:
 
 
 def _folded_stem(path: PurePosixPath) -> str:
-    """Where two images share it, some file systems would hold only one's results."""
+    """Fold the case of a path without suffix: some file systems cannot keep both results apart."""
     return str(path.with_suffix("")).casefold()
 
 

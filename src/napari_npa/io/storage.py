@@ -1,11 +1,12 @@
-"""Where a batch reads and writes: a folder of this machine, or a URL that fsspec knows.
+"""Storage that a batch reads and writes: a folder of this machine, or a URL for fsspec.
 
-Files of a URL are copied here to be worked on, results are made here and copied there.
+Files at a URL are copied to this machine before work; results are made here and copied back.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,12 +22,12 @@ from napari_npa.io.writing import make_folder, remove_partials, write_bytes
 
 @dataclass(frozen=True)
 class Listed:
-    """A file of a folder tree, or a subfolder that could not be read.
+    """A file in storage, or a subfolder that could not be read.
 
     Attributes
     ----------
     path
-        Relative to the tree.
+        Path relative to the root of the storage.
     problem
         Why the subfolder could not be read; empty for a file.
     """
@@ -36,24 +37,24 @@ class Listed:
 
 
 class Workspace(Protocol):
-    """A folder of this machine that stands for one of a place."""
+    """A folder of this machine that stands for a folder in storage."""
 
     @property
     def folder(self) -> Path:
-        """Where results are to be written."""
+        """Folder to write results into."""
 
     def fetch(self, name: str) -> bool:
-        """Have the place's file of that name in the folder; False where there is none."""
+        """Copy the stored file of that name into the folder; False if there is none."""
 
     def publish(self, files: tuple[Path, ...]) -> None:
-        """Bring written files to the place, in this order, each whole or not at all."""
+        """Store written files in this order, each whole or not at all."""
 
 
 class Place(Protocol):
-    """A folder tree somewhere."""
+    """A folder tree on this machine or at a URL."""
 
     def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
-        """Files, those of subfolders too if wanted, but for a subfolder to be left out.
+        """List the files, optionally those of subfolders, except of a subfolder to leave out.
 
         Raises
         ------
@@ -63,19 +64,19 @@ class Place(Protocol):
 
     @contextmanager
     def file(self, path: PurePosixPath) -> Iterator[Path]:
-        """One file, on this machine."""
+        """Provide one file on this machine."""
 
     @contextmanager
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
-        """Where results of a subfolder are written."""
+        """Provide a folder to write the results of a subfolder into."""
 
     def read_text(self, name: str) -> str | None:
-        """Content of a file, None where there is none.
+        """Read a file; None if there is none.
 
         Raises
         ------
         NpaError
-            It is there and cannot be read.
+            The file is there and cannot be read.
         """
 
     def write(self, name: str, content: bytes) -> None:
@@ -83,12 +84,12 @@ class Place(Protocol):
 
 
 def place_of(where: str | Path) -> Place:
-    """A folder, or a URL such as ``s3://bucket/folder``.
+    """Open the storage of a folder, or of a URL such as ``s3://bucket/folder``.
 
     Raises
     ------
     NpaError
-        The URL is of a kind that fsspec does not know, or needs a package that is absent.
+        fsspec does not know this kind of URL, or needs a package that is absent.
     """
     text = str(where)
     if isinstance(where, Path) or "://" not in text:
@@ -99,8 +100,13 @@ def place_of(where: str | Path) -> Place:
     return _remote(text)
 
 
+def without_password(text: str) -> str:
+    """Remove the passwords from the URLs in a text, for messages and records."""
+    return re.sub(r"(://[^/\s:@]*):[^/\s]*@", r"\1@", text)
+
+
 def inside(inner: str | Path, outer: str | Path) -> str | None:
-    """Path of a place below another; None where it is not below, or the same."""
+    """Return the path of one storage inside another; None if it is outside, or the same."""
     below, above = _address(inner), _address(outer).rstrip("/") + "/"
     return below.removeprefix(above) if below.startswith(above) else None
 
@@ -114,12 +120,12 @@ def _address(where: str | Path) -> str:
 
 @dataclass(frozen=True)
 class LocalPlace:
-    """A folder of this machine, or one that it shares with others."""
+    """A folder of this machine, possibly shared with others."""
 
     root: Path
 
     def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
-        """See :class:`Place`; linked folders are followed, each folder is looked at once."""
+        """See :class:`Place`; links to folders are followed, and each folder is listed once."""
         if not os.path.isdir(self.root):  # noqa: PTH112 - Path.is_dir may raise
             raise AngiogramError(self.root, "is not a folder", "Give a folder of angiograms.")
         seen: set[tuple[int, int]] = set()
@@ -149,7 +155,7 @@ class LocalPlace:
     def file(self, path: PurePosixPath) -> Iterator[Path]:
         """See :class:`Place`."""
         file = self.root / path
-        if file.exists() and not file.is_file():  # reading a pipe could wait for ever
+        if file.exists() and not file.is_file():  # reading a pipe could block for ever
             raise AngiogramError(file, "is not an ordinary file", "Leave it out.")
         yield file
 
@@ -175,7 +181,7 @@ class LocalPlace:
         write_bytes(self.root / name, content)
 
     def remove_partials(self, folders: Iterable[PurePosixPath]) -> None:
-        """Remove what killed runs left half-written in subfolders."""
+        """Remove files that killed runs left half-written in subfolders."""
         for folder in folders:
             remove_partials(self.root / folder)
 
@@ -188,7 +194,7 @@ class _LocalWorkspace:
         return (self.folder / name).is_file()
 
     def publish(self, files: tuple[Path, ...]) -> None:
-        """Nothing to do: they are where they belong."""
+        """Do nothing: the files are in their place."""
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -207,11 +213,11 @@ def _text(name: str, content: bytes) -> str:
 
 
 def _is_new(folder: os.DirEntry[str] | Path, seen: set[tuple[int, int]]) -> bool:
-    """Whether a folder was not seen yet, under whatever name: links may form a loop."""
+    """Tell whether a folder was not seen yet under any name: links may form a loop."""
     try:
         status = os.stat(folder)  # noqa: PTH116 - an entry's own is 0 on Windows
     except OSError:
-        return True  # to be told when it is opened
+        return True  # reported when it is opened
     known = (status.st_dev, status.st_ino)
     if known in seen:
         return False
@@ -224,16 +230,28 @@ def _remote(url: str) -> RemotePlace:
 
     try:
         system, root = fsspec.core.url_to_fs(url)
-    except Exception as error:  # a package is absent, the URL is none, the store refuses
-        raise NpaError(url, f"cannot be used ({error})", "Give a folder, or another URL.") from (
-            error
-        )
-    return RemotePlace(url, system, root.rstrip("/"))
+    except Exception as error:  # a package is absent, the URL is not valid, or the store refuses
+        raise NpaError(
+            without_password(url),
+            f"cannot be used ({_said(error)})",
+            "Give a folder, or another URL.",
+        ) from error
+    return RemotePlace(without_password(url), system, root.rstrip("/"))
+
+
+def _said(error: Exception) -> str:
+    return without_password(str(error))
 
 
 @dataclass(frozen=True)
 class RemotePlace:
-    """A folder that fsspec reaches: of an object store, a server, another machine."""
+    """A folder that fsspec reaches, in an object store or on a server.
+
+    Attributes
+    ----------
+    url
+        Without the password.
+    """
 
     url: str
     system: Any = field(repr=False)
@@ -245,11 +263,11 @@ class RemotePlace:
             if not self.system.isdir(self.root):
                 raise AngiogramError(self.url, "is not a folder", "Give a folder of angiograms.")
             found = self.system.find(self.root, maxdepth=None if recursive else 1)
-        except Exception as error:  # the errors of a store are its own
+        except Exception as error:  # each store has its own errors
             if isinstance(error, NpaError):
                 raise
             raise AngiogramError(
-                self.url, f"cannot be read ({error})", "Check the address and your rights."
+                self.url, f"cannot be read ({_said(error)})", "Check the address and your rights."
             ) from error
         for name in sorted(found):
             path = PurePosixPath(name.removeprefix(self.root).lstrip("/"))
@@ -289,7 +307,7 @@ class RemotePlace:
     def _get(self, name: str, local: Path) -> bool:
         remote = f"{self.root}/{name}"
         try:
-            # Not get_file: where a file is absent, some stores leave an empty one.
+            # Not get_file: if the file is absent, some stores leave an empty one.
             with self.system.open(remote, "rb") as source, local.open("wb") as target:
                 shutil.copyfileobj(source, target)
         except FileNotFoundError:
@@ -298,14 +316,14 @@ class RemotePlace:
         except Exception as error:
             raise AngiogramError(
                 name,
-                f"could not be copied here ({error})",
+                f"could not be copied here ({_said(error)})",
                 "Check the connection and run again with --resume.",
             ) from error
         return True
 
     def _put(self, local: Path, name: str) -> None:
-        # An object store has what was there until all has arrived; where that is not so, a run
-        # that is killed meanwhile leaves a file whose hash is not in its record.
+        # An object store keeps the earlier file until all bytes have arrived. On other stores, a
+        # run that is killed meanwhile leaves a file whose hash is not in its record.
         remote = f"{self.root}/{name}"
         try:
             self.system.makedirs(remote.rpartition("/")[0], exist_ok=True)
@@ -313,7 +331,7 @@ class RemotePlace:
         except Exception as error:
             raise SaveError(
                 name,
-                f"could not be copied to its place ({error})",
+                f"could not be copied to its storage ({_said(error)})",
                 "Check the connection and run again with --resume.",
             ) from error
 

@@ -1,7 +1,7 @@
-"""Writing results whole or not at all.
+"""Write results whole or not at all.
 
-Every file is written under a hidden name beside its place and moved there when it is
-complete: a full disk or a crash leaves the earlier file, never half of the new one.
+Every file is written under a hidden name in its folder and renamed when it is complete: a
+full disk or a crash leaves the earlier file, never half of the new one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _PLAIN_WORDS: dict[int, tuple[str, str]] = {
     errno.EIO: ("the disk reported a fault", "Check the disk, or save to another one."),
 }
 
-# The hidden names of `atomic`: a random UUID, and the suffix of something that we write.
+# The hidden names of `atomic`: a random UUID, and the suffix of a file that we write.
 _PARTIAL = re.compile(
     r"\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.(csv|json|parquet|png|tif)", re.ASCII
 )
@@ -57,7 +57,7 @@ Encoded = bytes | memoryview
 """Content of a file."""
 
 LEFT_BEHIND_SECONDS = 3600
-"""After so long a hidden file is no longer being written."""
+"""A hidden file of this age is no longer being written."""
 
 
 @contextmanager
@@ -67,13 +67,13 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path
-        Where the file shall be; an existing file is replaced.
+        Path of the file; an existing file is replaced.
 
     Yields
     ------
     Path
-        A hidden name in the same folder, with the same suffix, no file yet. What the
-        block writes there is moved to `path` when the block ends, and removed when it
+        A hidden name in the same folder, with the same suffix; no such file exists yet. What
+        the block writes there is moved to `path` when the block ends, and removed if it
         raises.
 
     Raises
@@ -83,7 +83,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         other exception of the block passes through unchanged.
     """
     path = Path(path)
-    target = path.resolve()  # a link stays a link, what it points to is replaced
+    target = path.resolve()  # a link stays a link; its target is replaced
     partial = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
     try:
         with _plain_errors(path):
@@ -137,7 +137,7 @@ def _plain_errors(path: Path) -> Iterator[None]:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what a killed program left half-written in a folder an hour ago or earlier."""
+    """Remove files of a folder that a killed program left half-written an hour ago or earlier."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _PARTIAL.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -147,12 +147,12 @@ def remove_partials(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder to write into, and those above it.
+    """Make a folder, and the folders above it.
 
     Raises
     ------
     SaveError
-        It cannot be made.
+        The folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def write_mask(path: str | Path, mask: Mask) -> None:
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     mask : (rows, columns) bool
         True becomes 1, False 0, stored as uint8.
 
@@ -186,7 +186,7 @@ def write_gray(path: str | Path, pixels: NDArray[np.uint8]) -> None:
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     pixels : (rows, columns) uint8
         Gray levels 0..255.
 
@@ -205,7 +205,7 @@ def write_probability(path: str | Path, probability: Gray) -> None:
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     probability : (rows, columns) float32
         Probabilities 0..1.
 
@@ -223,7 +223,7 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     pixels : (rows, columns) or (rows, columns, 3) uint8
         Gray levels, or red, green and blue, 0..255.
 
@@ -236,12 +236,12 @@ def write_png(path: str | Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text as UTF-8, line ends as they are in `text`.
+    """Write a text as UTF-8, with the line ends of `text`.
 
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     text
         The whole content.
 
@@ -254,12 +254,12 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file as it is.
+    """Write bytes to a file.
 
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     content
         The whole file.
 
@@ -272,15 +272,15 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write a mapping as indented JSON in UTF-8, keys in their given order.
+    """Write a mapping as indented JSON in UTF-8, with its keys in order.
 
     Parameters
     ----------
     path
-        Where to write; replaced when it exists.
+        Path of the file; an existing file is replaced.
     content
-        Text, numbers, booleans, None, lists and mappings of these. JSON has no NaN and no
-        infinity: write None for a value that does not exist.
+        Text, numbers, booleans, None, and lists and mappings of these. JSON has neither NaN
+        nor infinity: write None for a value that does not exist.
 
     Raises
     ------
@@ -330,7 +330,7 @@ def sha256_of(content: Encoded) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
+    """Return the SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -338,7 +338,7 @@ def file_sha256(path: Path) -> str:
 def _require(
     array: NDArray[Any], dtype: type[np.generic], dimensions: tuple[int, ...] = (2,)
 ) -> None:
-    """Refuse an array that would be written as something else than its name says."""
+    """Refuse an array that would not be stored as its function says."""
     if array.dtype != dtype or array.ndim not in dimensions:
         raise ValueError(
             f"{np.dtype(dtype)} with {' or '.join(map(str, dimensions))} dimensions is needed, "

@@ -1,1 +1,1 @@
-"""Measures of masks: the ischemic index, and how well two masks agree."""
+"""Measures of masks: the ischemic index, and the agreement of two masks."""

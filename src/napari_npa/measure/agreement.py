@@ -1,4 +1,4 @@
-"""How well two masks of one image agree, and what that comes to over many images."""
+"""Agreement of two masks of one image, and its statistics over many images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.special import fdtri
 from napari_npa.types import Mask
 
 HAUSDORFF_PERCENTILE = 95.0
-"""Of the distances from one outline to the other; the largest alone hangs on a single pixel."""
+"""Percentile of the distances between two outlines; the largest depends on a single pixel."""
 
 LIMITS_OF_AGREEMENT = 1.96
 """Standard deviations about the mean difference that hold 95 % (Bland and Altman 1986)."""
@@ -22,16 +22,19 @@ LIMITS_OF_AGREEMENT = 1.96
 UPPER_TAIL = 0.975
 """Quantile that bounds a two-sided interval of 95 %."""
 
-ROUNDING = 1e-13
-"""Share of the largest rating below which a deviation is rounding, not a difference."""
+RATING_ROUNDING = 1e-13
+"""Fraction of the largest rating below which a deviation is a rounding error."""
+
+VARIANCE_ROUNDING = 1e-12
+"""Fraction of the total variance below which a variance is a rounding error."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Pixel counts of one image: who calls how many pixels non-perfused.
+    """Pixel counts of one image: how many pixels each mask, both or neither call non-perfused.
 
-    All ratios are in [0, 1]. A class that neither mask shows counts as agreed upon (1); one
-    that only one of them shows as missed (0). ``mean_…`` is over the two classes, perfused
+    All ratios are in [0, 1]. A class that is absent from both masks counts as agreement (1), a
+    class that only one mask contains as missed (0). ``mean_…`` is over the two classes, perfused
     and not (Li et al., DOI 10.3760/cma.j.cn115989-20240415-00110).
     """
 
@@ -47,33 +50,33 @@ class Agreement:
 
     @property
     def flagged(self) -> float:
-        """Share of the pixels called non-perfused: the predicted ischemic index."""
+        """Fraction of the pixels predicted as non-perfused: the predicted ischemic index."""
         return (self.both + self.predicted_only) / max(self.pixels, 1)
 
     @property
     def annotated(self) -> float:
-        """Share of the pixels annotated as non-perfused."""
+        """Fraction of the pixels annotated as non-perfused: the annotated ischemic index."""
         return (self.both + self.annotated_only) / max(self.pixels, 1)
 
     @property
     def pixels(self) -> int:
-        """All pixels compared."""
+        """Number of pixels compared."""
         return self.both + self.predicted_only + self.annotated_only + self.neither
 
     @property
     def accuracy(self) -> float:
-        """Share of the pixels on which both agree."""
+        """Fraction of the pixels on which the masks agree."""
         return _ratio(self.both + self.neither, self.pixels)
 
     @property
     def mean_iou(self) -> float:
-        """Intersection over union."""
+        """Mean intersection over union."""
         differ = self.predicted_only + self.annotated_only
         return fmean(_ratio(same, same + differ) for same in (self.both, self.neither))
 
     @property
     def mean_precision(self) -> float:
-        """``TP / (TP + FP)``."""
+        """Mean of ``TP / (TP + FP)``."""
         return fmean(
             (
                 _found(self.both, self.predicted_only, self.annotated_only),
@@ -83,7 +86,7 @@ class Agreement:
 
     @property
     def mean_recall(self) -> float:
-        """``TP / (TP + FN)``, which the source also calls mean pixel accuracy (mPA)."""
+        """Mean of ``TP / (TP + FN)``, which the source also calls mean pixel accuracy (mPA)."""
         return fmean(
             (
                 _found(self.both, self.annotated_only, self.predicted_only),
@@ -98,9 +101,9 @@ def compare(predicted: Mask, annotated: Mask, region: Mask | None = None) -> Agr
     Parameters
     ----------
     predicted, annotated : (rows, columns) bool
-        Non-perfusion.
+        Masks of non-perfusion.
     region : (rows, columns) bool
-        Where to compare, as the gradable retina; everywhere if None.
+        Where to compare, for example the gradable retina; everywhere if None.
     """
     if region is not None:
         predicted, annotated = predicted[region], annotated[region]
@@ -112,7 +115,7 @@ def compare(predicted: Mask, annotated: Mask, region: Mask | None = None) -> Agr
 
 
 def pooled(agreements: Sequence[Agreement]) -> Agreement:
-    """Counts of several images together: large areas weigh more than small ones."""
+    """Add the counts of several images, so that large areas weigh more than small ones."""
     return Agreement(
         both=sum(a.both for a in agreements),
         predicted_only=sum(a.predicted_only for a in agreements),
@@ -122,17 +125,18 @@ def pooled(agreements: Sequence[Agreement]) -> Agreement:
 
 
 def hausdorff95(predicted: Mask, annotated: Mask) -> float | None:
-    """95th percentile of the distances between two outlines, the larger of both directions.
+    """Compute the 95th percentile of the distances between two outlines.
 
     Parameters
     ----------
     predicted, annotated : (rows, columns) bool
-        Masks; their outlines are their outermost pixels.
+        Masks; their outlines are their outermost pixels. Of the two directions, the larger
+        percentile counts.
 
     Returns
     -------
     distance
-        Pixels; 0 when both are empty, None when only one is: there is no distance then.
+        Pixels; 0 if both masks are empty, None if only one is and no distance exists.
     """
     if not predicted.any() and not annotated.any():
         return 0.0
@@ -150,7 +154,7 @@ def hausdorff95(predicted: Mask, annotated: Mask) -> float | None:
 
 @dataclass(frozen=True)
 class Summary:
-    """Distribution of one figure over images."""
+    """Distribution of a figure over images."""
 
     mean: float
     deviation: float
@@ -159,7 +163,7 @@ class Summary:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Summary:
-        """Summarise at least one value; the standard deviation of one alone is 0."""
+        """Summarise at least one value; a single one has the standard deviation 0."""
         listed = list(values)
         low, median, high = (float(q) for q in np.percentile(listed, (25, 50, 75)))
         return cls(fmean(listed), _deviation(listed), median, (low, high))
@@ -167,7 +171,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class BlandAltman:
-    """Agreement of two measurements of the same things (Bland and Altman 1986).
+    """Agreement of two measurements of the same subjects (Bland and Altman 1986).
 
     Attributes
     ----------
@@ -189,23 +193,19 @@ class BlandAltman:
         return cls(bias, (bias - reach, bias + reach))
 
 
-_ROUNDING = 1e-12
-"""Share of all variance below which some of it is a rounding error."""
-
-
 @dataclass(frozen=True)
 class IntraclassCorrelation:
-    """Agreement of raters who all rated the same things: ICC(2,1), absolute agreement.
+    """Agreement of raters who all rated the same subjects: ICC(2,1), absolute agreement.
 
     Attributes
     ----------
     value
-        Share of the variance that lies between the things rated, not between the raters and
-        not in error; 1 where all raters say the same. Below 0 the raters differ more on one
-        thing than the things differ.
+        Fraction of the variance that lies between the subjects, not between the raters and not
+        in error; 1 where all raters agree. Below 0, the raters differ more on one subject than
+        the subjects differ.
     interval
-        95 % confidence interval; None where the value is below 0, where its approximation
-        does not hold.
+        95 % confidence interval; None where the value is below 0, as its approximation does not
+        hold there.
 
     Notes
     -----
@@ -224,58 +224,60 @@ class IntraclassCorrelation:
         Parameters
         ----------
         raters
-            For each rater the ratings, all in the same order of the things rated.
+            Ratings of each rater, all in the same order of the subjects.
 
         Returns
         -------
         correlation
-            None where it is not defined: fewer than two things, or things that do not differ.
+            None where it is not defined: fewer than two subjects, or subjects that do not differ.
         """
         ratings = np.stack([np.asarray(rater, np.float64) for rater in raters], axis=1)
         n, k = ratings.shape
         if n < 2 or k < 2:
             return None
-        between, judge, error = _mean_squares(ratings)
-        # n k times the estimated variances: of the things, and of a single rating.
-        shared = n * (between - error)
-        total = n * (between + (k - 1) * error) + k * (judge - error)
-        rounding = _ROUNDING * (between + judge + error)
-        if between <= rounding and (error <= rounding or total <= n * k * rounding):
+        subjects, rater, error = _mean_squares(ratings)
+        # n k times the estimated variances: of the subjects, and of a single rating.
+        shared = n * (subjects - error)
+        total = n * (subjects + (k - 1) * error) + k * (rater - error)
+        rounding = VARIANCE_ROUNDING * (subjects + rater + error)
+        if subjects <= rounding and (error <= rounding or total <= n * k * rounding):
             return None
-        if judge == error == 0:
+        if rater == error == 0:
             return cls(1.0, (1.0, 1.0))
         value = shared / total
         if value < 0:
             return cls(value, None)
         # Degrees of freedom after Satterthwaite. The weights are those of McGraw and Wong times
-        # n(1 - ICC), which cancels.
-        a = k * value * judge
+        # n(1 - ICC), which cancels out.
+        a = k * value * rater
         b = (n * (1 - value) + k * value * (n - 1)) * error
         freedom = (a + b) ** 2 / (a**2 / (k - 1) + b**2 / ((n - 1) * (k - 1)))
-        rest = k * judge + (k * n - k - n) * error
+        rest = k * rater + (k * n - k - n) * error
         below = float(fdtri(n - 1, freedom, UPPER_TAIL))
         above = float(fdtri(freedom, n - 1, UPPER_TAIL))
-        low = n * (between - below * error) / (below * rest + n * between)
-        high = n * (above * between - error) / (rest + n * above * between)
+        low = n * (subjects - below * error) / (below * rest + n * subjects)
+        high = n * (above * subjects - error) / (rest + n * above * subjects)
         return cls(value, (low, high))
 
 
 def _mean_squares(ratings: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Mean squares between things (rows), between raters (columns), and of the error.
+    """Compute the mean squares between subjects (rows), between raters (columns) and of the error.
 
-    In units of the largest rating; 0 where nothing but rounding differs.
+    In units of the largest rating; 0 where only rounding errors differ.
     """
     n, k = ratings.shape
     ratings = ratings / (np.abs(ratings).max() or 1)
     mean = ratings.mean()
-    thing, rater = ratings.mean(1, keepdims=True) - mean, ratings.mean(0, keepdims=True) - mean
+    subject, rater = ratings.mean(1, keepdims=True) - mean, ratings.mean(0, keepdims=True) - mean
     squares = (
-        k * (thing**2).sum() / (n - 1),
+        k * (subject**2).sum() / (n - 1),
         n * (rater**2).sum() / (k - 1),
-        ((ratings - mean - thing - rater) ** 2).sum() / ((n - 1) * (k - 1)),
+        ((ratings - mean - subject - rater) ** 2).sum() / ((n - 1) * (k - 1)),
     )
-    between, judge, error = (float(s) if s > ROUNDING**2 else 0.0 for s in squares)
-    return between, judge, error
+    of_subjects, of_raters, of_error = (
+        float(s) if s > RATING_ROUNDING**2 else 0.0 for s in squares
+    )
+    return of_subjects, of_raters, of_error
 
 
 def _deviation(values: list[float]) -> float:
@@ -287,7 +289,7 @@ def _ratio(part: int, whole: int) -> float:
 
 
 def _found(hit: int, wrong: int, other_wrong: int) -> float:
-    """``hit / (hit + wrong)``; without either, right only if there is no `other_wrong`."""
+    """Compute ``hit / (hit + wrong)``; without either, 1 if there is no `other_wrong`, else 0."""
     if hit + wrong == 0:
         return float(other_wrong == 0)
     return hit / (hit + wrong)

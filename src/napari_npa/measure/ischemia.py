@@ -1,4 +1,4 @@
-"""Measures of ischemia."""
+"""Ischemic index of an angiogram."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from napari_npa.errors import RetinaError
 
 BLOCK_ROWS = 128
-"""Rows counted at a time: the product of two masks of that size stays in the cache."""
+"""Rows counted at a time: the product of two masks of this size stays in the cache."""
 
 
 class PixelCounts(NamedTuple):
@@ -21,12 +21,12 @@ class PixelCounts(NamedTuple):
 
 
 def count_pixels(npa: NDArray[np.generic], retina: NDArray[np.generic]) -> PixelCounts:
-    """Count non-perfused pixels within the gradable retina, and gradable ones.
+    """Count the non-perfused pixels of the gradable retina, and its pixels.
 
     Parameters
     ----------
     npa, retina : (rows, columns) bool or integers
-        What is not 0 is inside.
+        Pixels other than 0 are inside.
     """
     return PixelCounts(count_common(npa, retina), int(np.count_nonzero(retina)))
 
@@ -42,18 +42,18 @@ def count_common(first: NDArray[np.generic], second: NDArray[np.generic]) -> int
 def ischemic_index(
     npa: NDArray[np.generic], retina: NDArray[np.generic], *, name: str = "image"
 ) -> float:
-    """Non-perfused share of the gradable retina (ISI).
+    """Compute the ischemic index (ISI): the non-perfused fraction of the gradable retina.
 
-    Counted in pixels, as it has been published for unprojected images; the optic
-    disc stays in the denominator.
+    Pixels are counted, as published for unprojected images; the optic disc stays in the
+    denominator.
 
     Parameters
     ----------
     npa, retina : (rows, columns) bool or integers
-        Non-perfusion and gradable retina, where not 0; non-perfusion outside the
-        gradable retina does not count.
+        Non-perfusion and gradable retina, where not 0. Non-perfusion outside the gradable
+        retina does not count.
     name
-        What to call the image in an error.
+        Name of the image in an error.
 
     Returns
     -------
@@ -63,13 +63,13 @@ def ischemic_index(
     Raises
     ------
     RetinaError
-        No pixel is gradable: there is no index, rather than an index of 0.
+        No pixel is gradable: there is no index, not an index of 0.
     """
     return index_of_counts(count_pixels(npa, retina), name=name)
 
 
 def index_of_counts(counts: PixelCounts, *, name: str = "image") -> float:
-    """:func:`ischemic_index` of pixels already counted."""
+    """Compute the :func:`ischemic_index` of pixels that are counted already."""
     if counts.retina == 0:
         raise RetinaError(
             name,

@@ -50,7 +50,6 @@ from napari_npa.results.record import (
 from napari_npa.results.result import Provenance, Result
 from napari_npa.results.saved import DATA_FILES, SavedResult, hash_of, masks_identity
 from napari_npa.results.table import Row, read_table, update_batch_table, update_table
-from napari_npa.types import Mask
 
 EARLIER = "earlier"
 """Key in the record of an annotation: those of earlier days, the first one first."""
@@ -138,8 +137,8 @@ class ResultFolder:
         changed = saved.masks_were_changed
         return Result(
             angiogram=angiogram,
-            npa=_mask(saved.npa, shape),
-            retina=_mask(saved.retina, shape),
+            npa=read_mask(saved.npa, shape),
+            retina=read_mask(saved.retina, shape),
             provenance=saved.record.provenance,
             edited=saved.edited or changed,
             notes=(*saved.record.notes, *([CHANGED] if changed else [])),
@@ -334,8 +333,8 @@ class ResultFolder:
         base = self.path / stem
         return Result(
             angiogram=angiogram,
-            npa=_mask(beside(base, NPA_FILE), shape),
-            retina=_mask(beside(base, RETINA_FILE), shape),
+            npa=read_mask(beside(base, NPA_FILE), shape),
+            retina=read_mask(beside(base, RETINA_FILE), shape),
             provenance=Provenance(),
             edited=True,
             notes=angiogram.notes,
@@ -348,17 +347,6 @@ def stem_of(angiogram: Angiogram) -> str:
     if angiogram.path is not None:
         return Path(angiogram.path).stem
     return "".join(c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name).strip(". ")
-
-
-def _mask(path: Path, shape: tuple[int, int]) -> Mask:
-    mask = read_mask(path)
-    if mask.shape != shape:
-        raise AngiogramError(
-            path,
-            f"is {mask.shape} pixels but the image is {shape}",
-            "Give the masks of this image.",
-        )
-    return mask
 
 
 def _encoded(result: Result, base: Path, *, probability: bool) -> dict[Path, Encoded]:
