@@ -7,7 +7,6 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_npa import refine
 from napari_npa.cli.main import app
 from napari_npa.errors import NpaError
 from napari_npa.io.masks import read_mask
@@ -97,9 +96,3 @@ def test_masks_of_another_image_are_refused(saved, tiny_model):
     tifffile.imwrite(saved / "eye_npa.tif", np.zeros((9, 9), np.uint8))
     done = run(saved / "eye.tif", "--masks", saved, "--tile", tiny_model, "--click", "80,80")
     assert "but the image is (160, 160)" in str(done.exception)
-
-
-def test_an_unknown_tool_names_those_there_are(saved, tiny_model, round_angiogram):
-    network = refine.TileNetwork("cpu", tiny_model)
-    with pytest.raises(ValueError, match="network, shape, threshold"):
-        refine.propose("magic", network, None, [], retina=np.ones((2, 2), bool))

@@ -82,8 +82,8 @@ CHANCE_TOLERANCE = 0.1
 """How far the walker's probabilities may be off [0, 1] without a warning; they are clipped."""
 
 
-class Find(Protocol):
-    """What an assistant does."""
+class Method(Protocol):
+    """One of the functions below."""
 
     def __call__(self, close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
         """Find what stands out in a region.
@@ -104,26 +104,10 @@ class Find(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Assistant:
-    """A method, and what to tell the user about it.
-
-    Attributes
-    ----------
-    explanation
-        One line for a tooltip.
-    find
-        The method.
-    """
-
-    explanation: str
-    find: Find
-
-
 def threshold(close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
     """Find what is darker than the gray that best parts the region in two (Otsu 1979).
 
-    Evidence is a logistic function of the distance from that level; see :class:`Find`.
+    Evidence is a logistic function of the distance from that level; see :class:`Method`.
     """
     patch = _patch(close_up, region, WORK_SIDE, bright)
     if patch.uniform:
@@ -135,7 +119,7 @@ def local_threshold(close_up: CloseUp, region: Region, *, bright: bool = False) 
     """Find what is darker than its own surroundings.
 
     Evidence is a logistic function of the distance from the local mean of the region's gray;
-    see :class:`Find`.
+    see :class:`Method`.
     """
     patch = _patch(close_up, region, WORK_SIDE, bright)
     if patch.uniform:
@@ -151,7 +135,7 @@ def contour(close_up: CloseUp, region: Region, *, bright: bool = False) -> Propo
     """Find the dark side of an outline that is drawn to edges.
 
     A morphological geodesic active contour (Marquez-Neila 2014) from Otsu's outline. Evidence is
-    a logistic function of the distance from it, inside more; see :class:`Find`.
+    a logistic function of the distance from it, inside more; see :class:`Method`.
     """
     patch = _patch(close_up, region, SLOW_SIDE, bright)
     if patch.uniform:
@@ -171,7 +155,7 @@ def clusters(close_up: CloseUp, region: Region, *, bright: bool = False) -> Prop
     """Find the darker of two groups of pixels, alike in gray and texture (k-means).
 
     Evidence is the distance from the brighter group's centre as a share of the distances from
-    both; see :class:`Find`.
+    both; see :class:`Method`.
     """
     patch = _patch(close_up, region, WORK_SIDE, bright)
     if patch.uniform:
@@ -191,7 +175,7 @@ def clusters(close_up: CloseUp, region: Region, *, bright: bool = False) -> Prop
 def walker(close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
     """Find where a random walker comes to surely dark pixels before surely bright ones.
 
-    Evidence is the probability of that (Grady 2006); see :class:`Find`.
+    Evidence is the probability of that (Grady 2006); see :class:`Method`.
     """
     patch = _patch(close_up, region, SLOW_SIDE, bright)
     if patch.uniform:
@@ -286,13 +270,3 @@ def _patch(close_up: CloseUp, region: Region, side: int, bright: bool) -> _Patch
     spread = float(levels.std()) if levels.size else 0.0
     level = float(threshold_otsu(levels)) if spread >= LEAST_SPREAD else 0.0
     return _Patch(close_up, region, window, raw, gray, known, level, spread, bright)
-
-
-ASSISTANTS: dict[str, Assistant] = {
-    "threshold": Assistant("Darker than one gray level, chosen to split the region.", threshold),
-    "local threshold": Assistant("Darker than its own surroundings.", local_threshold),
-    "contour": Assistant("An outline drawn to the nearest edges.", contour),
-    "clusters": Assistant("The darker of two kinds of gray and texture.", clusters),
-    "walker": Assistant("Linked to the darkest pixels without crossing edges.", walker),
-}
-"""By the name that a user chooses them by."""

@@ -15,7 +15,7 @@ from napari_npa.refine.growing import grow
 from napari_npa.refine.proposal import Proposal
 from napari_npa.refine.region import Action, Region, polygon_region
 from napari_npa.refine.tile import TileNetwork
-from napari_npa.refine.tools import NETWORK, propose
+from napari_npa.refine.tools import Sight, ToolId, tool_for
 from napari_npa.results.record import WrittenResult, write_result
 from napari_npa.segmentation.retina import Retina
 from napari_npa.segmentation.segmenter import Segmentation
@@ -41,7 +41,7 @@ class Correction:
 
     corners: tuple[Place, ...] | None
     seed: Place | None
-    tool: str = NETWORK
+    tool: ToolId = "network"
     action: Action = "replace"
     target: Target = "npa"
     sensitivity: float = 0.5
@@ -115,11 +115,19 @@ def _proposal(
             raise NpaError(
                 angiogram.name, f"cannot be grown into ({error})", "Give a place in the image."
             ) from error
-    region = _region(angiogram, correction)
-    [found] = propose(
-        correction.tool, network, seen, [region], retina=retina, target=correction.target
+    tool = tool_for(correction.tool, correction.action, "shape")
+    [found] = tool.find(
+        Sight(
+            regions=[_region(angiogram, correction)],
+            click=None,
+            target=correction.target,
+            retina=retina,
+            probability=None,
+            close_up=lambda: seen,
+            network=lambda: (network, seen),
+        )
     )
-    return found
+    return found.within(retina) if correction.target == "npa" else found
 
 
 def _region(angiogram: Angiogram, correction: Correction) -> Region:
