@@ -31,7 +31,7 @@ class CloseUp:
     gradable : (canvas, canvas) bool
         Gradable retina, as it was found automatically.
     box
-        How the image lies on the canvas.
+        Where the image lies on the canvas.
     view
         Kind of field of view.
     """

@@ -1,4 +1,4 @@
-"""Where a correction reaches, and what it does there to a mask."""
+"""Where a correction reaches, and what it does to the mask there."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ RETINA_THRESHOLD = 0.5
 
 
 class TileNetwork:
-    """Looks again at parts of an angiogram, at the scale it was trained at.
+    """A network that looks again at parts of an angiogram, at the scale it was trained at.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class TileNetwork:
     DeviceError
         No such device on this machine.
     WeightsError
-        Weights missing, damaged, or of a network that is fed otherwise than ours.
+        Weights missing, damaged, or of a network that takes another input than ours.
 
     Examples
     --------

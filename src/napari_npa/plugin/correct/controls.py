@@ -49,7 +49,7 @@ SHAPES = {
 
 
 class CorrectControls(Panel):
-    """The controls, named, explained and laid out; what they do is the panel's."""
+    """The controls with their names, tooltips and layout; the panel decides what they do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,9 +67,7 @@ class CorrectControls(Panel):
             "whichever layer is selected."
         )
         self.tools = QComboBox()
-        self.tools.setToolTip(
-            "What finds it inside a shape; the tooltip of each entry explains it."
-        )
+        self.tools.setToolTip("How it is found inside a shape; each entry explains itself.")
         for tool in TOOLS.values():
             if tool.takes == "shape":
                 self.tools.addItem(tool.title, tool.id)

@@ -50,8 +50,8 @@ ADJUST_MS = 60
 """Least time between two changes of the mask while the slider is dragged."""
 
 EDITED_MS = 100
-"""Least time between two looks at what the brush has changed of the last correction: to compare
-its masks at every stamp would slow the brush."""
+"""Least time between two checks of whether the brush has changed the last correction: comparing its
+masks at every stamp would slow the brush."""
 
 
 class CorrectPanel(CorrectControls):
@@ -335,7 +335,7 @@ class CorrectPanel(CorrectControls):
         self._enable()
 
     def _enable_sensitivity(self) -> None:
-        """Off once something else has changed what was corrected; and what it shows."""
+        """Turn the slider off once the correction was changed otherwise; show its sensitivity."""
         self.sensitivity.setEnabled(self.correction is not None and self.correction.is_shown())
         if self.sensitivity.isSliderDown():
             return
