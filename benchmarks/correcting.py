@@ -89,11 +89,10 @@ def segmented(segment: SegmentPanel, correct: CorrectPanel) -> None:
 
 def regions(correct: CorrectPanel, runs: int) -> tuple[list[float], list[float]]:
     """Seconds of corrections, and of the network alone on the same windows."""
-    network, seen = correct.look.prepare(
-        correct.result.segmentation.angiogram, correct.device, correct.model, lambda *_: None
-    )
-    if not correct.drawing["Rectangle"].isChecked():
-        correct.drawing["Rectangle"].click()
+    network = TileNetwork(correct.device, correct.model)
+    seen = network.look(correct.result.segmentation.angiogram)
+    if not correct.drawing["rectangle"].isChecked():
+        correct.drawing["rectangle"].click()
     ours, alone = [], []
     changed: list[float] = []
     correct.result.npa.events.labels_update.connect(lambda: changed.append(time.perf_counter()))
@@ -114,7 +113,7 @@ def regions(correct: CorrectPanel, runs: int) -> tuple[list[float], list[float]]
         shapes._finish_drawing()  # what napari does when the mouse is released
         wait_while(lambda: not changed or correct.looking)
         taken = changed[0] - start
-        region = correct.correction.proposals[0].region
+        region = correct.correction.made.proposals[0].region
         passed = statistics.median(forward_passes(network, seen, region.window))
         if run >= 0:
             ours.append(taken)

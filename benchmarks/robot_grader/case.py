@@ -13,7 +13,8 @@ from napari_npa import Segmentation, Segmenter
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import masks_by_stem, read_mask
 from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
-from napari_npa.refine import ASSISTANTS, CloseUp, Proposal, Region, TileNetwork, grow, whole_region
+from napari_npa.refine import CloseUp, Proposal, Region, TileNetwork, grow, whole_region
+from napari_npa.refine.classical import Method, clusters, local_threshold, threshold
 from napari_npa.segmentation.segmenter import non_perfusion
 from napari_npa.training.examples import IMAGE_SUFFIXES
 from napari_npa.types import Gray, Mask
@@ -21,6 +22,13 @@ from robot_grader.hand import Screen
 
 LEAST_MM2 = 0.5
 """An image with less non-perfusion in its true mask is left out: there is nothing to correct."""
+
+ASSISTANTS: dict[str, Method] = {
+    "threshold": threshold,
+    "local threshold": local_threshold,
+    "clusters": clusters,
+}
+"""The methods without a network that are tried, by the ids of their tools: the fast ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +81,7 @@ class Case:
         """What a method without a network finds in a rectangle."""
         key = f"{name} {region.window}"
         if key not in self._assisted:
-            found = ASSISTANTS[name].find(self.seen, region)
+            found = ASSISTANTS[name](self.seen, region)
             self._assisted[key] = found.within(self.retina)
         return self._assisted[key]
 

@@ -21,7 +21,7 @@ from napari_npa.refine import (
     shape_itself,
 )
 from robot_grader.board import Board, Change
-from robot_grader.case import Case
+from robot_grader.case import ASSISTANTS, Case
 from robot_grader.errors import (
     MARGIN,
     Part,
@@ -52,9 +52,6 @@ SLIDER = (0.1, 0.25, NEUTRAL, 0.75, 0.9)
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Thresholds of the automatic result that are looked at while its slider is dragged."""
-
-ASSISTANTS_TRIED = ("threshold", "local threshold", "clusters")
-"""Of the methods without a network: the fast ones."""
 
 WIDEST = 0.5
 """A frame around a whole area is not wider than this, sides of the image."""
@@ -139,7 +136,7 @@ def by_assistants(case: Case, board: Board, wrong: Wrong, rng: Rng) -> Iterator[
     for part in (*wrong.missed[:1], *wrong.extra[:1]):
         for frame in frames(case.screen, board, part):
             if frame.shape == "rectangle":
-                for name in ASSISTANTS_TRIED:
+                for name in ASSISTANTS:
                     proposal = case.assisted(name, frame.region)
                     yield from framed_plans(
                         board, frame, name, proposal, lambda found=proposal: found

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 
 from napari_npa.imaging.letterbox import Letterbox
-from napari_npa.refine.classical import ASSISTANTS
+from napari_npa.refine import classical
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.region import Region, ellipse_corners, polygon_region, whole_region
 
@@ -19,7 +19,15 @@ DOWN, RIGHT = np.ogrid[:SIDE, :SIDE]
 FROM_CENTRE = np.hypot(DOWN - 100, RIGHT - 100)
 AROUND = polygon_region(ellipse_corners([(55, 55), (55, 145), (145, 145), (145, 55)]), (SIDE, SIDE))
 
-every_assistant = pytest.mark.parametrize("name", sorted(ASSISTANTS))
+METHODS = {
+    "threshold": classical.threshold,
+    "local threshold": classical.local_threshold,
+    "contour": classical.contour,
+    "clusters": classical.clusters,
+    "walker": classical.walker,
+}
+
+every_assistant = pytest.mark.parametrize("name", sorted(METHODS))
 
 
 def seen_as(image: np.ndarray, canvas: int = SIDE, gradable: bool = True) -> CloseUp:
@@ -42,13 +50,13 @@ def dice(found: np.ndarray, wanted: np.ndarray) -> float:
 @every_assistant
 @pytest.mark.parametrize("canvas", [100, SIDE, 333])
 def test_a_dark_disc_is_found_inside_the_region(name, canvas):
-    found = ASSISTANTS[name].find(seen_as(disc(), canvas), AROUND).found()
+    found = METHODS[name](seen_as(disc(), canvas), AROUND).found()
     assert dice(found, (FROM_CENTRE <= 30)[AROUND.window]) > 0.9
 
 
 @every_assistant
 def test_the_bright_side_is_found_when_asked_for(name):
-    found = ASSISTANTS[name].find(seen_as(disc(0.6, 0.3)), AROUND, bright=True).found()
+    found = METHODS[name](seen_as(disc(0.6, 0.3)), AROUND, bright=True).found()
     assert dice(found, (FROM_CENTRE <= 30)[AROUND.window]) > 0.9
 
 
@@ -58,7 +66,7 @@ def test_black_around_the_retina_is_not_its_dark_side(name):
     image[:, 120:] = 0
     seen = seen_as(image)
     seen.gradable[:, 120:] = False
-    found = ASSISTANTS[name].find(seen, AROUND).found()
+    found = METHODS[name](seen, AROUND).found()
     left = (slice(None), slice(0, 60))  # of the region's window: columns up to 115
     assert dice(found[left], (FROM_CENTRE <= 30)[AROUND.window][left]) > 0.85
 
@@ -67,7 +75,7 @@ def test_the_threshold_is_otsu_s():
     image = disc()
     region = whole_region((SIDE, SIDE))
     gray = gaussian_filter(image.astype(np.float32), 1.5)
-    found = ASSISTANTS["threshold"].find(seen_as(image), region).found()
+    found = METHODS["threshold"](seen_as(image), region).found()
     np.testing.assert_array_equal(found, gray <= threshold_otsu(gray))
 
 
@@ -75,7 +83,7 @@ def test_the_local_threshold_is_not_misled_by_vignetting():
     image = disc(0.25, 0.35) * (1.6 - 0.011 * np.abs(RIGHT - 55)).clip(0.4)
     wanted = (FROM_CENTRE <= 30)[AROUND.window]
     by = {
-        name: dice(ASSISTANTS[name].find(seen_as(image), AROUND).found(), wanted)
+        name: dice(METHODS[name](seen_as(image), AROUND).found(), wanted)
         for name in ("threshold", "local threshold")
     }
     assert by["local threshold"] > by["threshold"] + 0.05
@@ -83,7 +91,7 @@ def test_the_local_threshold_is_not_misled_by_vignetting():
 
 @every_assistant
 def test_one_gray_has_no_dark_side(name):
-    proposal = ASSISTANTS[name].find(seen_as(np.full((SIDE, SIDE), 0.4)), AROUND)
+    proposal = METHODS[name](seen_as(np.full((SIDE, SIDE), 0.4)), AROUND)
     assert not proposal.found(1).any()
 
 
@@ -91,14 +99,14 @@ def test_one_gray_has_no_dark_side(name):
 @pytest.mark.parametrize("canvas", [64, 333])
 def test_a_region_of_one_pixel_is_no_error(name, canvas):
     region = Region((slice(199, 200), slice(0, 1)), np.ones((1, 1), bool))
-    proposal = ASSISTANTS[name].find(seen_as(disc(), canvas), region)
+    proposal = METHODS[name](seen_as(disc(), canvas), region)
     assert proposal.evidence.shape == (1, 1)
     assert np.isfinite(proposal.evidence).all()
 
 
 @every_assistant
 def test_a_region_outside_the_gradable_retina_is_no_error(name):
-    proposal = ASSISTANTS[name].find(seen_as(disc(), gradable=False), AROUND)
+    proposal = METHODS[name](seen_as(disc(), gradable=False), AROUND)
     assert dice(proposal.found(), (FROM_CENTRE <= 30)[AROUND.window]) > 0.9
 
 
@@ -109,24 +117,17 @@ def test_a_region_off_the_canvas_finds_nothing(name):
     shown = box.apply(image.astype(np.float32))
     seen = CloseUp(shown, np.ones_like(shown, bool), box, "55")
     region = Region((slice(0, 20), slice(0, 20)), np.ones((20, 20), bool))
-    assert not ASSISTANTS[name].find(seen, region).found(1).any()
+    assert not METHODS[name](seen, region).found(1).any()
 
 
 @every_assistant
 def test_a_large_image_takes_seconds(name):
     image = np.kron(disc().astype(np.float32), np.ones((8, 8), np.float32))
     seen = seen_as(image, 1024)
-    start = time.perf_counter()
-    proposal = ASSISTANTS[name].find(seen, whole_region(image.shape))
-    assert time.perf_counter() - start < 5
+    start = time.process_time()  # what other programs take does not count
+    proposal = METHODS[name](seen, whole_region(image.shape))
+    assert time.process_time() - start < 5
     assert proposal.found()[800, 800]
-
-
-@every_assistant
-def test_an_assistant_explains_itself_in_a_line(name):
-    explanation = ASSISTANTS[name].explanation
-    assert explanation.endswith(".")
-    assert len(explanation) < 90
 
 
 @every_assistant
@@ -138,7 +139,7 @@ def test_more_sensitivity_never_finds_less_and_nothing_outside_the_region(name, 
     last = np.minimum(first + rng.integers(1, 60, 2), SIDE)
     window = (slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1])))
     inside = rng.uniform(size=tuple(last - first)) < data.draw(st.sampled_from([0.1, 1.0]))
-    proposal = ASSISTANTS[name].find(
+    proposal = METHODS[name](
         seen_as(disc(seed=1), data.draw(st.sampled_from([64, SIDE]))),
         Region(window, inside),
         bright=data.draw(st.booleans()),

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 from drawing import TINY_CANVASES
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.refine.close_up import CloseUp
-from napari_npa.refine.growing import grow, way_costs
+from napari_npa.refine.growing import grow, path_costs
 
 SIDE = 200
 CENTRE = (100, 100)
@@ -181,5 +181,5 @@ def test_the_cost_of_a_way_is_that_of_the_cheapest_path_in_the_grid(seed):
     graph = coo_array((cost, (first.astype(int), second.astype(int))), (step.size, step.size))
     expected = dijkstra(graph.tocsr(), indices=int(np.ravel_multi_index(start, shape)))
     np.testing.assert_allclose(
-        way_costs(step, passable, start).ravel(), expected, rtol=1e-5, atol=1e-7
+        path_costs(step, passable, start).ravel(), expected, rtol=1e-5, atol=1e-7
     )

@@ -9,12 +9,15 @@ import typer
 from rich.console import Console
 
 from napari_npa.cli.options import Device
+from napari_npa.refine.tools import TOOLS, ToolId
 
 console = Console(soft_wrap=True)
 
-Tool = Literal["network", "shape", "threshold", "local threshold", "contour", "clusters", "walker"]
-
 Corners = list[tuple[float, float]]
+
+TOOL_HELP = "What looks inside the shape; the tile network if none is given. " + " ".join(
+    f"{tool.id}: {tool.explanation}" for tool in TOOLS.values()
+)
 
 
 def refine(
@@ -29,10 +32,7 @@ def refine(
     ] = "",
     polygon: Annotated[str, typer.Option(help="Where: corners: '100,80 100,240 300,160'.")] = "",
     click: Annotated[str, typer.Option(help="Grow a region from row,column instead.")] = "",
-    tool: Annotated[
-        Tool,
-        typer.Option(help="What looks inside the shape."),
-    ] = "network",
+    tool: Annotated[ToolId | None, typer.Option(help=TOOL_HELP)] = None,
     action: Annotated[
         Literal["add", "replace", "remove", "certain", "subtract"],
         typer.Option(help="What is done with what it finds; with a click: add or subtract."),
@@ -42,35 +42,57 @@ def refine(
         float, typer.Option(min=0.01, max=0.99, help="More finds more; 0.5 is the tool's own.")
     ] = 0.5,
     device: Device = "auto",
-    tile: Annotated[str, typer.Option(help="Embedded weights, or a weights file.")] = "tile",
+    tile: Annotated[
+        str, typer.Option(help="Weights of the tile network: embedded ones, or a file.")
+    ] = "tile",
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Replace a corrected or approved result, or files that are not ours.",
+        ),
+    ] = False,
 ) -> None:
     """Correct saved masks inside a shape, or grow a region from a pixel."""
-    from napari_npa.io.writing import make_folder
-    from napari_npa.refine.command import Correction, correct_files
+    from napari_npa.io.angiogram import read_angiogram
+    from napari_npa.refine.refiner import Refiner
+    from napari_npa.results.folder import ResultFolder
 
     if sum(map(bool, (rectangle, polygon, click))) != 1:
         raise typer.BadParameter("give one of them", param_hint="--rectangle, --polygon, --click")
-    corners = _rectangle(rectangle) if rectangle else _places(polygon, "--polygon")
-    seed = _places(click, "--click")[0] if click else None
-    correction = Correction(
-        None if click else tuple(corners), seed, tool, action, target, sensitivity
+    box = _rectangle(rectangle) if rectangle else None
+    corners = _places(polygon, "--polygon") if polygon else None
+    seed = _one_place(click, "--click") if click else None
+    allowed = [known.id for known in TOOLS.values() if (known.takes == "click") is bool(click)]
+    if tool is not None and tool not in allowed:
+        reason = f"'{tool}' does not look there; allowed are {', '.join(allowed)}"
+        raise typer.BadParameter(reason, param_hint="--tool")
+
+    result = ResultFolder(masks).load(read_angiogram(image), image.stem)
+    refiner = Refiner(device, tile)
+    refiner.set_image(result)
+    corrected = refiner.correct(
+        box=box,
+        polygon=corners,
+        click=seed,
+        tool=tool,
+        action=action,
+        target=target,
+        sensitivity=sensitivity,
     )
-    folder = masks if output is None else output
-    make_folder(folder)
-    written = correct_files(image, masks, folder, correction, device=device, tile=tile)
-    isi = written.row.isi
+    folder = ResultFolder(masks if output is None else output)
+    saved = folder.save(corrected, stem=image.stem, replace=replace)
+    isi = saved.row.isi
     console.print(f"{image.name}: ISI {100 * isi:.1f} %" if isi is not None else image.name)
-    console.print("\n".join(str(file) for file in written.files), highlight=False)
+    console.print("\n".join(str(file) for file in saved.files), highlight=False)
 
 
-def _rectangle(text: str) -> Corners:
+def _rectangle(text: str) -> tuple[float, float, float, float]:
     numbers = _numbers(text, "--rectangle")
     if len(numbers) != 4:
         raise typer.BadParameter("needs four numbers", param_hint="--rectangle")
     top, left, bottom, right = numbers
-    # Both ends included: borders lie between pixels.
-    rows, columns = (top - 0.5, bottom + 0.5), (left - 0.5, right + 0.5)
-    return [(rows[at], columns[across]) for at, across in ((0, 0), (0, 1), (1, 1), (1, 0))]
+    return top, left, bottom, right
 
 
 def _places(text: str, option: str) -> Corners:
@@ -80,8 +102,15 @@ def _places(text: str, option: str) -> Corners:
     return [(row, column) for row, column in pairs]
 
 
+def _one_place(text: str, option: str) -> tuple[float, float]:
+    places = _places(text, option)
+    if len(places) != 1:
+        raise typer.BadParameter("needs one row,column pair", param_hint=option)
+    return places[0]
+
+
 def _numbers(text: str, option: str) -> list[float]:
     try:
         return [float(number) for number in text.split(",")]
     except ValueError as error:
-        raise typer.BadParameter(f"'{text}' are no numbers", param_hint=option) from error
+        raise typer.BadParameter(f"'{text}' is not a list of numbers", param_hint=option) from error

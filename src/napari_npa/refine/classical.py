@@ -1,8 +1,8 @@
-"""Assistants without a network: what stands out inside a drawn region, by gray alone.
+"""Methods without a network: they find what stands out inside a region by its gray levels.
 
 They help where the network fails, because they know nothing but the pixels in the region. Each
-works on the close-up, coarser where the region is large, and gives evidence in the same sense:
-0.5 is the method's own decision.
+works on the close-up, reduced where the region is large. Their evidence means the same: 0.5 is
+the method's own decision.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from napari_npa.refine.region import Region
 from napari_npa.types import Gray, Mask, Window
 
 CONTEXT = 8
-"""Canvas pixels seen around the region: what is smoothed needs neighbours."""
+"""Canvas pixels included around the region, because smoothing needs neighbours."""
 
 WORK_SIDE = 512
-"""Longest side of the grid that is worked on, pixels: larger regions are seen coarser."""
+"""Longest side of the working grid, pixels; larger regions are reduced to it."""
 
 SLOW_SIDE = 256
-"""The same for methods that go over the grid many times."""
+"""The same for methods that pass over the grid many times."""
 
 SMOOTHING = 1.5
-"""Standard deviation of the Gaussian over the gray levels, pixels of the grid worked on."""
+"""Standard deviation of the Gaussian over the gray levels, pixels of the working grid."""
 
 LEAST_SPREAD = 1e-4
-"""Standard deviation of gray, of a white of 1, below which a region is of one gray: an 8-bit step
-is 0.004."""
+"""Standard deviation of gray, on a scale where white is 1, below which a region counts as uniform:
+an 8-bit step is 0.004."""
 
 SPREADS = 0.5
-"""Standard deviations of gray, or of what stands for it, over which evidence goes from 0.5 to
-0.73: the slider then moves the outline over its whole length."""
+"""Standard deviations of gray, or of what stands for it, over which evidence rises from 0.5
+to 0.73, so that the outline follows the slider over its whole length."""
 
 LOCAL_MM = 2.0
-"""Standard deviation of the Gaussian whose mean is the local threshold, millimetres (measured: 1
-and 4 worse by up to 0.03)."""
+"""Standard deviation of the Gaussian that makes the local threshold of the surroundings,
+millimetres (measured: 1 and 4 are worse by up to 0.03)."""
 
 EDGE_MM = 0.15
-"""Distance from the contour over which evidence goes from 0.5 to 0.73, millimetres: about two
-vessel widths."""
+"""Distance from the contour over which evidence rises from 0.5 to 0.73, millimetres: about
+two vessel widths."""
 
 EDGE_SIGMA = 2.0
-"""Scale of the edges that hold the contour, pixels."""
+"""Scale of the edges that stop the contour, pixels."""
 
 CONTOUR_STEPS = 20
 """Steps of the contour, of at most a pixel each (measured: 60 give the same)."""
@@ -66,24 +66,24 @@ CLUSTER_STEPS = 20
 """Rounds of k-means."""
 
 TEXTURE_CEILING = 0.06
-"""Detail stronger than this counts as this much: vessels would drown the capillaries."""
+"""Stronger detail counts as this much; otherwise vessels would drown out the capillaries."""
 
 TEXTURE_SIGMA = 5.0
-"""Pixels of the grid worked on over which the strength of detail is averaged."""
+"""Pixels of the working grid over which the strength of detail is averaged."""
 
 WALKER_STIFFNESS = 3000.0
-"""How much a step of gray keeps the walker back, 1 / variance of gray (measured: 300 is worse by
-0.02 to 0.04; at 10 000 the equations are too stiff to be solved well)."""
+"""How strongly a step of gray holds the walker back, 1 / variance of gray (measured: 300 is worse
+by 0.02 to 0.04; at 10 000 the equations are too stiff to be solved well)."""
 
 SOLVER_TOLERANCE = 1e-5
-"""Relative residue at which the walker's equations count as solved."""
+"""Relative residual at which the walker's equations count as solved."""
 
 CHANCE_TOLERANCE = 0.1
-"""How far the walker's probabilities may be off [0, 1] without a warning; they are clipped."""
+"""How far the walker's probabilities may lie outside [0, 1] without a warning; they are clipped."""
 
 
-class Find(Protocol):
-    """What an assistant does."""
+class Method(Protocol):
+    """One of the functions below."""
 
     def __call__(self, close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
         """Find what stands out in a region.
@@ -100,30 +100,14 @@ class Find(Protocol):
         Returns
         -------
         proposal
-            Its evidence is 0 everywhere if the region is of one gray, or not on the close-up.
+            Its evidence is 0 everywhere if the region is uniform or outside the close-up.
         """
 
 
-@dataclass(frozen=True)
-class Assistant:
-    """A method, and what to tell the user about it.
-
-    Attributes
-    ----------
-    explanation
-        One line for a tooltip.
-    find
-        The method.
-    """
-
-    explanation: str
-    find: Find
-
-
 def threshold(close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
-    """Find what is darker than the gray that best parts the region in two (Otsu 1979).
+    """Find what is darker than the gray that best divides the region in two (Otsu 1979).
 
-    Evidence is a logistic function of the distance from that level; see :class:`Find`.
+    Evidence is a logistic function of the distance from that level; see :class:`Method`.
     """
     patch = _patch(close_up, region, WORK_SIDE, bright)
     if patch.uniform:
@@ -135,7 +119,7 @@ def local_threshold(close_up: CloseUp, region: Region, *, bright: bool = False) 
     """Find what is darker than its own surroundings.
 
     Evidence is a logistic function of the distance from the local mean of the region's gray;
-    see :class:`Find`.
+    see :class:`Method`.
     """
     patch = _patch(close_up, region, WORK_SIDE, bright)
     if patch.uniform:
@@ -151,7 +135,7 @@ def contour(close_up: CloseUp, region: Region, *, bright: bool = False) -> Propo
     """Find the dark side of an outline that is drawn to edges.
 
     A morphological geodesic active contour (Marquez-Neila 2014) from Otsu's outline. Evidence is
-    a logistic function of the distance from it, inside more; see :class:`Find`.
+    a logistic function of the distance from it, inside more; see :class:`Method`.
     """
     patch = _patch(close_up, region, SLOW_SIDE, bright)
     if patch.uniform:
@@ -160,7 +144,7 @@ def contour(close_up: CloseUp, region: Region, *, bright: bool = False) -> Propo
     dark = morphological_geodesic_active_contour(
         edges, CONTOUR_STEPS, patch.gray <= patch.level, smoothing=2
     ).astype(np.bool_)
-    # A contour may close up over a region whose parts are small.
+    # Where the parts of a region are small, the contour may swallow or leave out all of it.
     if dark.all() or not dark.any():
         dark = patch.gray <= patch.level
     depth = distance_transform_edt(dark) - distance_transform_edt(~dark)
@@ -168,10 +152,10 @@ def contour(close_up: CloseUp, region: Region, *, bright: bool = False) -> Propo
 
 
 def clusters(close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
-    """Find the darker of two groups of pixels, alike in gray and texture (k-means).
+    """Find the darker of two groups of pixels that are alike in gray and texture (k-means).
 
     Evidence is the distance from the brighter group's centre as a share of the distances from
-    both; see :class:`Find`.
+    both; see :class:`Method`.
     """
     patch = _patch(close_up, region, WORK_SIDE, bright)
     if patch.uniform:
@@ -189,9 +173,9 @@ def clusters(close_up: CloseUp, region: Region, *, bright: bool = False) -> Prop
 
 
 def walker(close_up: CloseUp, region: Region, *, bright: bool = False) -> Proposal:
-    """Find where a random walker comes to surely dark pixels before surely bright ones.
+    """Find where a random walker reaches surely dark pixels before surely bright ones.
 
-    Evidence is the probability of that (Grady 2006); see :class:`Find`.
+    Evidence is the probability of that (Grady 2006); see :class:`Method`.
     """
     patch = _patch(close_up, region, SLOW_SIDE, bright)
     if patch.uniform:
@@ -229,7 +213,7 @@ def _features(patch: _Patch) -> Gray:
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """A region on the grid that is worked on."""
+    """A region on the working grid."""
 
     close_up: CloseUp
     region: Region
@@ -243,12 +227,12 @@ class _Patch:
 
     @property
     def uniform(self) -> bool:
-        """Nothing to tell apart."""
+        """Whether there is nothing to tell apart."""
         return self.spread < LEAST_SPREAD
 
     @property
     def pixel_mm(self) -> float:
-        """Of the grid worked on, millimetres."""
+        """Side of a pixel of the working grid, millimetres."""
         whole = max(span.stop - span.start for span in self.window)
         return float(self.close_up.pixel_mm * whole / max(self.gray.shape))
 
@@ -259,7 +243,7 @@ class _Patch:
         return Proposal(self.region, np.zeros(self.region.inside.shape, np.float32))
 
     def proposal(self, dark: Gray) -> Proposal:
-        """Evidence on the image's grid, from that of darkness on the grid worked on."""
+        """Evidence on the image's grid, from darkness in [0, 1] on the working grid."""
         sides = tuple(span.stop - span.start for span in self.window)
         found = 1 - dark if self.bright else dark
         if sides != found.shape:
@@ -273,10 +257,10 @@ class _Patch:
 
 
 def _patch(close_up: CloseUp, region: Region, side: int, bright: bool) -> _Patch:
-    """Bring a region to a grid of bounded size, and part its gray levels in two."""
+    """Reduce a region to the working grid, and divide its gray levels in two."""
     window = close_up.canvas_window(region.window, CONTEXT)
     inside = close_up.canvas_mask(region.inside, region.window, window)
-    # Black around the retina is no dark side of it.
+    # The black around the retina must not pass for its dark side.
     judged = inside & close_up.gradable[window]
     known = judged if judged.any() and not bright else inside
     raw = reduced(close_up.stretched[window], side)
@@ -286,13 +270,3 @@ def _patch(close_up: CloseUp, region: Region, side: int, bright: bool) -> _Patch
     spread = float(levels.std()) if levels.size else 0.0
     level = float(threshold_otsu(levels)) if spread >= LEAST_SPREAD else 0.0
     return _Patch(close_up, region, window, raw, gray, known, level, spread, bright)
-
-
-ASSISTANTS: dict[str, Assistant] = {
-    "threshold": Assistant("Darker than one gray level, chosen to split the region.", threshold),
-    "local threshold": Assistant("Darker than its own surroundings.", local_threshold),
-    "contour": Assistant("An outline drawn to the nearest edges.", contour),
-    "clusters": Assistant("The darker of two kinds of gray and texture.", clusters),
-    "walker": Assistant("Linked to the darkest pixels without crossing edges.", walker),
-}
-"""By the name that a user chooses them by."""

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
 from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
 from napari_npa.io.angiogram import Angiogram
-from napari_npa.segmentation.retina import find_retina
+from napari_npa.segmentation.retina import Retina, find_retina
 from napari_npa.types import Field, Gray, Mask, Window
+
+CANVASES: dict[str, int] = {"55": 512, "uwfa": 2048}
+"""Side of the canvas by field of view, pixels, for tools without a network: that of the embedded
+tile network, so that the same close-up serves both."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class CloseUp:
     gradable : (canvas, canvas) bool
         Gradable retina, as it was found automatically.
     box
-        How the image lies on the canvas.
+        Where the image lies on the canvas.
     view
         Kind of field of view.
     """
@@ -38,7 +42,9 @@ class CloseUp:
     view: Field
 
     @classmethod
-    def of(cls, angiogram: Angiogram, canvases: dict[str, int]) -> Self:
+    def of(
+        cls, angiogram: Angiogram, canvases: dict[str, int], retina: Retina | None = None
+    ) -> Self:
         """Scale an angiogram to the canvas of a network.
 
         Parameters
@@ -47,6 +53,8 @@ class CloseUp:
             What is corrected.
         canvases
             Side of the canvas by field of view, pixels.
+        retina
+            What was found of its retina; it is searched for if None.
 
         Raises
         ------
@@ -54,15 +62,21 @@ class CloseUp:
             No gradable retina in it.
         """
         pixels = angiogram.pixels
-        retina = find_retina(pixels, name=angiogram.name)
+        if retina is None:
+            retina = find_retina(pixels, name=angiogram.name)
         box = Letterbox((pixels.shape[0], pixels.shape[1]), canvases[retina.view], retina.window)
         gradable = box.apply_mask(retina.gradable)
         return cls(normalise_contrast(box.apply(pixels), gradable), gradable, box, retina.view)
 
     @cached_property
     def channels(self) -> Gray:
-        """What a network sees, (3, canvas, canvas) float32; made once, it takes a while."""
+        """What a network sees, (3, canvas, canvas) float32; made once, which takes a while."""
         return input_channels(self.stretched)
+
+    def with_channels(self) -> Self:
+        """The same, with its channels made already: a click need not wait for them."""
+        _ = self.channels
+        return self
 
     @property
     def pixel_mm(self) -> float:

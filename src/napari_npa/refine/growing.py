@@ -1,10 +1,10 @@
 """A click on a dark place fills the non-perfused area around it.
 
-From the seed, every way costs what it crosses: gray above the seed's, and probability of
-non-perfusion below the seed's, times length. A vessel is bright and stops the way, and a leak
-through a gap costs more the farther it runs, which a plain flood (the worst place on the way,
-not the sum) does not notice. The least cost of each pixel is found once; the tolerance is chosen
-afterwards.
+Every path from the seed costs what it crosses: gray above the seed's, and probability of
+non-perfusion below the seed's, times length. A vessel is bright and stops the path. A leak
+through a gap costs more the farther it runs; a plain flood, which counts the worst pixel of a
+path and not the sum, does not notice that. The least cost of each pixel is found once; the
+tolerance is chosen afterwards.
 """
 
 from __future__ import annotations
@@ -22,39 +22,40 @@ from napari_npa.types import Gray, Mask, Window
 # Sources: "measured" is by benchmarks/growing.py, on simulated eyes of both fields of view.
 
 RADIUS_MM = 6.0
-"""How far from the seed is looked, millimetres: a larger area takes several clicks."""
+"""How far from the seed the region may reach, millimetres: a larger area takes several clicks."""
 
 SMOOTHING = 1.5
 """Standard deviation of the Gaussian over the gray levels, canvas pixels (0.06 mm): noise goes,
 vessels stay (measured: 2.5 is worse by 0.02 on 55°, and 1 no better)."""
 
 VESSEL_SIGMAS = (1.5, 2.5)
-"""Half widths of the vessels that bar the way, canvas pixels (0.06 to 0.1 mm)."""
+"""Half widths of the vessels that stop a path, canvas pixels (0.06 to 0.1 mm)."""
 
 VESSEL_WEIGHT = 3.0
-"""How many times the strength of a ridge is added to its gray, or a thin vessel would be crossed
-for little (measured: 0 is better by 0.01 on ultra-widefield, and worse by 0.04 on 55°)."""
+"""How many times the strength of a ridge is added to its gray; otherwise a thin vessel would cost
+little to cross (measured: 0 is better by 0.01 on ultra-widefield, and worse by 0.04 on 55°)."""
 
 SEED_RADIUS = 4.0
-"""Gray level and probability of the seed are means this far around it, canvas pixels."""
+"""The seed's gray level and probability are means within this radius, canvas pixels."""
 
 GRAY_SLACK = 0.02
-"""Gray, of a white of 1, above the seed's that costs nothing: what is left of the noise."""
+"""Gray above the seed's that costs nothing, on a scale where white is 1: what is left of the
+noise."""
 
 PROBABILITY_WEIGHT = 0.2
-"""Gray that a loss of probability from 1 to 0 weighs as much as (measured: 0.2 to 0.5 within
+"""Gray that costs as much as a loss of probability from 1 to 0 (measured: 0.2 to 0.5 are within
 0.02 of each other)."""
 
 TOLERANCE = 0.01
-"""Gray times millimetres: what the way may cost at sensitivity 0.5 (measured: 0.008 to 0.013
+"""What a path may cost at sensitivity 0.5, gray times millimetres (measured: 0.008 to 0.013 are
 within 0.04 of the best on both fields of view)."""
 
 SEEN_TOLERANCE = 2.0
-"""The tolerance grows by this factor times the probability at the seed, which then guards the
-way too (measured: 0 is worse by 0.02)."""
+"""The tolerance grows by this factor times the probability at the seed, which then limits
+the path too (measured: 0 is worse by 0.02)."""
 
 LENGTH_COST = 0.0002
-"""Gray that every place costs: of two equally dark ones the nearer comes first."""
+"""Gray that every pixel costs: of two equally dark ones the nearer comes first."""
 
 
 def grow(
@@ -76,17 +77,17 @@ def grow(
     retina : (rows, columns) bool
         Gradable retina on the image's grid, as the user has it; nothing is found outside.
     probability : (rows, columns) float32, optional
-        Of non-perfusion, in [0, 1], on the image's grid. It guides the growth; gray alone
-        decides where it says the same everywhere.
+        Of non-perfusion, in [0, 1], on the image's grid. It guides the growth; where it is the
+        same everywhere, gray alone decides.
     radius_mm
-        How far from the seed is looked, millimetres.
+        How far from the seed the region may reach, millimetres.
 
     Returns
     -------
     proposal
         Its evidence is ``t / (t + cost)``, with `t` the calibrated tolerance and `cost` what
-        the cheapest way from the seed costs; 1 at the seed, 0 where no way leads. All of it is
-        0 if the seed is not on gradable retina.
+        the cheapest path from the seed costs; 1 at the seed, 0 where no path leads. It is 0
+        everywhere if the seed is not on gradable retina.
 
     Raises
     ------
@@ -117,9 +118,9 @@ def grow(
         here = float(seen[around].mean())
         step += PROBABILITY_WEIGHT * np.maximum(np.float32(here) - seen, 0)
         tolerance *= 1 + SEEN_TOLERANCE * here
-    cost = close_up.pixel_mm * way_costs(step, passable, start)
+    cost = close_up.pixel_mm * path_costs(step, passable, start)
     reached = np.asarray(tolerance / (tolerance + cost), np.float32)
-    # One pixel beyond the ways, so that nothing is lost between them and the retina's outline.
+    # One pixel beyond the paths, so that nothing is lost between them and the retina's outline.
     reached = np.where(passable, reached, maximum_filter(reached, size=3))
     evidence = close_up.image_values(reached, part, window)
     evidence[~region.inside] = 0
@@ -127,22 +128,22 @@ def grow(
     return Proposal(region, evidence)
 
 
-def way_costs(step: Gray, passable: Mask, start: tuple[int, int]) -> Gray:
-    """Least cost of a way from a pixel to each other.
+def path_costs(step: Gray, passable: Mask, start: tuple[int, int]) -> Gray:
+    """Least cost of a path from one pixel to each of the others.
 
     Parameters
     ----------
     step : (rows, columns) float32
         Cost of a pixel's length, positive.
     passable : (rows, columns) bool
-        Where ways may lead.
+        Where paths may lead.
     start
         Row and column, passable.
 
     Returns
     -------
     costs : (rows, columns) float32
-        0 at the start; infinite where no way leads. A step to one of the eight neighbours costs
+        0 at the start; infinite where no path leads. A step to one of the eight neighbours costs
         the mean of both pixels times the distance of their centres.
     """
     costs, _ = MCP_Geometric(np.where(passable, step, -1.0)).find_costs([start])
@@ -150,7 +151,7 @@ def way_costs(step: Gray, passable: Mask, start: tuple[int, int]) -> Gray:
 
 
 def _pixel(seed: tuple[float, float], shape: tuple[int, int]) -> tuple[int, int]:
-    """Pixel of the image that holds a place."""
+    """Pixel of the image at a place."""
     row, column = round(seed[0]), round(seed[1])
     if not (0 <= row < shape[0] and 0 <= column < shape[1]):
         raise ValueError(f"seed {seed} is outside the image of {shape} pixels")
@@ -189,7 +190,7 @@ def _around(start: tuple[int, int], passable: Mask) -> Mask:
 
 
 def _barred(gray: Gray) -> Gray:
-    """Smooth gray, with vessels brighter than they are."""
+    """Smoothed gray, with vessels made brighter."""
     vessels = sato(gray, VESSEL_SIGMAS, black_ridges=False)
     return np.asarray(gaussian_filter(gray, SMOOTHING) + VESSEL_WEIGHT * vessels, np.float32)
 

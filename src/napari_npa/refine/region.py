@@ -1,7 +1,8 @@
-"""Where a correction reaches, and what it does there to a mask."""
+"""Where a correction reaches, and what it does to the mask there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,6 +64,28 @@ def polygon_region(corners: ArrayLike, shape: tuple[int, int]) -> Region | None:
     return Region((rows, columns), inside)
 
 
+def box_region(box: tuple[float, float, float, float], shape: tuple[int, int]) -> Region | None:
+    """Region inside a rectangle.
+
+    Parameters
+    ----------
+    box
+        First row, first column, last row and last column, pixels; the last ones belong to it.
+    shape
+        Rows and columns of the image.
+
+    Returns
+    -------
+    region
+        None if the rectangle covers no pixel of the image.
+    """
+    top, left, bottom, right = box
+    # The borders lie between pixels.
+    rows, columns = (top - 0.5, bottom + 0.5), (left - 0.5, right + 0.5)
+    corners = [(rows[at], columns[across]) for at, across in ((0, 0), (0, 1), (1, 1), (1, 0))]
+    return polygon_region(corners, shape)
+
+
 def ellipse_corners(box: ArrayLike) -> np.ndarray:
     """Polygon that stands for an ellipse.
 
@@ -85,6 +108,19 @@ def ellipse_corners(box: ArrayLike) -> np.ndarray:
 def whole_region(shape: tuple[int, int]) -> Region:
     """Region that is the whole image."""
     return Region((slice(0, shape[0]), slice(0, shape[1])), np.ones(shape, np.bool_))
+
+
+def window_around(regions: Iterable[Region]) -> Window:
+    """Smallest window of the image that holds all regions; there is at least one."""
+    windows = [region.window for region in regions]
+    rows, columns = (
+        slice(
+            min(window[axis].start for window in windows),
+            max(window[axis].stop for window in windows),
+        )
+        for axis in (0, 1)
+    )
+    return rows, columns
 
 
 def corrected(mask: Mask, found: Mask, inside: Mask, action: Action) -> Mask:

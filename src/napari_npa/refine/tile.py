@@ -23,7 +23,7 @@ RETINA_THRESHOLD = 0.5
 
 
 class TileNetwork:
-    """Looks again at parts of an angiogram, at the scale it was trained at.
+    """A network that looks again at parts of an angiogram, at the scale it was trained at.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class TileNetwork:
     DeviceError
         No such device on this machine.
     WeightsError
-        Weights missing, damaged, or of a network that is fed otherwise than ours.
+        Weights missing, damaged, or of a network that takes another input than ours.
 
     Examples
     --------
@@ -59,16 +59,14 @@ class TileNetwork:
         self._inference = Inference(self.model, choose_device(device))
 
     def look(self, angiogram: Angiogram) -> CloseUp:
-        """Prepare an angiogram; once, it takes about as long as finding its retina.
+        """Prepare an angiogram, once; most of the time is spent on finding its retina.
 
         Raises
         ------
         RetinaError
             No gradable retina in it.
         """
-        seen = CloseUp.of(angiogram, self.model.canvases)
-        assert seen.channels.shape[1:] == seen.stretched.shape  # computed here, not at a click
-        return seen
+        return CloseUp.of(angiogram, self.model.canvases).with_channels()
 
     def propose(
         self,

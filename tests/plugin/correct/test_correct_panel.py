@@ -19,10 +19,20 @@ from napari_npa import refine
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
 from napari_npa.plugin.correct.controls import ACTIONS
-from napari_npa.plugin.correct.tools import TOOL_KEYS, TOOLS
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, REVIEW_KEYS
 
 PANEL = "Correct non-perfusion"
+
+CLASSICAL = [
+    tool.id
+    for tool in refine.TOOLS.values()
+    if tool.needs_image and not tool.needs_network and tool.takes == "shape"
+]
+
+
+def choose(box, chosen):
+    """Choose an entry of a list by its id."""
+    box.setCurrentIndex(box.findData(chosen))
 
 
 def on_canvas(viewer, layer, row, column):
@@ -73,9 +83,9 @@ def test_a_rectangle_drawn_with_the_mouse_changes_the_mask_inside_only(viewer, c
     npa = corrector.result.npa
     npa.data_setitem(np.nonzero(np.ones_like(npa.data)), 1)
     before = npa.data.copy()
-    corrector.tools.setCurrentText("The shape itself")
+    choose(corrector.tools, "shape")
     click(qtbot, corrector.action_buttons["remove"])
-    click(qtbot, corrector.drawing["Rectangle"])
+    click(qtbot, corrector.drawing["rectangle"])
     drag(qtbot, viewer, npa, (60, 50), (80, 70), (100, 110))
     looked(qtbot, corrector)
     changed = np.argwhere(npa.data != before)
@@ -84,19 +94,19 @@ def test_a_rectangle_drawn_with_the_mouse_changes_the_mask_inside_only(viewer, c
     np.testing.assert_allclose(changed.max(axis=0), (100, 110), atol=2)
     assert len(changed) == np.prod(np.ptp(changed, axis=0) + 1)
     assert corrector.mouse.count == 0
-    assert corrector.drawing["Rectangle"].isChecked()
+    assert corrector.drawing["rectangle"].isChecked()
 
 
 def draw_shape(corrector, corners, kind="rectangle"):
     """Put a shape where the mouse would have drawn it."""
-    button = corrector.drawing["Rectangle"]
+    button = corrector.drawing["rectangle"]
     if not button.isChecked():
         button.click()
     corrector.mouse.shapes.layer.add(np.array(corners, float), shape_type=kind)
 
 
 def correct(qtbot, corrector, corners, *, tool, action, kind="rectangle"):
-    corrector.tools.setCurrentText(tool)
+    choose(corrector.tools, tool)
     corrector.action_buttons[action].click()
     draw_shape(corrector, corners, kind)
     looked(qtbot, corrector)
@@ -122,11 +132,11 @@ def test_each_action_does_inside_the_shape_what_it_says(viewer, corrector, qtbot
     npa, retina = corrector.result.npa, corrector.result.retina
     npa.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 80), 1)
     before = npa.data != 0
-    correct(qtbot, corrector, SQUARE, tool="Tile network", action=action)
+    correct(qtbot, corrector, SQUARE, tool="network", action=action)
     inside = inside_square(before.shape)
     after = npa.data != 0
     np.testing.assert_array_equal(after[~inside], before[~inside])
-    [proposal] = corrector.correction.proposals
+    [proposal] = corrector.correction.made.proposals
     found = np.zeros_like(before)
     found[proposal.region.window] = proposal.found(0.5)
     assert not (found & (retina.data == 0)).any()
@@ -145,10 +155,10 @@ def test_the_sensitivity_moves_the_last_correction_without_the_network(
     npa = corrector.result.npa
     set_all(npa, 1)
     before = npa.data.copy()
-    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    correct(qtbot, corrector, SQUARE, tool="network", action="replace")
     corrected = npa.data.copy()
-    [proposal] = corrector.correction.proposals
-    monkeypatch.setattr(corrector.look, "propose", None)
+    [proposal] = corrector.correction.made.proposals
+    monkeypatch.setattr(corrector.refiner, "find", None)
     corrector.sensitivity.sliderPressed.emit()
     corrector.sensitivity.setSliderDown(True)
     for value in np.quantile(1 - proposal.evidence, (0.2, 0.8, 0.5)).clip(0.01, 0.99):
@@ -170,7 +180,7 @@ def test_the_sensitivity_moves_the_last_correction_without_the_network(
 
 def test_the_slider_is_off_once_the_brush_was_there(viewer, corrector, qtbot):
     npa = corrector.result.npa
-    correct(qtbot, corrector, SQUARE, tool="The shape itself", action="add")
+    correct(qtbot, corrector, SQUARE, tool="shape", action="add")
     assert corrector.sensitivity.isEnabled()
     stroke(npa, 80, 80)
     qtbot.waitUntil(lambda: not corrector.sensitivity.isEnabled(), timeout=1000)
@@ -197,7 +207,7 @@ def test_sixty_actions_and_strokes_are_undone_byte_for_byte_and_redone(viewer, c
         else:
             corners = [(row, column), (row + 20, column), (row + 20, column + 9), (row, column + 9)]
             action = actions[int(rng.integers(0, 4))]
-            correct(qtbot, corrector, corners, tool="The shape itself", action=action)
+            correct(qtbot, corrector, corners, tool="shape", action=action)
         if (npa.data != states[-1]).any():
             states.append(npa.data.copy())
     for state in reversed(states[:-1]):
@@ -213,7 +223,7 @@ def test_several_shapes_are_one_correction_when_applied_by_hand(viewer, correcto
     set_all(npa, 0)
     before = npa.data.copy()
     corrector.instant.setChecked(False)
-    corrector.tools.setCurrentText("The shape itself")
+    choose(corrector.tools, "shape")
     corrector.action_buttons["add"].click()
     draw_shape(corrector, SQUARE)
     draw_shape(corrector, [(110, 60), (110, 90), (130, 90), (130, 60)], "ellipse")
@@ -232,12 +242,12 @@ def test_several_shapes_are_one_correction_when_applied_by_hand(viewer, correcto
 def test_the_gradable_retina_is_corrected_by_the_same_tools(viewer, corrector, qtbot):
     npa, retina = corrector.result.npa, corrector.result.retina
     before = npa.data.copy(), retina.data.copy()
-    corrector.targets.setCurrentText("Gradable retina")
+    choose(corrector.targets, "retina")
     assert not corrector.grow.isEnabled()
-    correct(qtbot, corrector, SQUARE, tool="The shape itself", action="remove")
+    correct(qtbot, corrector, SQUARE, tool="shape", action="remove")
     np.testing.assert_array_equal(npa.data, before[0])
     np.testing.assert_array_equal(retina.data != before[1], inside_square(npa.data.shape))
-    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    correct(qtbot, corrector, SQUARE, tool="network", action="replace")
     assert "Tile network: replace" in corrector.status.text(), corrector.status.text()
     retina.undo()
     retina.undo()
@@ -247,7 +257,7 @@ def test_the_gradable_retina_is_corrected_by_the_same_tools(viewer, corrector, q
 def test_a_shape_outside_the_image_says_so_and_changes_nothing(viewer, corrector, qtbot):
     before = corrector.result.npa.data.copy()
     outside = np.array(SQUARE) + 500
-    correct(qtbot, corrector, outside, tool="Tile network", action="replace")
+    correct(qtbot, corrector, outside, tool="network", action="replace")
     assert "covers no pixel" in corrector.status.text()
     np.testing.assert_array_equal(corrector.result.npa.data, before)
     assert corrector.mouse.count == 0
@@ -255,34 +265,42 @@ def test_a_shape_outside_the_image_says_so_and_changes_nothing(viewer, corrector
 
 def test_a_click_without_a_drag_draws_nothing(viewer, corrector, qtbot):
     before = corrector.result.npa.data.copy()
-    click(qtbot, corrector.drawing["Rectangle"])
+    click(qtbot, corrector.drawing["rectangle"])
     drag(qtbot, viewer, corrector.result.npa, (80, 80))
     looked(qtbot, corrector)
     np.testing.assert_array_equal(corrector.result.npa.data, before)
     assert corrector.mouse.count == 0
 
 
-def test_a_correction_is_dropped_when_the_image_has_changed(viewer, corrector, qtbot, image):
+def test_a_correction_is_dropped_when_the_image_has_changed(viewer, corrector, qtbot, image, runs):
     npa = corrector.result.npa
     before = npa.data.copy()
-    corrector.tools.setCurrentText("Tile network")
-    with corrector.look._lock:  # the network is busy
-        draw_shape(corrector, SQUARE)
-        qtbot.waitUntil(lambda: bool(corrector.looking), timeout=2000)
-        image.data = image.data[::-1].copy()
+    choose(corrector.tools, "network")
+    busy(runs)
+    draw_shape(corrector, SQUARE)
+    qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
+    image.data = image.data[::-1].copy()
+    runs.go.set()
     looked(qtbot, corrector)
     np.testing.assert_array_equal(npa.data, before)
     assert "dropped" in corrector.status.text() or corrector.result is None
 
 
-def test_cancel_stops_what_is_computed(viewer, corrector, qtbot):
+def busy(runs):
+    """Let the network wait from now on, until `runs.go` is set."""
+    runs.go.clear()
+    runs.waiting.clear()
+
+
+def test_cancel_stops_what_is_computed(viewer, corrector, qtbot, runs):
     before = corrector.result.npa.data.copy()
-    with corrector.look._lock:
-        draw_shape(corrector, SQUARE)
-        qtbot.waitUntil(corrector.cancel.isEnabled, timeout=2000)
-        assert corrector.status.text() == "Looking…"
-        assert corrector.mouse.shapes.layer.nshapes == 1  # shown while it is looked at
-        click(qtbot, corrector.cancel)
+    busy(runs)
+    draw_shape(corrector, SQUARE)
+    qtbot.waitUntil(corrector.cancel.isEnabled, timeout=2000)
+    assert corrector.status.text() == "Looking…"
+    assert corrector.mouse.shapes.layer.nshapes == 1  # shown while it is looked at
+    click(qtbot, corrector.cancel)
+    runs.go.set()
     looked(qtbot, corrector)
     np.testing.assert_array_equal(corrector.result.npa.data, before)
     assert "Cancelled" in corrector.status.text()
@@ -291,9 +309,8 @@ def test_cancel_stops_what_is_computed(viewer, corrector, qtbot):
 
 def test_napari_is_drawn_again_soon_though_the_network_takes_long(viewer, corrector, qtbot, runs):
     window = viewer.window._qt_window
-    runs.go.clear()
-    runs.waiting.clear()
-    corrector.tools.setCurrentText("Tile network")
+    busy(runs)
+    choose(corrector.tools, "network")
     draw_shape(corrector, SQUARE)
     qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
     qtbot.waitUntil(window.updatesEnabled, timeout=1_000)
@@ -323,13 +340,13 @@ def test_the_regions_layer_is_hidden_while_it_is_empty_and_another_is_worked_on(
     viewer, corrector, qtbot
 ):
     npa = corrector.result.npa
-    click(qtbot, corrector.drawing["Rectangle"])
+    click(qtbot, corrector.drawing["rectangle"])
     regions = corrector.mouse.shapes.layer
     assert regions.visible
     viewer.layers.selection.active = npa
     assert not regions.visible  # or each frame of a brush stroke would take longer
     corrector.instant.setChecked(False)
-    click(qtbot, corrector.drawing["Rectangle"])
+    click(qtbot, corrector.drawing["rectangle"])
     assert regions.visible
     assert regions.mode == "add_rectangle"
     draw_shape(corrector, SQUARE)
@@ -345,10 +362,10 @@ def test_the_regions_layer_is_hidden_while_it_is_empty_and_another_is_worked_on(
 
 
 def test_napari_s_own_tools_turn_ours_off(viewer, corrector, qtbot):
-    click(qtbot, corrector.drawing["Lasso"])
+    click(qtbot, corrector.drawing["lasso"])
     assert corrector.mouse.shapes.layer.mode == "add_polygon_lasso"
     viewer.layers.selection.active = corrector.result.npa
-    assert not corrector.drawing["Lasso"].isChecked()
+    assert not corrector.drawing["lasso"].isChecked()
     click(qtbot, corrector.grow)
     assert corrector.grow.isChecked()
     corrector.result.npa.mode = "paint"
@@ -370,7 +387,7 @@ def test_keys_do_what_the_panel_says(viewer, corrector, qtbot):
     assert not corrector.result.npa.visible
     press_key(viewer, "H", keys.SHIFT)
     press_key(viewer, "D", keys.SHIFT)
-    assert corrector.drawing["Rectangle"].isChecked()
+    assert corrector.drawing["rectangle"].isChecked()
     press_key(viewer, "G", keys.SHIFT)
     assert corrector.grow.isChecked()
     press_key(viewer, "U", keys.SHIFT)
@@ -410,7 +427,7 @@ def test_shift_click_takes_away_only_what_grows(viewer, corrector, qtbot):
     set_all(retina, 1)
     corrector.grow_at(92, 84, "subtract")
     qtbot.waitUntil(lambda: not corrector.looking, timeout=20_000)
-    [proposal] = corrector.correction.proposals
+    [proposal] = corrector.correction.made.proposals
     gone = np.zeros(npa.data.shape, bool)
     gone[proposal.region.window] = proposal.found(0.5)
     np.testing.assert_array_equal(npa.data == 0, gone)
@@ -426,24 +443,40 @@ def test_a_click_beside_the_retina_or_the_image_grows_nothing(viewer, corrector,
     np.testing.assert_array_equal(corrector.result.npa.data, before)
 
 
-@pytest.mark.parametrize("tool", list(TOOLS)[2:])
+@pytest.mark.parametrize("tool", CLASSICAL)
 def test_each_assistant_works_inside_the_shape(viewer, corrector, qtbot, tool):
     npa = corrector.result.npa
     set_all(npa, 0)
     before = npa.data.copy()
-    for target in ("Non-perfusion", "Gradable retina"):
-        corrector.targets.setCurrentText(target)
+    for target in ("npa", "retina"):
+        choose(corrector.targets, target)
         correct(qtbot, corrector, SQUARE, tool=tool, action="replace")
-        assert f"{tool}: replace" in corrector.status.text()
+        assert f"{refine.TOOLS[tool].title}: replace" in corrector.status.text()
     assert not npa.data[~inside_square(npa.data.shape)].any()
-    corrector.targets.setCurrentText("Non-perfusion")
+    choose(corrector.targets, "npa")
     npa.undo()
     np.testing.assert_array_equal(npa.data, before)
 
 
-def test_the_panel_offers_every_tool_and_explains_it():
-    assert tuple(TOOL_KEYS.values()) == refine.TOOLS
-    assert list(TOOL_KEYS) == list(TOOLS)
+def test_the_panel_offers_every_tool_by_its_id_and_explains_it(viewer, corrector):
+    tools = corrector.tools
+    offered = [tools.itemData(at) for at in range(tools.count())]
+    assert offered == [tool.id for tool in refine.TOOLS.values() if tool.takes == "shape"]
+    for at, tool in enumerate(offered):
+        assert tools.itemText(at) == refine.TOOLS[tool].title
+        explained = tools.itemData(at, Qt.ItemDataRole.ToolTipRole)
+        assert explained == refine.TOOLS[tool].explanation
+    assert corrector.grow.text() == refine.TOOLS["grow"].title
+    assert refine.TOOLS["grow"].explanation in corrector.grow.toolTip()
+
+
+def test_the_log_of_edits_holds_ids(viewer, corrector, qtbot):
+    set_all(corrector.result.npa, 0)
+    correct(qtbot, corrector, SQUARE, tool="shape", action="add")
+    corrector.grow_at(92, 84, "subtract")
+    qtbot.waitUntil(lambda: not corrector.looking, timeout=20_000)
+    edits = [edit.tool for edit in corrector.annotations.session.edits]
+    assert edits[-2:] == ["shape: add", "grow: subtract"]
 
 
 def test_no_key_of_ours_is_one_of_napari_s(viewer):
@@ -465,8 +498,8 @@ def test_the_weights_of_the_tile_network_are_chosen_in_the_panel(
     path = tmp_path / "other.safetensors"
     network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval()
     save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
-    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
-    [before] = corrector.correction.proposals
+    correct(qtbot, corrector, SQUARE, tool="network", action="replace")
+    [before] = corrector.correction.made.proposals
     threads, load = [], refine.TileNetwork.__init__
 
     def watched(self, *arguments):
@@ -478,26 +511,56 @@ def test_the_weights_of_the_tile_network_are_chosen_in_the_panel(
     qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
     assert threads
     assert threads[0] is not threading.main_thread()
-    correct(qtbot, corrector, SQUARE, tool="Tile network", action="replace")
+    correct(qtbot, corrector, SQUARE, tool="network", action="replace")
     assert len(threads) == 1
-    [after] = corrector.correction.proposals
+    [after] = corrector.correction.made.proposals
     assert not np.array_equal(before.evidence, after.evidence)
     assert corrector.models.toolTip()
 
 
-def test_a_shape_drawn_during_a_correction_is_taken_once(viewer, corrector, qtbot):
+def test_a_shape_drawn_during_a_correction_is_taken_once(
+    viewer, corrector, qtbot, runs, monkeypatch
+):
     npa = corrector.result.npa
     set_all(npa, 1)
-    wishes = []
-    propose = corrector.look.propose
-    corrector.look.propose = lambda wish, *rest: wishes.append(wish) or propose(wish, *rest)
-    corrector.tools.setCurrentText("Tile network")
-    with corrector.look._lock:  # the network is busy
-        draw_shape(corrector, SQUARE)
-        qtbot.waitUntil(lambda: len(wishes) == 1, timeout=5000)
-        draw_shape(corrector, np.array(SQUARE) + 20)
-        qtbot.waitUntil(lambda: len(wishes) == 2, timeout=5000)
+    asked = []
+    find = corrector.refiner.find
+
+    def watched(*arguments, regions, **rest):
+        asked.append(len(regions))
+        return find(*arguments, regions=regions, **rest)
+
+    monkeypatch.setattr(corrector.refiner, "find", watched)
+    choose(corrector.tools, "network")
+    busy(runs)
+    draw_shape(corrector, SQUARE)
+    qtbot.waitUntil(lambda: len(asked) == 1, timeout=5000)
+    draw_shape(corrector, np.array(SQUARE) + 20)
+    qtbot.waitUntil(lambda: len(asked) == 2, timeout=5000)
+    runs.go.set()
     looked(qtbot, corrector)
-    assert [len(wish.regions) for wish in wishes] == [1, 1]
+    assert asked == [1, 1]
     assert corrector.mouse.shapes.layer.nshapes == 0
     assert len(npa._undo_history) >= 3  # all set, and a step for each correction
+
+
+def test_a_click_made_while_the_image_is_prepared_waits_for_it(
+    viewer, corrector, qtbot, tiny_model, monkeypatch
+):
+    go, loading, load = threading.Event(), threading.Event(), refine.TileNetwork.__init__
+
+    def slow(self, *arguments):
+        loading.set()
+        assert go.wait(20)
+        load(self, *arguments)
+
+    monkeypatch.setattr(refine.TileNetwork, "__init__", slow)
+    set_all(corrector.result.npa, 0)
+    corrector.models.choose_file(tiny_model)
+    qtbot.waitUntil(loading.is_set, timeout=5000)
+    choose(corrector.tools, "network")
+    draw_shape(corrector, SQUARE)
+    qtbot.waitUntil(lambda: bool(corrector.looking), timeout=5000)
+    go.set()
+    looked(qtbot, corrector)
+    assert corrector.correction is not None

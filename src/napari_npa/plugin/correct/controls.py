@@ -17,18 +17,18 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible, QLabeledDoubleSlider
 
-from napari_npa.plugin.correct.tools import TILE_TOOL, TOOLS
 from napari_npa.plugin.layers.live_index import LiveIndex
-from napari_npa.plugin.layers.region_layer import DRAWING_MODES
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import TILE_MODEL, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import Told
-from napari_npa.refine import NEUTRAL, Action
+from napari_npa.refine import NEUTRAL, TOOLS, Action
 from napari_npa.types import Target
 
-TARGETS: dict[str, Target] = {"Non-perfusion": "npa", "Gradable retina": "retina"}
+# Titles on the screen, and explanations, by the ids that everything else uses.
+
+TARGETS: dict[Target, str] = {"npa": "Non-perfusion", "retina": "Gradable retina"}
 
 ACTIONS: dict[Action, tuple[str, str]] = {
     "add": ("Add", "Add what the tool finds inside the shape."),
@@ -37,11 +37,19 @@ ACTIONS: dict[Action, tuple[str, str]] = {
     "certain": ("Keep certain", "Inside the shape, keep of the mask only what the tool finds too."),
 }
 
-GROW = "Grow by click"
+SHAPES = {
+    "rectangle": ("Rectangle", "Draw a rectangle with the mouse over a doubtful place."),
+    "ellipse": ("Ellipse", "Draw an ellipse with the mouse over a doubtful place."),
+    "polygon": (
+        "Polygon",
+        "Click the corners of a shape around a doubtful place; a double click ends it.",
+    ),
+    "lasso": ("Lasso", "Draw freely around a doubtful place."),
+}
 
 
 class CorrectControls(Panel):
-    """The controls, named, explained and laid out; what they do is the panel's."""
+    """The controls with their names, tooltips and layout; the panel decides what they do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,16 +60,19 @@ class CorrectControls(Panel):
 
     def _build_choices(self) -> None:
         self.targets = QComboBox()
-        self.targets.addItems(list(TARGETS))
+        for target, name in TARGETS.items():
+            self.targets.addItem(name, target)
         self.targets.setToolTip(
             "Which of the two masks is corrected. napari's brush, eraser and fill correct\n"
             "whichever layer is selected."
         )
         self.tools = QComboBox()
         self.tools.setToolTip("How it is found inside a shape; each entry explains itself.")
-        for at, (name, explained) in enumerate(TOOLS.items()):
-            self.tools.addItem(name)
-            self.tools.setItemData(at, explained, Qt.ItemDataRole.ToolTipRole)
+        for tool in TOOLS.values():
+            if tool.takes == "shape":
+                self.tools.addItem(tool.title, tool.id)
+                at = self.tools.count() - 1
+                self.tools.setItemData(at, tool.explanation, Qt.ItemDataRole.ToolTipRole)
         self.action_group = QButtonGroup(self)
         self.action_buttons: dict[Action, QPushButton] = {}
         for action, (name, explained) in ACTIONS.items():
@@ -71,18 +82,11 @@ class CorrectControls(Panel):
         self.action_buttons["replace"].setChecked(True)
 
     def _build_mouse(self) -> None:
-        self.drawing = {
-            name: _switch(name, f"Draw a {name.lower()} with the mouse over a doubtful place.")
-            for name in DRAWING_MODES
-        }
-        self.drawing["Polygon"].setToolTip(
-            "Click the corners of a shape around a doubtful place; a double click ends it."
-        )
-        self.drawing["Lasso"].setToolTip("Draw freely around a doubtful place.")
+        self.drawing = {shape: _switch(*told) for shape, told in SHAPES.items()}
         self.grow = _switch(
-            GROW,
-            "Click on a dark place: the non-perfused region around it is filled, up to vessels\n"
-            "and never outside the gradable retina. Shift-click takes the region away.",
+            TOOLS["grow"].title,
+            f"{TOOLS['grow'].explanation}\n"
+            "Click on a dark place to add the region; Shift-click takes it away.",
         )
         self.instant = QCheckBox("at once")
         self.instant.setChecked(True)
@@ -114,7 +118,8 @@ class CorrectControls(Panel):
         )
         self.models = ModelBox()
         self.models.setToolTip(
-            f"Weights of the tool '{TILE_TOOL}': those of the package, or a file of your own."
+            f"Weights of the tool '{TOOLS['network'].title}': those of the package, or a file\n"
+            "of your own."
         )
         self.models.offer([TILE_MODEL], TILE_MODEL)
         self.index = LiveIndex()
@@ -153,7 +158,7 @@ class CorrectControls(Panel):
         form.addRow("Doubt", doubt)
         advanced = QCollapsible("Advanced")
         choice = QFormLayout()
-        choice.addRow(TILE_TOOL, self.models)
+        choice.addRow(TOOLS["network"].title, self.models)
         content = QWidget()
         content.setLayout(choice)
         advanced.setContent(content)

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 import numpy as np
 from napari.layers import Labels
 
-from napari_npa.refine import NEUTRAL, Action, Proposal, corrected
+from napari_npa.refine import Action, Correction, Proposal, window_around
 from napari_npa.types import Mask, Window
 
 
-class Correction:
-    """Proposals applied to a Labels layer.
+class LayerCorrection:
+    """A correction written into a Labels layer.
 
     Parameters
     ----------
@@ -23,41 +23,25 @@ class Correction:
         At least one; applied in order.
     action
         What to do inside their regions.
-    sensitivity
-        In [0, 1], see :meth:`Proposal.found`.
     """
 
-    def __init__(
-        self,
-        layer: Labels,
-        proposals: Sequence[Proposal],
-        action: Action,
-        sensitivity: float = NEUTRAL,
-    ) -> None:
+    def __init__(self, layer: Labels, proposals: Sequence[Proposal], action: Action) -> None:
+        window = window_around(proposal.region for proposal in proposals)
         self.layer = layer
-        self.proposals = proposals
-        self.action = action
-        self.sensitivity = sensitivity
-        self.window = _around(proposals)
-        self._before = np.asarray(layer.data[self.window]) != 0
-        self._tried = [sensitivity]
+        self.made = Correction(proposals, action, _shown(layer, window), window)
         self._drag: ExitStack | None = None
-        self._write(self._outcome(sensitivity))
+        self._write()
 
     def adjust(self, sensitivity: float) -> None:
-        """Do it again with another sensitivity; nothing but the correction is changed.
+        """Change the sensitivity, and no pixel that the correction does not reach.
 
-        Only while :meth:`is_shown`. Undoable on its own.
+        Only while :meth:`is_shown`. Each adjustment is a step to undo, but for those of a drag,
+        which are one step together.
         """
-        self.sensitivity = sensitivity
+        self.made.sensitivity = sensitivity
         if self._drag is None:
-            self._tried.append(sensitivity)
-        self._write(self._outcome(sensitivity))
-
-    def gained(self) -> int:
-        """Pixels that the layer has more than before the correction, or fewer."""
-        now = np.count_nonzero(self.layer.data[self.window])
-        return int(now) - int(np.count_nonzero(self._before))
+            self.made.end_step()
+        self._write()
 
     def begin_drag(self) -> None:
         """Gather the following adjustments into one step to undo."""
@@ -70,52 +54,20 @@ class Correction:
         if self._drag is not None:
             self._drag.close()
             self._drag = None
-            self._tried.append(self.sensitivity)
+            self.made.end_step()
 
     def is_shown(self) -> bool:
-        """Whether the layer shows this correction and no later change of its surroundings.
+        """Whether the layer shows this correction; see :meth:`Correction.is_shown`."""
+        return self.made.is_shown(_shown(self.layer, self.made.window))
 
-        After an undo or redo of an adjustment, the sensitivity is the one then shown.
-        """
-        shown = np.asarray(self.layer.data[self.window]) != 0
-        for sensitivity in (self.sensitivity, *reversed(self._tried)):
-            if np.array_equal(shown, self._outcome(sensitivity)):
-                self.sensitivity = sensitivity
-                return True
-        return False
-
-    def _outcome(self, sensitivity: float) -> Mask:
-        """Mask on the window after the correction."""
-        mask: Mask = self._before.copy()
-        for proposal in self.proposals:
-            part = _relative(proposal.region.window, self.window)
-            found = proposal.found(sensitivity)
-            mask[part] = corrected(mask[part], found, proposal.region.inside, self.action)
-        return mask
-
-    def _write(self, mask: Mask) -> None:
-        shown = np.asarray(self.layer.data[self.window]) != 0
-        rows, columns = np.nonzero(shown != mask)
-        changed = (rows + self.window[0].start, columns + self.window[1].start)
+    def _write(self) -> None:
+        window, mask = self.made.window, self.made.outcome()
+        rows, columns = np.nonzero(_shown(self.layer, window) != mask)
+        changed = (rows + window[0].start, columns + window[1].start)
         self.layer.data_setitem(changed, mask[rows, columns].astype(np.uint8))
 
 
-def _around(proposals: Sequence[Proposal]) -> Window:
-    """Smallest window that holds all regions."""
-    windows = [proposal.region.window for proposal in proposals]
-    rows, columns = (
-        slice(
-            min(window[axis].start for window in windows),
-            max(window[axis].stop for window in windows),
-        )
-        for axis in (0, 1)
-    )
-    return rows, columns
-
-
-def _relative(window: Window, outer: Window) -> Window:
-    rows, columns = (
-        slice(span.start - around.start, span.stop - around.start)
-        for span, around in zip(window, outer, strict=True)
-    )
-    return rows, columns
+def _shown(layer: Labels, window: Window) -> Mask:
+    """A window of a layer, as a mask."""
+    mask: Mask = np.asarray(layer.data[window]) != 0
+    return mask

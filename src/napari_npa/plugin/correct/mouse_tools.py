@@ -1,4 +1,4 @@
-"""What the mouse does on the image: draw shapes, grow by click, or what napari lets it do."""
+"""What the mouse does on the image: draw shapes, grow by click, or work with napari's tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class MouseTools(QObject):
-    """Buttons of which at most one is down: the mouse obeys it until napari's own tools do.
+    """Buttons that decide what the mouse does; at most one is down.
+
+    Choosing one of napari's own tools releases it.
 
     Parameters
     ----------
@@ -90,7 +92,7 @@ class MouseTools(QObject):
             self.shapes.clear_taken()
 
     def draw(self, name: str) -> None:
-        """Draw shapes of a kind, or stop drawing if its button is up."""
+        """Draw shapes of a kind, or stop drawing if its button is not pressed."""
         if self.result is None:
             return
         if not self.drawing[name].isChecked():
@@ -116,7 +118,7 @@ class MouseTools(QObject):
             self.layer.redo()
 
     def _announce(self) -> None:
-        # Not at once: napari is then still in the middle of drawing.
+        # Not at once: napari is still finishing the shape.
         QTimer.singleShot(0, self.drawn.emit)
 
     def toggle_drawing(self) -> None:
@@ -139,14 +141,14 @@ class MouseTools(QObject):
             self.grow.setChecked(False)
 
     def _rest(self) -> None:
-        """Give the mouse back to moving and zooming, and the brush its layer."""
+        """Let the mouse move and zoom again, and the brush correct its layer."""
         if self.shapes is not None:
             self.shapes.rest()
         if self.layer is not None and self.layer in self.viewer.layers:
             self.viewer.layers.selection.active = self.layer
 
     def _show(self) -> None:
-        """Let down the button that the mouse obeys, if one is."""
+        """Show as pressed the button that the mouse obeys, and release the others."""
         active = self.viewer.layers.selection.active
         drawn_in = self.shapes.layer if self.shapes is not None else None
         mode = str(active.mode) if active is not None else ""

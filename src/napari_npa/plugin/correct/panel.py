@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.plugin.correct.controls import TARGETS, CorrectControls
-from napari_npa.plugin.correct.correction import Correction
+from napari_npa.plugin.correct.controls import CorrectControls
+from napari_npa.plugin.correct.correction import LayerCorrection
 from napari_npa.plugin.correct.mouse_tools import MouseTools
-from napari_npa.plugin.correct.tools import GROW_TOOL, SHAPE_TOOL, CloseLook, Wish
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.uncertainty import Doubtful
 from napari_npa.plugin.qt.drawing_pause import pause_drawing, resume_drawing
@@ -24,11 +22,21 @@ from napari_npa.plugin.qt.keys import CORRECT_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import TILE_MODEL
 from napari_npa.plugin.recording.recorder import annotations_of
-from napari_npa.refine import NEUTRAL, Action, Proposal, Region, shape_itself
+from napari_npa.refine import (
+    NEUTRAL,
+    TOOLS,
+    Action,
+    Proposal,
+    Refiner,
+    Region,
+    ToolId,
+    tool_for,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_npa.results.result import Result
     from napari_npa.types import Target
 
 NO_RESULT = "Segment an angiogram first (panel 'Segment non-perfusion')."
@@ -42,8 +50,8 @@ ADJUST_MS = 60
 """Least time between two changes of the mask while the slider is dragged."""
 
 EDITED_MS = 100
-"""Least time between two looks at what the brush has changed of the last correction: to compare
-its masks at every stamp would slow the brush."""
+"""Least time between two checks of whether the brush has changed the last correction: comparing its
+masks at every stamp would slow the brush."""
 
 
 class CorrectPanel(CorrectControls):
@@ -62,11 +70,11 @@ class CorrectPanel(CorrectControls):
         self.results = results_of(self.viewer)
         self.annotations = annotations_of(self.viewer)
         self.device = "auto"
-        self.look = CloseLook()
+        self.refiner = Refiner(self.device, self.model)
         self.jobs = Jobs()
         self.looking: set[Job] = set()
         self.result: ImageResult | None = None
-        self.correction: Correction | None = None
+        self.correction: LayerCorrection | None = None
         self.mouse = MouseTools(self.viewer, self.drawing, self.grow, self)
         self.doubtful = Doubtful(self.viewer)
         self._connect()
@@ -75,15 +83,15 @@ class CorrectPanel(CorrectControls):
     def _connect(self) -> None:
         self.connections.connect(self.results.chosen, self._follow)
         self.connections.connect(self.annotations.changed, self._show_log)
-        self.targets.currentTextChanged.connect(self._choose_target)
-        self.tools.currentTextChanged.connect(self._enable)
+        self.targets.currentIndexChanged.connect(self._choose_target)
+        self.tools.currentIndexChanged.connect(self._enable)
         self.action_group.buttonToggled.connect(self._enable)
         self.mouse.drawn.connect(self._shape_finished)
         self.mouse.clicked.connect(self._grow_clicked)
         self.instant.toggled.connect(self._enable)
         self.apply.clicked.connect(self.apply_shapes)
         self.cancel.clicked.connect(self.cancel_corrections)
-        self.models.chosen.connect(self._prepare)
+        self.models.chosen.connect(self._choose_model)
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
@@ -144,13 +152,15 @@ class CorrectPanel(CorrectControls):
         self.mouse.follow(self.result, self._layer())
         self._enable()
 
+    def _choose_model(self) -> None:
+        self.refiner = Refiner(self.device, self.model)
+        self._prepare()
+
     def _prepare(self) -> None:
-        """Look at the image closely before the first correction asks for it."""
-        if self.result is None:
-            return
-        angiogram = self.result.segmentation.angiogram
-        job = Job(partial(self.look.prepare, angiogram, self.device, self.model))
-        self.jobs.start(job, failed=self._fail)
+        """Do what takes long before the first correction asks for it."""
+        if self.result is not None:
+            job = Job(partial(self.refiner.prepare, _as_it_is(self.result)))
+            self.jobs.start(job, failed=self._fail)
 
     def _layer(self) -> Labels | None:
         """Layer that is corrected."""
@@ -164,7 +174,14 @@ class CorrectPanel(CorrectControls):
     @property
     def target(self) -> Target:
         """What is corrected."""
-        return TARGETS[self.targets.currentText()]
+        chosen: Target = self.targets.currentData()
+        return chosen
+
+    @property
+    def tool(self) -> ToolId:
+        """What finds it inside a shape."""
+        chosen: ToolId = self.tools.currentData()
+        return chosen
 
     @property
     def action(self) -> Action:
@@ -204,7 +221,7 @@ class CorrectPanel(CorrectControls):
         elif not self.result.retina.data[row, column]:
             self.status.setText("That is outside the gradable retina.")
         else:
-            self._wish([], (row, column), GROW_TOOL, action)
+            self._correct("grow", action, click=(row, column))
 
     def _grow_clicked(self, row: int, column: int, takes_away: bool) -> None:
         self.grow_at(row, column, "subtract" if takes_away else "add")
@@ -221,42 +238,42 @@ class CorrectPanel(CorrectControls):
             return
         regions = self.mouse.take_regions()
         if regions:
-            self._wish(regions, None, self.tools.currentText(), self.action)
+            self._correct(self.tool, self.action, regions=regions)
         else:
             self.status.setText(NO_PIXEL)
         self._clear_taken()
 
-    def _wish(
-        self, regions: list[Region], seed: tuple[int, int] | None, tool: str, action: Action
+    def _correct(
+        self,
+        tool: ToolId,
+        action: Action,
+        *,
+        regions: Sequence[Region] = (),
+        click: tuple[int, int] | None = None,
     ) -> None:
         assert self.result is not None
-        retina = np.asarray(self.result.retina.data) != 0
-        wish = Wish(
-            self.result.segmentation.angiogram,
-            tool,
-            self.target,
-            retina,
-            regions,
-            seed,
-            self.result.segmentation.probability,
+        find = partial(
+            self.refiner.find,
+            _as_it_is(self.result),
+            regions=regions,
+            click=click,
+            tool=tool,
+            action=action,
+            target=self.target,
         )
-        name = f"{tool}: {action}"
-        if seed is None and (action == "remove" or tool == SHAPE_TOOL):
-            proposals = [shape_itself(region) for region in regions]
-            if self.target == "npa":
-                proposals = [proposal.within(retina) for proposal in proposals]
-            self._apply(self.result, self.target, action, name, proposals)
+        then = partial(self._apply, self.result, self.target, tool, action)
+        if not tool_for(tool, action, "shape" if click is None else "click").needs_image:
+            then(find())
             return
-        job = Job(partial(self.look.propose, wish, self.device, self.model))
+        job = Job(find)
         self.looking.add(job)
         job.on_end.append(partial(self._looked, job))
-        then = partial(self._apply, self.result, self.target, action, name)
         pause_drawing(self.viewer)
         self.jobs.start(job, then, self._fail)
         self._patience.start()
 
     def _still_looking(self) -> None:
-        """Say so, once it takes a while: to draw the panel anew takes time of the network's."""
+        """Say so, but only after a while: redrawing the panel takes time from the network."""
         if self.looking:
             self.status.setText("Looking…")
             self._enable()
@@ -281,18 +298,18 @@ class CorrectPanel(CorrectControls):
         self,
         result: ImageResult,
         target: Target,
+        tool: ToolId,
         action: Action,
-        name: str,
         proposals: Sequence[Proposal],
     ) -> None:
         if result is not self.result or not result.shown.is_current(self.viewer):
             self.status.setText("The image was changed meanwhile: correction dropped.")
             return
-        self.correction = Correction(result.layer(target), proposals, action)
-        self.annotations.record(name)
-        gained = self.correction.gained()
+        self.correction = LayerCorrection(result.layer(target), proposals, action)
+        self.annotations.record(f"{tool}: {action}")
+        gained = self.correction.made.gained
         unchanged = " Nothing changed: try another sensitivity." * (gained == 0)
-        self.status.setText(f"{name}, {gained:+,} px.{unchanged}")
+        self.status.setText(f"{TOOLS[tool].title}: {action}, {gained:+,} px.{unchanged}")
         self._enable()
 
     # Sensitivity
@@ -309,7 +326,7 @@ class CorrectPanel(CorrectControls):
 
     def _adjust(self) -> None:
         correction = self.correction
-        if correction is None or self.sensitivity.value() == correction.sensitivity:
+        if correction is None or self.sensitivity.value() == correction.made.sensitivity:
             return
         if correction.is_shown():
             correction.adjust(self.sensitivity.value())
@@ -318,11 +335,11 @@ class CorrectPanel(CorrectControls):
         self._enable()
 
     def _enable_sensitivity(self) -> None:
-        """Off once something else has changed what was corrected; and what it shows."""
+        """Turn the slider off once the correction was changed otherwise; show its sensitivity."""
         self.sensitivity.setEnabled(self.correction is not None and self.correction.is_shown())
         if self.sensitivity.isSliderDown():
             return
-        value = self.correction.sensitivity if self.correction is not None else NEUTRAL
+        value = self.correction.made.sensitivity if self.correction is not None else NEUTRAL
         with signals_blocked(self.sensitivity):
             self.sensitivity.setValue(value)
 
@@ -340,6 +357,15 @@ class CorrectPanel(CorrectControls):
 
     def _fail(self, error: Exception) -> None:
         self.status.setText(tell(error))
+
+
+def _as_it_is(shown: ImageResult) -> Result:
+    """A result as its layers show it now."""
+    from napari_npa.results.result import Provenance, Result  # torch is loaded: it made the result
+
+    npa, retina = shown.masks()
+    automatic = shown.segmentation
+    return Result(automatic.angiogram, npa, retina, Provenance(), automatic=automatic)
 
 
 def _end(jobs: Jobs, viewer: Viewer) -> None:

@@ -28,12 +28,12 @@ LEAST_SCREEN_PIXELS = 5.0
 that a rectangle of 2.5 pixels."""
 
 DRAWING_MODES = {
-    "Rectangle": "add_rectangle",
-    "Ellipse": "add_ellipse",
-    "Polygon": "add_polygon",
-    "Lasso": "add_polygon_lasso",
+    "rectangle": "add_rectangle",
+    "ellipse": "add_ellipse",
+    "polygon": "add_polygon",
+    "lasso": "add_polygon_lasso",
 }
-"""napari's modes of drawing, by what the user calls them."""
+"""napari's modes of drawing, by the shape they draw."""
 
 
 class RegionLayer:
