@@ -43,6 +43,7 @@ bench: $(READY)  ## Benchmarks: print their tables
 	scripts/setup_screen.sh
 	$(SCREEN) $(PY) benchmarks/inference.py
 	$(SCREEN) $(PY) benchmarks/correcting.py
+	$(SCREEN) $(PY) benchmarks/first_correction.py
 
 screenshots: $(READY)  ## Make the pictures of the docs
 	scripts/setup_screen.sh

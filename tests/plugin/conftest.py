@@ -10,6 +10,7 @@ import tifffile
 import torch
 from napari.utils.notifications import notification_manager
 
+from napari_npa.io.decoding import decoded
 from napari_npa.models.networks import VGGUNet
 
 # A widget left behind by a test is an error.
@@ -93,6 +94,19 @@ def samples(tmp_path, monkeypatch, round_angiogram):
 def output(tmp_path):
     """Folder of results, which is not there yet."""
     return tmp_path / "results"
+
+
+@pytest.fixture
+def decodings(monkeypatch):
+    """Files that were decoded, in turn."""
+    paths = []
+
+    def counted(path, head):
+        paths.append(path)
+        return decoded(path, head)
+
+    monkeypatch.setattr("napari_npa.io.angiogram.decoded", counted)
+    return paths
 
 
 @pytest.fixture

@@ -13,13 +13,21 @@ from drawing import draw_round_angiogram
 from gestures import click, close_dock, notifications
 from napari_npa.io.names import MANIFEST, TABLE
 from napari_npa.plugin.batch.histogram import IsiHistogram
-from napari_npa.plugin.batch.table import COLUMNS, ROW, STATUS, BatchTable, ShownRows, TableView
+from napari_npa.plugin.batch.table import (
+    COLUMNS,
+    KEYS,
+    ROW,
+    STATE,
+    BatchTable,
+    ShownRows,
+    TableView,
+)
 from napari_npa.plugin.batch.thumbnails import KEPT, Thumbnails
 from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.results.table import Row, read_table, update_table, write_table
 
 BATCH = "Batch"
-ISI = [column.title for column in COLUMNS].index("ISI %")
+ISI = KEYS.index("isi")
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -77,6 +85,11 @@ def run(qtbot, batch):
 def cells(batch, column=0) -> list[str]:
     rows = batch.results.shown_rows
     return [rows.index(at, column).data() for at in range(rows.rowCount())]
+
+
+def states(batch) -> list[str]:
+    rows = batch.results.shown_rows
+    return [rows.index(at, 0).data(STATE) for at in range(rows.rowCount())]
 
 
 def place(view, at, column=0) -> QPoint:
@@ -172,7 +185,7 @@ def test_the_reason_of_a_failure_is_shown(done, qtbot):
     assert done.results.preview.text() == "no overlay"
     click(qtbot, done.results.failures_only)
     assert cells(done) == ["broken.tif"]
-    assert cells(done, STATUS) == ["failed"]
+    assert states(done) == ["failed"]
     click(qtbot, done.results.failures_only)
     assert len(cells(done)) == 4
 
@@ -193,7 +206,7 @@ def test_cancel_stops_after_the_images_in_hand_and_run_goes_on(batch, folder, ou
     assert "Stopped; Run goes on from there: 15 images" in batch.status.text()
     reached = batch.results.table.rowCount()
     assert 0 < reached < 15
-    kept = cells(batch, STATUS).count("ok")  # what failed is tried again
+    kept = states(batch).count("ok")  # what failed is tried again
     so_far = runs.count
     run(qtbot, batch)
     assert batch.results.table.rowCount() == 15
@@ -354,7 +367,7 @@ def test_review_corrects_and_the_row_follows(done, viewer, output, qtbot, tiny_m
 
     qtbot.waitUntil(corrected, timeout=20_000)
     settle(qtbot, done)
-    assert "corrected" in cells(done, STATUS)
+    assert "corrected" in states(done)
     assert [row.image for row in read_table(output) if row.edited] == ["sub/c.tif"]
     assert done.results.chosen.image == "sub/c.tif"
     qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)

@@ -9,7 +9,7 @@ from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 
 from gestures import notifications
-from napari_npa.plugin.layers.open import layer_of
+from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.layers.samples import first_sample, second_sample
 from napari_npa.plugin.segment import panel as segment_panel
 
@@ -108,7 +108,7 @@ def test_an_unreadable_file_is_told_in_one_line(viewer, panel, qtbot, monkeypatc
 def test_the_file_of_a_layer_is_what_a_result_names(tmp_path, round_angiogram):
     path = tmp_path / "eye.tif"
     tifffile.imwrite(path, round_angiogram)
-    _, settings, _ = layer_of(path, "eye")
+    _, settings, _ = open_file(path)
     assert settings["metadata"]["path"] == str(path)
 
 

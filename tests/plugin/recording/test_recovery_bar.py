@@ -7,11 +7,13 @@ import napari
 import numpy as np
 import pytest
 import tifffile
+from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from gestures import close_dock
 from napari_npa.annotation.store import AnnotationStore
+from napari_npa.plugin.layers.open import open_file
 
 PANEL = "Segment non-perfusion"
 
@@ -39,9 +41,7 @@ def docked(viewer, qtbot, tiny_model):
 
 
 def opened(panel, qtbot, path):
-    from napari_npa.plugin.layers.open import layer_of
-
-    panel._show_opened(layer_of(path, path.stem))
+    panel.viewer.add_layer(Layer.create(*open_file(path)))
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
 
 

@@ -583,7 +583,8 @@ def test_a_result_is_dropped_when_its_image_was_removed(
 
 def test_what_the_user_segmented_meanwhile_is_kept(viewer, panel, folder, qtbot):
     path = folder / "a.tif"
-    image = ReviewedImage(Opened(read_angiogram(path), layer_of(path, "a")), viewer)
+    angiogram = read_angiogram(path)
+    image = ReviewedImage(Opened(angiogram, layer_of(angiogram, "a")), viewer)
     qtbot.mouseClick(panel.run, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
     corrected = paint(viewer)

@@ -64,6 +64,7 @@ class BatchPanel(BatchControls):
         self.on_disk = WatchedTable(self)
         self._rows_on_disk: list[Row] = []
         self._rows_of_run: list[Row] = []
+        self._is_new_folder = False
         self._worked_on = 0
         self._started = 0.0
         self._ticks = QTimer(self)
@@ -118,6 +119,7 @@ class BatchPanel(BatchControls):
         self._show_rows()
         self.images_folder.setText("–" if images is None else str(images))
         self.output_folder.setText(str(output))
+        self._is_new_folder = True  # until its table was read, or something else happened
         self.status.setText(f"Looking for '{TABLE}'…")
         self.on_disk.watch(output)
         self._enable()
@@ -130,7 +132,8 @@ class BatchPanel(BatchControls):
             if self.images is None and table.images is not None:
                 self.images = table.images
                 self.images_folder.setText(str(table.images))
-            if self.status.text() == f"Looking for '{TABLE}'…":
+            if self._is_new_folder:
+                self._is_new_folder = False
                 self.status.setText(self._what_next())
         self._show_rows()
         self._enable()
@@ -154,11 +157,12 @@ class BatchPanel(BatchControls):
             model=str(self.models.choice),
             mode=self.modes.mode,
             probability=self.probability.isChecked(),
-            device=self.devices.currentText(),
+            device=self.devices.choice,
             recursive=self.recursive.isChecked(),
             pattern=self.pattern.text().strip() or None,
             resume=not self.overwrite.isChecked(),
         )
+        self._is_new_folder = False
         self._rows_of_run, self._worked_on, self._started = [], 0, perf_counter()
         self.progress.setRange(0, 0)
         self.status.setText(f"Segmenting '{self.images.name}'…")
@@ -289,8 +293,9 @@ class BatchPanel(BatchControls):
         self.review.setEnabled(has_rows and self.images is not None)
 
     def _fail(self, error: Exception) -> None:
+        self._is_new_folder = False
         self.status.setText(tell(error))
 
     def _load(self) -> Segmenter:
         model = self.models.choice or WHOLE_MODEL
-        return self.segmenter.get(self.devices.currentText(), model, self.modes.mode)
+        return self.segmenter.get(self.devices.choice, model, self.modes.mode)

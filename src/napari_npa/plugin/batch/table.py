@@ -23,6 +23,9 @@ from napari_npa.results.table import Row
 ROW = Qt.ItemDataRole.UserRole
 """Role under which the model gives the whole :class:`Row`."""
 
+STATE = Qt.ItemDataRole.UserRole + 1
+"""Role under which the model gives the :func:`state` of a row."""
+
 STATES = ("failed", "ungradable", "corrected", "ok")
 """What the table says of an image, in the order in which they are sorted."""
 
@@ -42,6 +45,8 @@ class Column:
 
     Attributes
     ----------
+    key
+        Name of the column in the program.
     title, tooltip
         What the header says, and what it means.
     value
@@ -52,6 +57,7 @@ class Column:
         Written to the right.
     """
 
+    key: str
     title: str
     tooltip: str
     value: Callable[[Row], str | float | None]
@@ -71,11 +77,13 @@ def percent(share: float) -> str:
 
 COLUMNS = (
     Column(
+        "image",
         "Image",
         "File of the angiogram, from the folder of images.",
         lambda row: row.image,
     ),
     Column(
+        "isi",
         "ISI %",
         "Ischemic index: percent of the gradable retina that is not perfused.",
         lambda row: row.isi,
@@ -83,6 +91,7 @@ COLUMNS = (
         is_number=True,
     ),
     Column(
+        "npa_pixels",
         "NPA px",
         "Non-perfused area, pixels of the image.",
         lambda row: row.npa_pixels,
@@ -90,6 +99,7 @@ COLUMNS = (
         is_number=True,
     ),
     Column(
+        "retina_pixels",
         "Retina px",
         "Gradable retina, pixels of the image.",
         lambda row: row.retina_pixels,
@@ -97,12 +107,14 @@ COLUMNS = (
         is_number=True,
     ),
     Column(
+        "status",
         "Status",
         "ok, corrected by hand, ungradable as a reader judged, or failed.",
         lambda row: STATES.index(state(row)),
         lambda at: STATES[at],
     ),
     Column(
+        "seconds",
         "Time s",
         "How long the segmentation took, seconds.",
         lambda row: row.seconds,
@@ -110,12 +122,14 @@ COLUMNS = (
         is_number=True,
     ),
     Column(
+        "message",
         "Message",
         "Why it failed, or what a reader of the result should know.",
         lambda row: row.message or None,
     ),
 )
-STATUS = [column.title for column in COLUMNS].index("Status")
+KEYS = [column.key for column in COLUMNS]
+STATUS = KEYS.index("status")
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -191,6 +205,8 @@ class BatchTable(QAbstractTableModel):
         row, column = self._rows[self._shown[index.row()]], COLUMNS[index.column()]
         if role == ROW:
             return row
+        if role == STATE:
+            return state(row)
         value = column.value(row)
         if role == Qt.ItemDataRole.DisplayRole:
             return "" if value is None else column.text(value)
@@ -242,7 +258,7 @@ class ShownRows(QSortFilterProxyModel):
     def __init__(self, table: BatchTable) -> None:
         super().__init__()
         self.setSourceModel(table)
-        self.setFilterKeyColumn(STATUS)
+        self.setFilterRole(STATE)
 
     def show_failures_only(self, only: bool) -> None:
         """Show the failed images, or all."""

@@ -1,4 +1,4 @@
-"""Opens angiograms by what is in the file, not by what the file is called."""
+"""Opens an angiogram file as an image layer, by what is in the file and not by its name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.types import LayerData
 
-from napari_npa.io.angiogram import read_angiogram
+from napari_npa.io.angiogram import Angiogram, read_angiogram
+from napari_npa.plugin.layers.origins import read_only_pixels
 
 if TYPE_CHECKING:
     from napari_npa.types import Progress
@@ -28,32 +29,39 @@ GAMMA = 0.6
 """Lifts the dim periphery on screen; the data stay as they are."""
 
 
-def layer_of(path: Path, name: str) -> LayerData:
-    """Image layer of an angiogram file, with a contrast in which vessels can be seen.
+def open_file(path: Path, progress: Progress | None = None, *, name: str = "") -> LayerData:
+    """Read an angiogram for the viewer; slow, for a worker.
+
+    Parameters
+    ----------
+    path
+        The file.
+    progress
+        Not called: reading is one step.
+    name
+        Name of the layer; empty: that of the file, without its suffix.
 
     Raises
     ------
     AngiogramError
         Not an angiogram.
     """
-    angiogram = read_angiogram(path)
+    return layer_of(read_angiogram(path), name or path.stem)
+
+
+def layer_of(angiogram: Angiogram, name: str) -> LayerData:
+    """Image layer of an angiogram, with a contrast in which vessels can be seen.
+
+    Its pixels are read-only, so that :func:`napari_npa.plugin.layers.origins.origin_of` finds the
+    angiogram again. Its metadata are text only, for those who save layers.
+    """
     levels = angiogram.pixels[angiogram.pixels > 0]
     white = float(np.percentile(levels[:: 1 + levels.size // LEVELS_READ], WHITE_PERCENTILE))
+    metadata = {} if angiogram.path is None else {PATH: str(angiogram.path)}
     settings = {
         "name": name,
         "contrast_limits": (0.0, white),
         "gamma": GAMMA,
-        "metadata": {PATH: str(path), "notes": angiogram.notes},
+        "metadata": {**metadata, "notes": angiogram.notes},
     }
-    return angiogram.pixels, settings, "image"
-
-
-def open_file(path: Path, progress: Progress) -> LayerData:
-    """Read an angiogram for the viewer; runs in a worker.
-
-    Raises
-    ------
-    AngiogramError
-        Not an angiogram.
-    """
-    return layer_of(path, path.stem)
+    return read_only_pixels(angiogram), settings, "image"

@@ -8,7 +8,7 @@ from napari.types import LayerData
 
 from napari_npa.errors import AngiogramError
 from napari_npa.io.names import MASK_ENDINGS
-from napari_npa.plugin.layers.open import layer_of
+from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.qt.messages import tell
 
 FOLDERS = (
@@ -43,7 +43,7 @@ def _sample(number: int) -> list[LayerData]:
         files = sample_files()
         if len(files) < number:
             raise AngiogramError(name, "is not installed", "Install napari-npa again.")
-        return [layer_of(files[number - 1], name)]
+        return [open_file(files[number - 1], name=name)]
     except AngiogramError as error:
         tell(error)
         return []

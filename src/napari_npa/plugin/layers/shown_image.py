@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_npa.errors import AngiogramError
-from napari_npa.io.angiogram import Angiogram, angiogram_from_array, read_angiogram
+from napari_npa.io.angiogram import Angiogram, angiogram_from_array
 from napari_npa.plugin.layers.open import PATH
+from napari_npa.plugin.layers.origins import decoded_file, origin_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -67,31 +67,30 @@ class ShownImage:
         return self.image in viewer.layers and full_resolution(self.image) is self.pixels
 
     def angiogram(self) -> Angiogram:
-        """Read it; slow, for a worker.
+        """Angiogram that is shown; slow, for a worker, unless one of our panels opened the layer.
 
         Returns
         -------
         angiogram
-            That of the layer's file if its pixels are those on screen, so that the
-            result names the file and its hash; otherwise one of the array.
+            The one that the layer was opened from. Of a layer that something else opened, or
+            whose data may have been changed: that of its file if the pixels are the same, so
+            that the result names the file and its hash; otherwise one of the array.
 
         Raises
         ------
         AngiogramError
             What is shown is not an angiogram.
         """
+        opened = origin_of(self.pixels)
+        if opened is not None:
+            return opened
         shown = angiogram_from_array(np.asarray(self.pixels[self.frame]), self.image.name)
         if self.frame:
             at, frames = self._frame_number()
             shown = replace(shown, notes=(*shown.notes, f"frame {at} of {frames}"))
         path = self.image.metadata.get(PATH, self.image.source.path)
-        if path is None:
-            return shown
-        try:
-            stored = read_angiogram(path)
-        except AngiogramError:  # opened by a reader that knows more kinds of file
-            return shown
-        return stored if np.array_equal(stored.pixels, shown.pixels) else shown
+        stored = decoded_file(self.image, self.pixels, Path(path)) if path is not None else None
+        return stored if stored and np.array_equal(stored.pixels, shown.pixels) else shown
 
     def _frame_number(self) -> tuple[int, int]:
         """Give the number of the frame, from 1, and how many there are."""

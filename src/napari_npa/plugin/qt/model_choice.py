@@ -19,7 +19,10 @@ TILE_MODEL = "tile"
 """Embedded weights that look at parts of an image; the others look at whole ones."""
 
 WHOLE_MODEL = "whole"
-"""Embedded weights chosen to begin with."""
+"""Embedded weights that are chosen at first."""
+
+AUTO = "auto"
+"""Lets the segmenter choose the fastest device present."""
 
 
 class ModelBox(QComboBox):
@@ -51,7 +54,7 @@ class ModelBox(QComboBox):
         for at, name in enumerate(names):
             self.insertItem(at, name, name)
         if self.choice is None:
-            self._choose(self.findText(first))
+            self._choose(self.findData(first))
 
     def choose_file(self, path: Path) -> None:
         """List a weights file and choose it."""
@@ -107,13 +110,20 @@ class DeviceBox(QComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addItem("auto")
+        self.addItem(AUTO, AUTO)
         self.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+
+    @property
+    def choice(self) -> str:
+        """Name of the chosen device, or ``auto``."""
+        name: str = self.currentData()
+        return name
 
     def offer(self, devices: list[str]) -> None:
         """List the present devices, the automatic choice first."""
         self.clear()
-        self.addItems(devices)
+        for name in devices:
+            self.addItem(name, name)
 
 
 class KeptSegmenter:
@@ -138,4 +148,4 @@ def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
     from napari_npa.models.devices import present_devices
     from napari_npa.models.weights import embedded_models
 
-    return embedded_models(), ["auto", *present_devices()]
+    return embedded_models(), [AUTO, *present_devices()]

@@ -179,9 +179,8 @@ def _read(path: Path, progress: Progress) -> Opened:
     AngiogramError
         Not an angiogram.
     """
-    _, settings, kind = layer_of(path, path.stem)
     angiogram = read_angiogram(path)
-    return Opened(angiogram, (angiogram.pixels, settings, kind))
+    return Opened(angiogram, layer_of(angiogram, path.stem))
 
 
 def _segment(

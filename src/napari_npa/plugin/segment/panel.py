@@ -178,7 +178,7 @@ class SegmentPanel(SegmentControls):
             return
         shown = ShownImage.of(self.image, self.viewer)
         model = self.models.choice, self.modes.mode
-        load = partial(self.segmenter.get, self.devices.currentText(), *model)
+        load = partial(self.segmenter.get, self.devices.choice, *model)
         previous = self.result.segmentation if self.result is not None else None
         self.run_job = Job(partial(segment_shown, shown, load, previous))
         self.run_job.on_progress.append(self._show_progress)
