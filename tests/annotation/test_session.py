@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from napari_npa.annotation.packed_mask import PackedMask
 from napari_npa.annotation.session import IDLE_SECONDS, ActiveTime, AnnotationError, Session
+from napari_npa.imaging.field_of_view import ULTRA_WIDEFIELD
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.measure.ischemia import ischemic_index
@@ -288,7 +289,7 @@ def segmentation_of(sha256):
     pixels = np.random.default_rng(0).random((8, 9), np.float32)
     return Segmentation(
         probability=pixels,
-        imaged=Retina("uwfa", np.ones((8, 9), np.bool_), (slice(0, 8), slice(0, 9))),
+        imaged=Retina(ULTRA_WIDEFIELD, np.ones((8, 9), np.bool_), (slice(0, 8), slice(0, 9))),
         threshold=0.5,
         angiogram=Angiogram(pixels, "right eye.tif", sha256, notes=()),
         model="whole",

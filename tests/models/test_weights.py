@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD
 from napari_npa.models import weights
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import RETINA, load_checkpoint, load_model, save_model, store
@@ -122,7 +123,7 @@ def test_saved_network_comes_back_with_its_settings(tmp_path):
         thresholds={"uwfa": 0.6},
     )
     model = load_model(path)
-    assert (model.threshold_for("55"), model.threshold_for("uwfa")) == (0.4, 0.6)
+    assert (model.threshold_for(CAMERA_55), model.threshold_for(ULTRA_WIDEFIELD)) == (0.4, 0.6)
     assert model.sha256 == sha256
     assert (model.canvases, model.threshold) == ({"55": 96, "uwfa": 128}, 0.4)
     images = torch.rand(1, 3, 32, 32)

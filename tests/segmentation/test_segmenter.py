@@ -14,6 +14,7 @@ import napari_npa
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
+from napari_npa.imaging.field_of_view import ULTRA_WIDEFIELD
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.models.inference import (
     Inference,
@@ -324,7 +325,7 @@ def test_the_embedded_tile_network_looks_at_both_scales_of_ultra_widefield_image
     eye = simulate("uwfa", 512, seed=4).pixels
     one, two = (Segmenter("cpu", mode=mode).segment(eye) for mode in ("whole", "two-scale"))
     assert one.model == two.model == "tile"
-    assert one.threshold == two.threshold == load_model("tile").threshold_for("uwfa")
+    assert one.threshold == two.threshold == load_model("tile").threshold_for(ULTRA_WIDEFIELD)
     assert not np.array_equal(one.probability, two.probability)
     assert Segmenter("cpu").segment(draw_round_angiogram(256)).model == "whole"
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
-from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
+from napari_npa.imaging.field_of_view import FieldOfView
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.segmentation.retina import find_retina
-from napari_npa.types import Field, Gray, Mask, Window
+from napari_npa.types import Gray, Mask, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class CloseUp:
     stretched: Gray
     gradable: Mask
     box: Letterbox
-    view: Field
+    view: FieldOfView
 
     @classmethod
     def of(cls, angiogram: Angiogram, canvases: dict[str, int]) -> Self:
@@ -55,7 +56,9 @@ class CloseUp:
         """
         pixels = angiogram.pixels
         retina = find_retina(pixels, name=angiogram.name)
-        box = Letterbox((pixels.shape[0], pixels.shape[1]), canvases[retina.view], retina.window)
+        box = Letterbox(
+            (pixels.shape[0], pixels.shape[1]), canvases[retina.view.name], retina.window
+        )
         gradable = box.apply_mask(retina.gradable)
         return cls(normalise_contrast(box.apply(pixels), gradable), gradable, box, retina.view)
 
@@ -67,7 +70,7 @@ class CloseUp:
     @property
     def pixel_mm(self) -> float:
         """Millimetres of retina that a canvas pixel spans at the centre of the image."""
-        return FIELD_MM[self.view] / self.box.canvas
+        return self.view.canvas_mm / self.box.canvas
 
     def place(self, row: float, column: float) -> tuple[float, float]:
         """Row and column on the canvas of a place in the image."""

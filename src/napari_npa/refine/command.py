@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from napari_npa.errors import AngiogramError, NpaError
+from napari_npa.imaging.field_of_view import CAMERA_55
 from napari_npa.io.angiogram import Angiogram, read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.refine.growing import grow
@@ -86,7 +87,7 @@ def correct_files(
     after = {"npa": npa, "retina": retina, correction.target: corrected}
     segmentation = Segmentation(
         probability=after["npa"].astype(np.float32),
-        imaged=Retina("55", after["retina"], (slice(0, npa.shape[0]), slice(0, npa.shape[1]))),
+        imaged=Retina(CAMERA_55, after["retina"], (slice(0, npa.shape[0]), slice(0, npa.shape[1]))),
         threshold=0.5,
         angiogram=angiogram,
         model=network.model.name,

@@ -12,7 +12,8 @@ from scipy.ndimage import label
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
+from napari_npa.imaging.field_of_view import FieldOfView
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import eroded
 from napari_npa.io.angiogram import Angiogram, as_angiogram
 from napari_npa.measure.ischemia import ischemic_index
@@ -20,24 +21,13 @@ from napari_npa.models.devices import choose_device
 from napari_npa.models.inference import Inference, Steps
 from napari_npa.models.weights import Model, as_model
 from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
-from napari_npa.types import Field, Gray, Mask, Mode, Progress
+from napari_npa.types import Gray, Mask, Mode, Progress
 
 WHOLE = "whole"
 """Embedded weights that leave ultra-widefield images to the embedded tile network's."""
 
 TILE_SHARE = 0.5
 """Weight of the finer look in the fused logits."""
-
-LEAST_AREA_MM2: dict[Field, float] = {"55": 0.0, "uwfa": 2.54}
-"""Areas smaller than this are not called: on ultra-widefield images one disc area. Perfused
-periphery is called in specks; without them the mean IoU on 40 simulated eyes (seeds 61000 to 61039)
-was .871, not .810."""
-
-RIM_MM: dict[Field, float] = {"55": 0.0, "uwfa": 2.5}
-"""Areas that lie within so much of the outline of the gradable retina are not called either: there
-an ultra-widefield image fades, and the eye itself has no capillaries. On 30 simulated eyes (seeds
-61000 to 61029) the mean IoU was .930 without them, .863 with them, on 50 others (2000 to 2049) .883
-and .882; of what was called on two real images 14 and 21 % were such strips."""
 
 RIM_SHARE = 0.9
 """Part of an area that lies in the rim if the area counts as lying there."""
@@ -223,7 +213,7 @@ class Segmenter:
         threshold
             Probability from which a pixel is non-perfused; if None that of the finest network
             that looked, chosen for what it and the other give together. Smaller
-            areas than :data:`LEAST_AREA_MM2`, and those in the rim, are kept below it.
+            areas than the field of view's least, and those in its rim, are kept below it.
         progress
             Called with (done, total); what it raises ends the work and is passed on.
 
@@ -254,13 +244,13 @@ class Segmenter:
         if threshold is None:
             threshold = used[-1].threshold_for(retina.view)
         if self.model.input == "contrast":  # networks from elsewhere give what they gave there
-            per_mm = box.canvas / FIELD_MM[retina.view]
+            per_mm = box.canvas / retina.view.canvas_mm
             kept = without_uncalled_areas(
                 canvas.numpy(),
                 box.apply_mask(retina.gradable),
                 threshold,
-                least_pixels=LEAST_AREA_MM2[retina.view] * per_mm**2,
-                rim_pixels=RIM_MM[retina.view] * per_mm,
+                least_pixels=retina.view.least_area_mm2 * per_mm**2,
+                rim_pixels=retina.view.rim_mm * per_mm,
             )
             canvas = torch.from_numpy(kept)
         probability = box.invert(canvas).clamp_(0, 1).numpy()
@@ -276,10 +266,10 @@ class Segmenter:
             notes=(*angiogram.notes, *notes),
         )
 
-    def _looks(self, view: Field) -> list[tuple[Inference, int]]:
+    def _looks(self, view: FieldOfView) -> list[tuple[Inference, int]]:
         """Which networks look at a field of view, and the sides of their canvases."""
-        side, tile = self.model.canvases[view], self._tile
-        if tile is None or (finest := tile.model.canvases[view]) <= side:
+        side, tile = self.model.canvas_for(view), self._tile
+        if tile is None or (finest := tile.model.canvas_for(view)) <= side:
             return [(self._whole, side)]
         knows_both = self._is_embedded and tile.model.halved
         coarse = (tile, finest // 2) if knows_both else (self._whole, side)

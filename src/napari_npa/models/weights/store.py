@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.writing import atomic, file_sha256
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch
@@ -77,9 +78,13 @@ class Model:
         """Whether the network can be asked for a mask."""
         return target in ("npa" if self.output == "classes" else self.output).split("+")
 
-    def threshold_for(self, view: str) -> float:
+    def canvas_for(self, view: FieldOfView) -> int:
+        """Side of the canvas that an image of a field of view is put on, pixels."""
+        return self.canvases[view.name]
+
+    def threshold_for(self, view: FieldOfView) -> float:
         """Probability from which a pixel of a field of view counts as non-perfused."""
-        return self.thresholds.get(view, self.threshold)
+        return self.thresholds.get(view.name, self.threshold)
 
 
 def embedded_models() -> list[str]:
@@ -198,7 +203,7 @@ def _load_file(path: Path, expected: str | None) -> Model:
         sha256=sha256,
         input="rgb",
         output="classes",
-        canvases={"55": 512, "uwfa": 1024},
+        canvases=dict(DEFAULT_CANVASES),
         threshold=0.5,
     )
 
