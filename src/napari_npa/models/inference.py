@@ -7,12 +7,10 @@ from contextlib import contextmanager
 from itertools import pairwise
 from threading import BoundedSemaphore, Lock, get_ident
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from napari_npa.errors import DeviceError, WeightsError
-from napari_npa.imaging.contrast import input_channels, normalise_contrast
 from napari_npa.imaging.field_of_view import FieldOfView
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import bounding_box
@@ -105,11 +103,7 @@ class Inference:
         """
         scaled, seen = box.apply(pixels), box.apply_mask(gradable)
         window = _around(seen, self.multiple)
-        scaled, seen = scaled[window], seen[window]
-        if self.model.input == "rgb":
-            channels = np.repeat(scaled[None], 3, axis=0)
-        else:
-            channels = input_channels(normalise_contrast(scaled, seen))
+        channels = self.model.channels(scaled[window], seen[window])
         return window, torch.from_numpy(channels)[None]
 
     @property
@@ -119,9 +113,7 @@ class Inference:
 
     def mirrors(self, view: FieldOfView) -> tuple[tuple[int, ...], ...]:
         """Axes along which images of a field of view are mirrored."""
-        # Networks from elsewhere give what they gave there.
-        ours = self.model.input == "contrast"
-        return MIRRORS if ours and view.mirrored else MIRRORS[:1]
+        return MIRRORS if self.model.wants_mirrors and view.mirrored else MIRRORS[:1]
 
     def probability(
         self,

@@ -243,7 +243,7 @@ class Segmenter:
                 used.append(look[0].model)
         if threshold is None:
             threshold = used[-1].threshold_for(retina.view)
-        if self.model.input == "contrast":  # networks from elsewhere give what they gave there
+        if self.model.wants_sifting:
             per_mm = box.canvas / retina.view.canvas_mm
             kept = without_uncalled_areas(
                 canvas.numpy(),
@@ -293,9 +293,7 @@ def _on_canvas(
 ) -> tuple[Tensor, Letterbox, torch.device, tuple[str, ...]]:
     """Probability on a network's canvas (canvas, canvas), and how the image lies on it."""
     shape = (pixels.shape[0], pixels.shape[1])
-    # Networks from elsewhere give what they gave there.
-    ours = inference.model.input == "contrast"
-    box = Letterbox(shape, side, retina.window if ours else None)
+    box = Letterbox(shape, side, retina.window if inference.model.wants_field else None)
     window, channels = inference.channels(box, pixels, retina.gradable)
     found, device, notes = inference.probability(
         channels, steps, mirrors=inference.mirrors(retina.view)

@@ -8,16 +8,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.writing import atomic, file_sha256
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch
-from napari_npa.types import Target
+from napari_npa.types import Gray, Mask, Target
 
 EMBEDDED = Path(__file__).parent
 """Folder of the weights that come with the package, each beside its card."""
@@ -73,6 +75,56 @@ class Model:
     threshold: float
     thresholds: Mapping[str, float] = field(default_factory=dict)
     halved: bool = False
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether it was trained here; networks from elsewhere give what they gave there."""
+        return self.input != "rgb"
+
+    @property
+    def wants_field(self) -> bool:
+        """Whether the instrument's field is put on its canvas, and not the file as it is.
+
+        Ours have learned retina of one scale.
+        """
+        return self._is_ours
+
+    @property
+    def wants_mirrors(self) -> bool:
+        """Whether it is shown mirrored images too, in the fields of view that are mirrored."""
+        return self._is_ours
+
+    @property
+    def wants_sifting(self) -> bool:
+        """Whether small areas, and those in the rim, are left out of what it calls."""
+        return self._is_ours
+
+    @property
+    def wants_gradable(self) -> bool:
+        """Whether it is fed the contrast within the gradable retina, as a close-up holds it."""
+        return self.input == "contrast"
+
+    def channels(self, scaled: Gray, gradable: Mask) -> Gray:
+        """Make the three channels that it is fed.
+
+        Parameters
+        ----------
+        scaled : (rows, columns) float32
+            Gray levels in [0, 1], at the scale of its canvas.
+        gradable : (rows, columns) bool
+            Gradable retina; only looked at if :attr:`wants_gradable`.
+
+        Returns
+        -------
+        channels : (3, rows, columns) float32
+            In [0, 1].
+        """
+        if self.input == "rgb":
+            return np.repeat(scaled[None], 3, axis=0)
+        stretched = (
+            normalise_contrast(scaled, gradable) if self.wants_gradable else logarithmic(scaled)
+        )
+        return input_channels(stretched)
 
     def has_learned(self, target: Target) -> bool:
         """Whether the network can be asked for a mask."""
