@@ -93,6 +93,11 @@ def test_the_same_weights_under_another_name_are_the_same(made, tmp_path, tiny_m
     assert made("--model", tmp_path / "copy.safetensors") == set()
 
 
+def test_the_automatic_choice_under_its_old_name_is_the_same(made):
+    assert made("--model", "whole") == ALL
+    assert made("--model", "auto") == set()
+
+
 def test_the_mode_by_default_is_the_same_as_if_it_were_asked_for(made):
     assert made("--mode", "whole") == set()
 

@@ -10,8 +10,9 @@ from napari_npa.errors import WeightsError
 from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
 from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD
 from napari_npa.models import weights
+from napari_npa.models.names import RETINA
 from napari_npa.models.networks import UNetConfig, VGGUNet
-from napari_npa.models.weights import RETINA, load_checkpoint, load_model, save_model, store
+from napari_npa.models.weights import load_checkpoint, load_model, save_model, store
 
 
 class UnetUp(nn.Module):

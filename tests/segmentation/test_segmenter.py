@@ -337,6 +337,14 @@ def test_a_network_of_ones_own_is_part_of_both_scales(tiny_model):
     assert Segmenter("cpu", own, mode="two-scale").segment(eye).model == "own+tile"
 
 
+def test_the_automatic_choice_may_be_asked_for_by_its_old_name(round_angiogram):
+    auto, old = Segmenter("cpu"), Segmenter("cpu", "whole")
+    assert (auto.weights, auto.mode) == (old.weights, old.mode)
+    np.testing.assert_array_equal(
+        auto.segment(round_angiogram).probability, old.segment(round_angiogram).probability
+    )
+
+
 def test_two_scales_are_the_default_of_the_weights_made_for_it_alone(tiny_model):
     tile = load_model("tile").sha256
     assert Segmenter("cpu").mode == "two-scale"

@@ -24,6 +24,7 @@ from napari_npa.io.folder import FoundImage
 from napari_npa.io.names import APPROVALS, hashed_stem
 from napari_npa.io.storage import Place, Workspace, place_of
 from napari_npa.io.writing import file_sha256
+from napari_npa.models.names import AUTO
 from napari_npa.results.record import read_record, record_path, row_of_record, write_result
 from napari_npa.results.table import Row
 from napari_npa.segmentation.segmenter import Segmenter
@@ -46,7 +47,7 @@ class BatchOptions:
         Write probability maps too.
     """
 
-    model: str = "whole"
+    model: str = AUTO
     mode: Mode | None = None
     threshold: float | None = None
     probability: bool = False

@@ -30,7 +30,8 @@ from napari_npa.imaging.raster import (
     reduced,
 )
 from napari_npa.models.inference import Inference, Steps
-from napari_npa.models.weights import RETINA, Model, load_model
+from napari_npa.models.names import RETINA
+from napari_npa.models.weights import Model, load_model
 from napari_npa.types import Gray, Mask, Window
 
 # Sources: "measured" is on the development images, 42 of 55° and two of ultra-widefield.

@@ -19,12 +19,10 @@ from napari_npa.io.angiogram import Angiogram, as_angiogram
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.models.devices import choose_device
 from napari_npa.models.inference import Inference, Steps
+from napari_npa.models.names import AUTO, TILE, WHOLE, is_auto
 from napari_npa.models.weights import Model, as_model
 from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
 from napari_npa.types import Gray, Mask, Mode, Progress
-
-WHOLE = "whole"
-"""Embedded weights that leave ultra-widefield images to the embedded tile network's."""
 
 TILE_SHARE = 0.5
 """Weight of the finer look in the fused logits."""
@@ -154,13 +152,15 @@ class Segmenter:
     device
         ``auto`` (the fastest present), ``cuda``, ``mps`` or ``cpu``.
     model
-        Name of embedded weights, a weights file, or a loaded :class:`Model`.
+        ``auto``: the embedded networks, each where it is the better one, see
+        :data:`napari_npa.models.names.AUTO`. Or the name of embedded weights, a weights file, or
+        a loaded :class:`Model`.
     mode
         ``whole``, or ``two-scale``: wherever the canvas of `tile` is finer than that of `model`,
-        it looks as well. With the embedded weights it then looks in place of `model` too, in
-        either mode, since it has learned both scales of ultra-widefield images.
-        None: ``two-scale`` for the embedded weights, of which it is the better
-        (docs/evidence.md), ``whole`` for any others.
+        it looks as well. With ``auto`` it then looks in place of `whole` too, in either mode,
+        since it has learned both scales of ultra-widefield images.
+        None: ``two-scale`` for ``auto``, of which it is the better (docs/evidence.md), ``whole``
+        for any other weights.
     tile
         Weights of the tile network, as for `model`; only loaded if it is to look.
     at_once
@@ -177,18 +177,18 @@ class Segmenter:
     def __init__(
         self,
         device: str = "auto",
-        model: str | Path | Model = WHOLE,
+        model: str | Path | Model = AUTO,
         *,
         mode: Mode | None = None,
-        tile: str | Path | Model = "tile",
+        tile: str | Path | Model = TILE,
         at_once: int = 1,
     ) -> None:
         self.device = choose_device(device)
-        self.model = as_model(model)
+        self._is_auto = is_auto(model)
+        self.model = as_model(WHOLE if self._is_auto else model)
         self._whole = Inference(self.model, self.device, at_once)
-        self._is_embedded = model == WHOLE
-        self.mode: Mode = mode or ("two-scale" if self._is_embedded else "whole")
-        needs_tile = self._is_embedded or self.mode == "two-scale"
+        self.mode: Mode = mode or ("two-scale" if self._is_auto else "whole")
+        needs_tile = self._is_auto or self.mode == "two-scale"
         self._tile = Inference(as_model(tile), self.device, at_once) if needs_tile else None
 
     @property
@@ -271,7 +271,7 @@ class Segmenter:
         side, tile = self.model.canvas_for(view), self._tile
         if tile is None or (finest := tile.model.canvas_for(view)) <= side:
             return [(self._whole, side)]
-        knows_both = self._is_embedded and tile.model.halved
+        knows_both = self._is_auto and tile.model.halved
         coarse = (tile, finest // 2) if knows_both else (self._whole, side)
         return [coarse, (tile, finest)] if self.mode == "two-scale" else [coarse]
 
@@ -280,7 +280,7 @@ def segment(
     image: str | Path | NDArray[np.generic] | Angiogram,
     *,
     device: str = "auto",
-    model: str | Path = WHOLE,
+    model: str | Path = AUTO,
     mode: Mode | None = None,
     threshold: float | None = None,
 ) -> Segmentation:

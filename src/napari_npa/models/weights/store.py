@@ -17,6 +17,7 @@ from napari_npa.errors import WeightsError
 from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.writing import atomic, file_sha256
+from napari_npa.models.names import RETINA
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch
 from napari_npa.types import Gray, Mask, Target
@@ -26,9 +27,6 @@ EMBEDDED = Path(__file__).parent
 
 HEADER = "napari_npa"
 """Key of the safetensors metadata under which a network's description is stored."""
-
-RETINA = "retina"
-"""Name of the embedded weights that find the gradable retina, which all others rely on."""
 
 Input = Literal["contrast", "levels", "rgb"]
 """What a network is fed: our three channels of the contrast within the gradable retina; the same
@@ -149,7 +147,7 @@ def as_model(model: str | Path | Model) -> Model:
     return model if isinstance(model, Model) else load_model(model)
 
 
-def load_model(name: str | Path = "whole") -> Model:
+def load_model(name: str | Path) -> Model:
     """Load embedded weights by name, or any weights file by path.
 
     Raises

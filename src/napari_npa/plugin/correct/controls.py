@@ -17,11 +17,12 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible, QLabeledDoubleSlider
 
+from napari_npa.models.names import TILE
 from napari_npa.plugin.correct.tools import TILE_TOOL, TOOLS
 from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.layers.region_layer import DRAWING_MODES
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
-from napari_npa.plugin.qt.model_choice import TILE_MODEL, ModelBox
+from napari_npa.plugin.qt.model_choice import ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import Told
@@ -116,7 +117,7 @@ class CorrectControls(Panel):
         self.models.setToolTip(
             f"Weights of the tool '{TILE_TOOL}': those of the package, or a file of your own."
         )
-        self.models.offer([TILE_MODEL], TILE_MODEL)
+        self.models.offer([TILE], TILE)
         self.index = LiveIndex()
         self.log = QLabel()
         self.log.setWordWrap(True)
