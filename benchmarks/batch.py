@@ -31,6 +31,7 @@ from torch import Tensor
 
 from napari_npa import Segmenter
 from napari_npa.batch import BatchOptions, Finished, run_batch
+from napari_npa.imaging.field_of_view import ULTRA_WIDEFIELD
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.writing import write_gray
@@ -71,7 +72,7 @@ def main() -> None:
 
     size = f"{options.side} x {options.side}"
     title = f"{len(images)} images of {size}, {options.mode}; {machine(segmenter)}"
-    sides = " and ".join(str(side) for _, side in segmenter._looks("uwfa"))
+    sides = " and ".join(str(side) for _, side in segmenter._looks(ULTRA_WIDEFIELD))
     table = Table("what", "seconds an image", "of the network's rate", "in each round", title=title)
     for name, seconds in (
         ("plain loop", [one.loop for one in rounds]),
@@ -172,7 +173,7 @@ def plain_loop(segmenter: Segmenter, images: list[Path], output: Path) -> tuple[
 
     The first image is done once before, and not counted.
     """
-    looks = segmenter._looks("uwfa")
+    looks = segmenter._looks(ULTRA_WIDEFIELD)
     network = loop = 0.0
     forward(prepare(looks, images[0]))
     for path in images:

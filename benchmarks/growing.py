@@ -37,7 +37,7 @@ from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import masks_by_stem, read_mask
 from napari_npa.io.names import NPA_ENDING
 from napari_npa.models.weights import load_model
-from napari_npa.refine.close_up import FIELD_MM, CloseUp
+from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.growing import RADIUS_MM, SEED_RADIUS, SMOOTHING, grow
 from napari_npa.training.examples import IMAGE_SUFFIXES
 
@@ -121,7 +121,7 @@ def main() -> None:
     console = Console(width=110)
     for folder in asked.images:
         told = clicks(folder, asked.masks or folder, segmenter)
-        views = Counter(click.seen.view for click in told)
+        views = Counter(click.seen.view.name for click in told)
         title = f"{folder.name}: {len(told)} clicks {dict(views)}, radius {asked.radius:g} mm"
         table = Table("method", "tolerance", "median Dice", "mean Dice", "ms a click", title=title)
         for name, method in METHODS.items():
@@ -149,7 +149,7 @@ def clicks(images: Path, masks: Path, segmenter: Segmenter) -> list[Click]:
         sizes = np.bincount(parts.ravel())
         sizes[0] = 0
         taken = seen.box.taken[0]
-        pixel_mm = FIELD_MM[seen.view] / max(
+        pixel_mm = seen.view.canvas_mm / max(
             taken.stop - taken.start, seen.box.taken[1].stop - seen.box.taken[1].start
         )
         for label in np.argsort(-sizes)[:PARTS_AN_IMAGE]:

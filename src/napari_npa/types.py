@@ -17,8 +17,8 @@ Gray = NDArray[np.float32]
 Window = tuple[slice, slice]
 """Rows and columns of a rectangle."""
 
-Field = Literal["55", "uwfa"]
-"""Kind of field of view: the round frame of a 55° camera, or an irregular ultra-widefield."""
+FieldName = Literal["55", "uwfa"]
+"""Name of a kind of field of view; see :mod:`napari_npa.imaging.field_of_view`."""
 
 Target = Literal["npa", "retina"]
 """One of the two masks that make the index: non-perfusion, or the gradable retina."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from batch_folders import THRESHOLD, line_of, results, table, write_eye
 
+from batch_folders import THRESHOLD, line_of, results, table, write_eye
 from drawing import TINY_CANVASES
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.io.angiogram import read_angiogram
@@ -92,6 +92,11 @@ def test_other_weights_make_all_again(made, tmp_path):
 def test_the_same_weights_under_another_name_are_the_same(made, tmp_path, tiny_model):
     (tmp_path / "copy.safetensors").write_bytes(tiny_model.read_bytes())
     assert made("--model", tmp_path / "copy.safetensors") == set()
+
+
+def test_the_automatic_choice_under_its_old_name_is_the_same(made):
+    assert made("--model", "whole") == ALL
+    assert made("--model", "auto") == set()
 
 
 def test_the_mode_by_default_is_the_same_as_if_it_were_asked_for(made):

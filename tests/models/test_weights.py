@@ -1,13 +1,18 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
+from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD
 from napari_npa.models import weights
+from napari_npa.models.names import RETINA
 from napari_npa.models.networks import UNetConfig, VGGUNet
-from napari_npa.models.weights import RETINA, load_checkpoint, load_model, save_model, store
+from napari_npa.models.weights import load_checkpoint, load_model, save_model, store
 
 
 class UnetUp(nn.Module):
@@ -122,7 +127,7 @@ def test_saved_network_comes_back_with_its_settings(tmp_path):
         thresholds={"uwfa": 0.6},
     )
     model = load_model(path)
-    assert (model.threshold_for("55"), model.threshold_for("uwfa")) == (0.4, 0.6)
+    assert (model.threshold_for(CAMERA_55), model.threshold_for(ULTRA_WIDEFIELD)) == (0.4, 0.6)
     assert model.sha256 == sha256
     assert (model.canvases, model.threshold) == ({"55": 96, "uwfa": 128}, 0.4)
     images = torch.rand(1, 3, 32, 32)
@@ -152,3 +157,25 @@ def test_every_embedded_model_loads_and_its_card_says_how_it_scored():
         assert card["sha256"] == model.sha256
         assert card["held_out"]["summary"]
         assert {"training", "limits", "licence"} <= set(card)
+
+
+def test_a_model_is_fed_by_what_it_was_trained_on(tiny_model):
+    gray = np.random.default_rng(0).random((64, 64), np.float32)
+    gradable = gray > 0.2
+    ours = load_model(tiny_model)
+    np.testing.assert_array_equal(
+        ours.channels(gray, gradable), input_channels(normalise_contrast(gray, gradable))
+    )
+    retina = replace(ours, input="levels")
+    np.testing.assert_array_equal(
+        retina.channels(gray, gradable), input_channels(logarithmic(gray))
+    )
+    foreign = replace(ours, input="rgb")
+    np.testing.assert_array_equal(foreign.channels(gray, gradable), np.stack([gray] * 3))
+
+
+def test_networks_from_elsewhere_give_what_they_gave_there(tiny_model):
+    ours = load_model(tiny_model)
+    foreign = replace(ours, input="rgb")
+    for model, wants in ((ours, True), (foreign, False)):
+        assert (model.wants_field, model.wants_mirrors, model.wants_sifting) == (wants,) * 3

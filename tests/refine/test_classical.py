@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 
+from napari_npa.imaging.field_of_view import CAMERA_55
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.refine import classical
 from napari_npa.refine.close_up import CloseUp
@@ -34,7 +35,7 @@ def seen_as(image: np.ndarray, canvas: int = SIDE, gradable: bool = True) -> Clo
     """Close-up of gray levels in [0, 1], without stretching."""
     box = Letterbox(image.shape, canvas)
     stretched = box.apply(image.astype(np.float32))
-    return CloseUp(stretched, np.full(stretched.shape, gradable), box, "55")
+    return CloseUp(stretched, np.full(stretched.shape, gradable), box, CAMERA_55)
 
 
 def disc(inside: float = 0.2, outside: float = 0.5, seed: int = 0) -> np.ndarray:
@@ -115,7 +116,7 @@ def test_a_region_off_the_canvas_finds_nothing(name):
     image = disc()
     box = Letterbox(image.shape, 64, (slice(60, 140), slice(60, 140)))
     shown = box.apply(image.astype(np.float32))
-    seen = CloseUp(shown, np.ones_like(shown, bool), box, "55")
+    seen = CloseUp(shown, np.ones_like(shown, bool), box, CAMERA_55)
     region = Region((slice(0, 20), slice(0, 20)), np.ones((20, 20), bool))
     assert not METHODS[name](seen, region).found(1).any()
 

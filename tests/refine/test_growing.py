@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from drawing import TINY_CANVASES
+from napari_npa.imaging.field_of_view import CAMERA_55
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.growing import grow, path_costs
@@ -27,7 +28,7 @@ def seen_as(image: np.ndarray, canvas: int = SIDE) -> CloseUp:
     """Close-up of gray levels in [0, 1], without stretching."""
     box = Letterbox(image.shape, canvas)
     stretched = box.apply(image.astype(np.float32))
-    return CloseUp(stretched, np.ones_like(stretched, bool), box, "55")
+    return CloseUp(stretched, np.ones_like(stretched, bool), box, CAMERA_55)
 
 
 def dark_disc(radius: float = 30, seed: int = 0) -> np.ndarray:

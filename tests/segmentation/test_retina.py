@@ -70,7 +70,7 @@ def test_a_dark_sector_at_the_rim_of_a_round_frame_stays_gradable():
     pixels, frame = camera_frame(dark_degrees=80)
     field = instrument_field(pixels)
     gradable = gradable_retina(pixels)
-    assert field_of_view(field) == "55"
+    assert field_of_view(field).name == "55"
     assert overlap(field, frame) > 0.99
     assert not (gradable & ~frame).any()
     # The edge margin takes 1 % of the radius, that is 2 % of the area.
@@ -88,7 +88,7 @@ def test_noise_and_lettering_in_the_corners_are_not_field():
 def test_a_round_frame_cut_by_the_sides_of_the_image_is_still_round():
     pixels, frame = camera_frame(radius=1.1)
     field = instrument_field(pixels)
-    assert field_of_view(field) == "55"
+    assert field_of_view(field).name == "55"
     assert overlap(field, frame) > 0.99
     assert gradable_retina(pixels)[256, 0], "the side of the image is no edge of the instrument"
 
@@ -100,8 +100,8 @@ def test_a_dark_sector_at_a_side_of_the_image_does_not_hide_the_round_frame():
 
 def test_an_irregular_field_is_widefield():
     pixels, field = widefield()
-    assert field_of_view(field) == "uwfa"
-    assert field_of_view(instrument_field(pixels)) == "uwfa"
+    assert field_of_view(field).name == "uwfa"
+    assert field_of_view(instrument_field(pixels)).name == "uwfa"
     assert overlap(instrument_field(pixels), field) > 0.99
 
 
@@ -109,21 +109,21 @@ def test_a_well_rounded_widefield_outline_is_no_circle():
     y, x, _, _ = grid(500)
     field = np.abs(y / 0.82) ** 2.3 + np.abs(x / 0.84) ** 2.3 < 1
     field &= np.hypot(y - 1.45, x) > 0.7
-    assert field_of_view(field) == "uwfa"
+    assert field_of_view(field).name == "uwfa"
 
 
 # Seeds whose outline follows a circle all round (8013) or along one side.
 @pytest.mark.parametrize("seed", [8013, 60002, 61037])
 def test_a_simulated_widefield_eye_is_widefield(seed):
     eye = simulate("uwfa", 512, seed)
-    assert find_retina(eye.pixels.astype(np.float32) / 255).view == "uwfa"
+    assert find_retina(eye.pixels.astype(np.float32) / 255).view.name == "uwfa"
 
 
 @pytest.mark.parametrize("seed", [60000, 60001, 60002])
 def test_a_simulated_camera_frame_is_round(seed):
     eye = simulate("55", 512, seed)
     found = find_retina(eye.pixels.astype(np.float32) / 255)
-    assert found.view == "55"
+    assert found.view.name == "55"
     assert overlap(found.gradable, eye.field) > 0.97  # the edge margin takes 2 %
 
 
@@ -137,7 +137,7 @@ def test_every_real_image_has_the_kind_of_its_folder():
         path.name
         for kind, paths in files.items()
         for path in paths
-        if field_of_view(instrument_field(read_angiogram(path).pixels)) != kind
+        if field_of_view(instrument_field(read_angiogram(path).pixels)).name != kind
     ]
     assert wrong == []
 
@@ -146,7 +146,7 @@ def test_an_image_without_surround_is_all_field_and_all_gradable():
     pixels = np.full((300, 400), 0.2, np.float32)
     pixels[100:150, 100:200] = 0.03
     assert instrument_field(pixels).all()
-    assert field_of_view(instrument_field(pixels)) == "55"
+    assert field_of_view(instrument_field(pixels)).name == "55"
     assert gradable_retina(pixels).all()
 
 

@@ -14,6 +14,7 @@ import napari_npa
 from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, Cancelled, DeviceError, RetinaError, WeightsError
+from napari_npa.imaging.field_of_view import ULTRA_WIDEFIELD
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.models.inference import (
     Inference,
@@ -324,7 +325,7 @@ def test_the_embedded_tile_network_looks_at_both_scales_of_ultra_widefield_image
     eye = simulate("uwfa", 512, seed=4).pixels
     one, two = (Segmenter("cpu", mode=mode).segment(eye) for mode in ("whole", "two-scale"))
     assert one.model == two.model == "tile"
-    assert one.threshold == two.threshold == load_model("tile").threshold_for("uwfa")
+    assert one.threshold == two.threshold == load_model("tile").threshold_for(ULTRA_WIDEFIELD)
     assert not np.array_equal(one.probability, two.probability)
     assert Segmenter("cpu").segment(draw_round_angiogram(256)).model == "whole"
 
@@ -334,6 +335,14 @@ def test_a_network_of_ones_own_is_part_of_both_scales(tiny_model):
     own = replace(load_model(tiny_model), name="own")
     assert Segmenter("cpu", own).segment(eye).model == "own"
     assert Segmenter("cpu", own, mode="two-scale").segment(eye).model == "own+tile"
+
+
+def test_the_automatic_choice_may_be_asked_for_by_its_old_name(round_angiogram):
+    auto, old = Segmenter("cpu"), Segmenter("cpu", "whole")
+    assert (auto.weights, auto.mode) == (old.weights, old.mode)
+    np.testing.assert_array_equal(
+        auto.segment(round_angiogram).probability, old.segment(round_angiogram).probability
+    )
 
 
 def test_two_scales_are_the_default_of_the_weights_made_for_it_alone(tiny_model):

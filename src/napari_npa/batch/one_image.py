@@ -24,6 +24,7 @@ from napari_npa.io.folder import FoundImage
 from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
 from napari_npa.io.storage import Place, Workspace, place_of
 from napari_npa.io.writing import file_sha256
+from napari_npa.models.names import AUTO
 from napari_npa.results.approvals import approves
 from napari_npa.results.folder import ResultFolder
 from napari_npa.results.record import record_path
@@ -50,7 +51,7 @@ class BatchOptions:
         Write probability maps too.
     """
 
-    model: str = "whole"
+    model: str = AUTO
     mode: Mode | None = None
     threshold: float | None = None
     probability: bool = False

@@ -21,7 +21,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from napari_npa.cli.options import Device, Probability, SegmentMode, Threshold, WholeModel
+from napari_npa.cli.options import Device, ModelChoice, Probability, SegmentMode, Threshold
+from napari_npa.models.names import AUTO
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchOptions, BatchReport, Finished
@@ -53,7 +54,7 @@ def batch(
             "Corrected and approved masks are always kept.",
         ),
     ] = True,
-    model: WholeModel = "whole",
+    model: ModelChoice = AUTO,
     mode: SegmentMode = None,
     threshold: Threshold = None,
     probability: Probability = False,

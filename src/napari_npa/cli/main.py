@@ -22,15 +22,16 @@ from napari_npa.cli import summary as cli_summary
 from napari_npa.cli import training as cli_training
 from napari_npa.cli.options import (
     Device,
+    ModelChoice,
     Output,
     Probability,
     Replace,
     SegmentMode,
     Threshold,
-    WholeModel,
 )
 from napari_npa.errors import NpaError, ReplaceError
 from napari_npa.io.names import TABLE
+from napari_npa.models.names import AUTO
 
 # Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
 
@@ -82,7 +83,7 @@ def segment(
     images: Annotated[list[Path], typer.Argument(help="Angiograms: TIFF, PNG or JPEG.")],
     output: Output,
     device: Device = "auto",
-    model: WholeModel = "whole",
+    model: ModelChoice = AUTO,
     mode: SegmentMode = None,
     threshold: Threshold = None,
     probability: Probability = False,
@@ -172,7 +173,8 @@ def info() -> None:
     import torch
 
     from napari_npa.models.devices import has_fast_bf16, present_devices
-    from napari_npa.models.weights import RETINA, embedded_models, load_model
+    from napari_npa.models.names import RETINA
+    from napari_npa.models.weights import embedded_models, load_model
 
     table = Table(show_header=False, box=None)
     table.add_row("napari-npa", __version__)

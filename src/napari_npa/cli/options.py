@@ -7,7 +7,13 @@ import typer
 
 Output = Annotated[Path, typer.Option(help="Folder for masks, overlays and the table.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
-WholeModel = Annotated[str, typer.Option("--model", help="Embedded weights, or a weights file.")]
+ModelChoice = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="auto: the embedded networks, each where it is the better one. Or a weights file.",
+    ),
+]
 SegmentMode = Annotated[
     Literal["whole", "two-scale"] | None,
     typer.Option(

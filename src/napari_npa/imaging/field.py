@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
+from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD, FieldOfView
 from napari_npa.imaging.raster import (
     bounding_box,
     enlarged,
@@ -20,7 +21,7 @@ from napari_npa.imaging.raster import (
     opened,
     reduced,
 )
-from napari_npa.types import Field, Gray, Mask, Window
+from napari_npa.types import Gray, Mask, Window
 
 GRAY_LEVEL = 1 / 255
 """One gray level of an 8-bit export."""
@@ -74,14 +75,6 @@ ROUND_LEAST = 18
 RECTANGLE = 0.95
 """Share of its bounding box above which a field is a rectangle (a circle fills 0.79)."""
 
-USUAL_SHARE = 0.9
-PADDED = 0.7
-"""Longest side of an ultra-widefield field as a share of the image's: usually (measured: 0.88
-and 0.92), and below which the export has margins of its own."""
-
-FULL = 0.97
-"""A camera's frame this large against its image is taken for the image's full width."""
-
 
 class Circle(NamedTuple):
     """Centre and radius, pixels."""
@@ -121,7 +114,7 @@ def instrument_field(pixels: Gray, *, name: str = "image") -> Mask:
     return disk(circle, field.shape, pixels.shape)
 
 
-def field_of_view(field: Mask) -> Field:
+def field_of_view(field: Mask) -> FieldOfView:
     """Kind of field of view, from its outline.
 
     Parameters
@@ -131,16 +124,17 @@ def field_of_view(field: Mask) -> Field:
 
     Returns
     -------
-    kind
-        ``"55"`` for the round frame of a camera, whole or cut by the sides of the image, and
-        for an image that is all field, as narrower cameras export it; ``"uwfa"`` for the
-        irregular outline of an ultra-widefield image.
+    view
+        That of a 55° camera for its round frame, whole or cut by the sides of the image, and
+        for an image that is all field, as narrower cameras export it; ultra-widefield for an
+        irregular outline.
     """
     small = reduced(field.astype(np.float32), WORK_SIDE) > 0.5
-    return "55" if round_frame(small) is not None or rectangular(small) else "uwfa"
+    is_camera = round_frame(small) is not None or rectangular(small)
+    return CAMERA_55 if is_camera else ULTRA_WIDEFIELD
 
 
-def scale_window(field: Mask, view: Field, shape: tuple[int, int]) -> Window:
+def scale_window(field: Mask, view: FieldOfView, shape: tuple[int, int]) -> Window:
     """Part of an image whose longer side is that of the kind of field, whatever the margins.
 
     Parameters
@@ -161,9 +155,9 @@ def scale_window(field: Mask, view: Field, shape: tuple[int, int]) -> Window:
     """
     box = bounding_box(field)
     extent = max(span.stop - span.start for span in box)
-    if extent >= (PADDED if view == "uwfa" else FULL) * max(field.shape):
+    if extent >= view.least_share * max(field.shape):
         return slice(0, shape[0]), slice(0, shape[1])
-    margin = round((extent / USUAL_SHARE - extent) / 2) if view == "uwfa" else 0
+    margin = round((extent / view.usual_share - extent) / 2)
     rows, columns = (
         slice(
             max(0, round((span.start - margin) * side / small)),

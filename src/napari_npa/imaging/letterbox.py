@@ -13,10 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from napari_npa.types import Field, Gray, Mask, Window
-
-FIELD_MM: dict[Field, float] = {"55": 16.0, "uwfa": 77.0}
-"""What a canvas spans, by field of view, millimetres at the centre of the image."""
+from napari_npa.types import Gray, Mask, Window
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
-from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
+from napari_npa.imaging.field_of_view import FieldOfView
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.segmentation.retina import Retina, find_retina
-from napari_npa.types import Field, Gray, Mask, Window
+from napari_npa.types import Gray, Mask, Window
 
 CANVASES: dict[str, int] = {"55": 512, "uwfa": 2048}
 """Side of the canvas by field of view, pixels, for tools without a network: that of the embedded
@@ -39,7 +40,7 @@ class CloseUp:
     stretched: Gray
     gradable: Mask
     box: Letterbox
-    view: Field
+    view: FieldOfView
 
     @classmethod
     def of(
@@ -64,7 +65,9 @@ class CloseUp:
         pixels = angiogram.pixels
         if retina is None:
             retina = find_retina(pixels, name=angiogram.name)
-        box = Letterbox((pixels.shape[0], pixels.shape[1]), canvases[retina.view], retina.window)
+        box = Letterbox(
+            (pixels.shape[0], pixels.shape[1]), canvases[retina.view.name], retina.window
+        )
         gradable = box.apply_mask(retina.gradable)
         return cls(normalise_contrast(box.apply(pixels), gradable), gradable, box, retina.view)
 
@@ -81,7 +84,7 @@ class CloseUp:
     @property
     def pixel_mm(self) -> float:
         """Millimetres of retina that a canvas pixel spans at the centre of the image."""
-        return FIELD_MM[self.view] / self.box.canvas
+        return self.view.canvas_mm / self.box.canvas
 
     def place(self, row: float, column: float) -> tuple[float, float]:
         """Row and column on the canvas of a place in the image."""

@@ -303,7 +303,7 @@ class Refiner:
                 self._looked = _Looked(angiogram.sha256, retina, {})
             retina, close_ups = self._looked.retina, self._looked.close_ups
             canvases = canvases or CANVASES
-            side = canvases[retina.view]
+            side = canvases[retina.view.name]
             if side not in close_ups:
                 close_ups[side] = CloseUp.of(angiogram, canvases, retina)
             return close_ups[side]

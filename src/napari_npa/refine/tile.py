@@ -50,7 +50,7 @@ class TileNetwork:
 
     def __init__(self, device: str = "auto", model: str | Path | Model = "tile") -> None:
         self.model = as_model(model)
-        if self.model.input != "contrast":
+        if not self.model.wants_gradable:
             raise WeightsError(
                 self.model.name,
                 "was trained on whole images as they are, not on tiles",

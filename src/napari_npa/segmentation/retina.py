@@ -18,6 +18,7 @@ from skimage.morphology import reconstruction
 from napari_npa.errors import RetinaError
 from napari_npa.imaging.contrast import input_channels, logarithmic
 from napari_npa.imaging.field import WORK_SIDE, disk, imaged, rectangular, round_frame, scale_window
+from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD, FieldOfView
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import (
     dilated,
@@ -29,8 +30,9 @@ from napari_npa.imaging.raster import (
     reduced,
 )
 from napari_npa.models.inference import Inference, Steps
-from napari_npa.models.weights import RETINA, Model, load_model
-from napari_npa.types import Field, Gray, Mask, Window
+from napari_npa.models.names import RETINA
+from napari_npa.models.weights import Model, load_model
+from napari_npa.types import Gray, Mask, Window
 
 # Sources: "measured" is on the development images, 42 of 55° and two of ultra-widefield.
 
@@ -62,7 +64,7 @@ LID_MARGIN = 0.012
 class Retina(NamedTuple):
     """What an angiogram shows of the retina."""
 
-    view: Field
+    view: FieldOfView
     gradable: Mask
     window: Window
     """Part of the image by whose longer side the network scales it."""
@@ -87,7 +89,7 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
     Returns
     -------
     view
-        ``"55"`` or ``"uwfa"``, see :func:`field_of_view`.
+        See :func:`napari_npa.imaging.field.field_of_view`.
     gradable : (rows, columns) bool
         Within :func:`instrument_field`; in one piece if ultra-widefield.
     window
@@ -103,13 +105,13 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
     circle = round_frame(field)
     if circle is not None:
         inner = circle._replace(radius=circle.radius * (1 - 2 * EDGE_MARGIN))
-        frame = scale_window(disk(circle, field.shape, field.shape), "55", pixels.shape)
-        return Retina("55", disk(inner, field.shape, pixels.shape), frame)
+        frame = scale_window(disk(circle, field.shape, field.shape), CAMERA_55, pixels.shape)
+        return Retina(CAMERA_55, disk(inner, field.shape, pixels.shape), frame)
     diameter = 2 * float(np.sqrt(np.count_nonzero(field) / np.pi))
     inside = eroded(field, EDGE_MARGIN * diameter)
     if rectangular(field):
-        window = scale_window(field, "55", pixels.shape)
-        return Retina("55", enlarged(inside, pixels.shape), window)
+        window = scale_window(field, CAMERA_55, pixels.shape)
+        return Retina(CAMERA_55, enlarged(inside, pixels.shape), window)
     seen = _sight(pixels, field, model) & inside
     gradable = seen & ~_lids(small, inside, seen, diameter)
     whole = opened(filled(gradable), SPUR * diameter)
@@ -119,8 +121,8 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
             "shows no retinal vessels, so that no part of it can be judged",
             "Choose a later or sharper frame, or draw the gradable retina by hand.",
         )
-    window = scale_window(field, "uwfa", pixels.shape)
-    return Retina("uwfa", enlarged(largest_part(whole), pixels.shape), window)
+    window = scale_window(field, ULTRA_WIDEFIELD, pixels.shape)
+    return Retina(ULTRA_WIDEFIELD, enlarged(largest_part(whole), pixels.shape), window)
 
 
 def retina_weights() -> str:
@@ -136,8 +138,9 @@ def gradable_retina(pixels: Gray, *, name: str = "image") -> Mask:
 def _sight(pixels: Gray, field: Mask, model: Model | None) -> Mask:
     """Where the network sees what it can judge, on the grid of the reduced field."""
     network = _embedded() if model is None else Inference(model, torch.device("cpu"))
+    side = network.model.canvas_for(ULTRA_WIDEFIELD)
     whole, small = (
-        Letterbox(shape, network.model.canvases["uwfa"], scale_window(field, "uwfa", shape))
+        Letterbox(shape, side, scale_window(field, ULTRA_WIDEFIELD, shape))
         for shape in (pixels.shape, field.shape)
     )
     channels = torch.from_numpy(input_channels(logarithmic(whole.apply(pixels))))[None]

@@ -12,32 +12,20 @@ from scipy.ndimage import label
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from napari_npa.imaging.letterbox import FIELD_MM, Letterbox
+from napari_npa.imaging.field_of_view import FieldOfView
+from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import eroded
 from napari_npa.io.angiogram import Angiogram, as_angiogram
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.models.devices import choose_device
 from napari_npa.models.inference import Inference, Steps
+from napari_npa.models.names import AUTO, TILE, WHOLE, is_auto
 from napari_npa.models.weights import Model, as_model
 from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
-from napari_npa.types import Field, Gray, Mask, Mode, Progress
-
-WHOLE = "whole"
-"""Embedded weights that leave ultra-widefield images to the embedded tile network's."""
+from napari_npa.types import Gray, Mask, Mode, Progress
 
 TILE_SHARE = 0.5
 """Weight of the finer look in the fused logits."""
-
-LEAST_AREA_MM2: dict[Field, float] = {"55": 0.0, "uwfa": 2.54}
-"""Areas smaller than this are not called: on ultra-widefield images one disc area. Perfused
-periphery is called in specks; without them the mean IoU on 40 simulated eyes (seeds 61000 to 61039)
-was .871, not .810."""
-
-RIM_MM: dict[Field, float] = {"55": 0.0, "uwfa": 2.5}
-"""Areas that lie within so much of the outline of the gradable retina are not called either: there
-an ultra-widefield image fades, and the eye itself has no capillaries. On 30 simulated eyes (seeds
-61000 to 61029) the mean IoU was .930 without them, .863 with them, on 50 others (2000 to 2049) .883
-and .882; of what was called on two real images 14 and 21 % were such strips."""
 
 RIM_SHARE = 0.9
 """Part of an area that lies in the rim if the area counts as lying there."""
@@ -164,13 +152,15 @@ class Segmenter:
     device
         ``auto`` (the fastest present), ``cuda``, ``mps`` or ``cpu``.
     model
-        Name of embedded weights, a weights file, or a loaded :class:`Model`.
+        ``auto``: the embedded networks, each where it is the better one, see
+        :data:`napari_npa.models.names.AUTO`. Or the name of embedded weights, a weights file, or
+        a loaded :class:`Model`.
     mode
         ``whole``, or ``two-scale``: wherever the canvas of `tile` is finer than that of `model`,
-        it looks as well. With the embedded weights it then looks in place of `model` too, in
-        either mode, since it has learned both scales of ultra-widefield images.
-        None: ``two-scale`` for the embedded weights, of which it is the better
-        (docs/evidence.md), ``whole`` for any others.
+        it looks as well. With ``auto`` it then looks in place of `whole` too, in either mode,
+        since it has learned both scales of ultra-widefield images.
+        None: ``two-scale`` for ``auto``, of which it is the better (docs/evidence.md), ``whole``
+        for any other weights.
     tile
         Weights of the tile network, as for `model`; only loaded if it is to look.
     at_once
@@ -187,18 +177,18 @@ class Segmenter:
     def __init__(
         self,
         device: str = "auto",
-        model: str | Path | Model = WHOLE,
+        model: str | Path | Model = AUTO,
         *,
         mode: Mode | None = None,
-        tile: str | Path | Model = "tile",
+        tile: str | Path | Model = TILE,
         at_once: int = 1,
     ) -> None:
         self.device = choose_device(device)
-        self.model = as_model(model)
+        self._is_auto = is_auto(model)
+        self.model = as_model(WHOLE if self._is_auto else model)
         self._whole = Inference(self.model, self.device, at_once)
-        self._is_embedded = model == WHOLE
-        self.mode: Mode = mode or ("two-scale" if self._is_embedded else "whole")
-        needs_tile = self._is_embedded or self.mode == "two-scale"
+        self.mode: Mode = mode or ("two-scale" if self._is_auto else "whole")
+        needs_tile = self._is_auto or self.mode == "two-scale"
         self._tile = Inference(as_model(tile), self.device, at_once) if needs_tile else None
 
     @property
@@ -223,7 +213,7 @@ class Segmenter:
         threshold
             Probability from which a pixel is non-perfused; if None that of the finest network
             that looked, chosen for what it and the other give together. Smaller
-            areas than :data:`LEAST_AREA_MM2`, and those in the rim, are kept below it.
+            areas than the field of view's least, and those in its rim, are kept below it.
         progress
             Called with (done, total); what it raises ends the work and is passed on.
 
@@ -253,14 +243,14 @@ class Segmenter:
                 used.append(look[0].model)
         if threshold is None:
             threshold = used[-1].threshold_for(retina.view)
-        if self.model.input == "contrast":  # networks from elsewhere give what they gave there
-            per_mm = box.canvas / FIELD_MM[retina.view]
+        if self.model.wants_sifting:
+            per_mm = box.canvas / retina.view.canvas_mm
             kept = without_uncalled_areas(
                 canvas.numpy(),
                 box.apply_mask(retina.gradable),
                 threshold,
-                least_pixels=LEAST_AREA_MM2[retina.view] * per_mm**2,
-                rim_pixels=RIM_MM[retina.view] * per_mm,
+                least_pixels=retina.view.least_area_mm2 * per_mm**2,
+                rim_pixels=retina.view.rim_mm * per_mm,
             )
             canvas = torch.from_numpy(kept)
         probability = box.invert(canvas).clamp_(0, 1).numpy()
@@ -276,12 +266,12 @@ class Segmenter:
             notes=(*angiogram.notes, *notes),
         )
 
-    def _looks(self, view: Field) -> list[tuple[Inference, int]]:
+    def _looks(self, view: FieldOfView) -> list[tuple[Inference, int]]:
         """Which networks look at a field of view, and the sides of their canvases."""
-        side, tile = self.model.canvases[view], self._tile
-        if tile is None or (finest := tile.model.canvases[view]) <= side:
+        side, tile = self.model.canvas_for(view), self._tile
+        if tile is None or (finest := tile.model.canvas_for(view)) <= side:
             return [(self._whole, side)]
-        knows_both = self._is_embedded and tile.model.halved
+        knows_both = self._is_auto and tile.model.halved
         coarse = (tile, finest // 2) if knows_both else (self._whole, side)
         return [coarse, (tile, finest)] if self.mode == "two-scale" else [coarse]
 
@@ -290,7 +280,7 @@ def segment(
     image: str | Path | NDArray[np.generic] | Angiogram,
     *,
     device: str = "auto",
-    model: str | Path = WHOLE,
+    model: str | Path = AUTO,
     mode: Mode | None = None,
     threshold: float | None = None,
 ) -> Segmentation:
@@ -303,9 +293,7 @@ def _on_canvas(
 ) -> tuple[Tensor, Letterbox, torch.device, tuple[str, ...]]:
     """Probability on a network's canvas (canvas, canvas), and how the image lies on it."""
     shape = (pixels.shape[0], pixels.shape[1])
-    # Networks from elsewhere give what they gave there.
-    ours = inference.model.input == "contrast"
-    box = Letterbox(shape, side, retina.window if ours else None)
+    box = Letterbox(shape, side, retina.window if inference.model.wants_field else None)
     window, channels = inference.channels(box, pixels, retina.gradable)
     found, device, notes = inference.probability(
         channels, steps, mirrors=inference.mirrors(retina.view)

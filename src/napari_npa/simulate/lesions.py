@@ -22,9 +22,6 @@ FOVEA_SPARED_MM = 0.9
 DISC_SPARED_MM = 1.1
 """No non-perfusion on the disc, whose radius is 0.75 to 1 mm."""
 
-TEXTURE_ONLY_SHARE = {"55": 0.4, "uwfa": 0.2}
-"""Share of areas no darker than what is around them: the capillaries are missing, no more."""
-
 TEXTURE_ONLY_RATIO = (0.7, 1.06)
 DARK_RATIO = (0.22, 0.82)
 """Brightness of the ground inside an area against the perfused ground beside it."""
@@ -198,9 +195,10 @@ def nonperfusion_of(scene: Scene, mask: Mask, rng: np.random.Generator) -> NonPe
     if not mask.any():
         return perfused(scene.shape)
     step = max(1, scene.size // _GRID)
+    texture_only = _WIDE_TEXTURE_ONLY if scene.wide else _NARROW_TEXTURE_ONLY
     areas, count = ndimage.label(shrink(mask.astype(np.float32), step) > 0.3)
     ratios = np.where(
-        rng.uniform(size=count + 1) < TEXTURE_ONLY_SHARE["uwfa" if scene.wide else "55"],
+        rng.uniform(size=count + 1) < texture_only,
         rng.uniform(*TEXTURE_ONLY_RATIO, count + 1),
         rng.uniform(*DARK_RATIO, count + 1),
     )
@@ -338,6 +336,11 @@ _COMPARTMENT_MM = (1.5, 4.5)
 """In some eyes all that lies between two branches is lost at once."""
 
 _PATCH_FIELD_MM = 6.0
+
+_WIDE_TEXTURE_ONLY = 0.2
+_NARROW_TEXTURE_ONLY = 0.4
+"""Share of areas no darker than what is around them: the capillaries are missing, no more."""
+
 _WIDE_EDGE_MM = (0.05, 0.6)
 """Seldom sharp where no vessel runs along it: drawn evenly in its logarithm."""
 

@@ -202,7 +202,7 @@ def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = 
         field = instrument_field(pixels, name=file.image.name)
         view, gradable = field_of_view(field), outlined
         window = scale_window(field, view, pixels.shape)
-    box = Letterbox(pixels.shape, canvases[view], window)
+    box = Letterbox(pixels.shape, canvases[view.name], window)
     retina = box.apply_mask(gradable)
     scaled = box.apply(pixels)
     stretched = normalise_contrast(scaled, retina) if target == "npa" else logarithmic(scaled)

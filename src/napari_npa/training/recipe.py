@@ -13,6 +13,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from napari_npa.errors import TrainingError
+from napari_npa.imaging.field_of_view import DEFAULT_CANVASES
 from napari_npa.models.networks import Encoder, UNetConfig, build
 from napari_npa.models.weights import load_model
 from napari_npa.training.augmentation import Augmentation
@@ -21,9 +22,6 @@ from napari_npa.training.losses import combined_loss
 from napari_npa.training.segment_loss import segment_loss
 from napari_npa.training.views import View
 from napari_npa.types import TARGETS, Target
-
-DEFAULT_CANVASES = {"55": 512, "uwfa": 1024}
-"""Canvas side by field of view, pixels: about 0.031 and 0.075 mm a pixel at its centre."""
 
 
 def _default_shares() -> dict[Source, float]:

@@ -327,14 +327,14 @@ def test_two_scales_look_a_second_time_with_the_tile_network(viewer, panel, imag
 def test_two_scales_are_proposed_with_the_weights_made_for_it(panel, tiny_model):
     assert panel.modes.mode == "whole"  # with weights of one's own
     panel.models.activated.emit(0)
-    assert panel.models.choice == "whole"
+    assert panel.models.choice == "auto"
     assert panel.modes.mode == "two-scale"
     panel.modes.setChecked(False)
     panel.models.choose_file(tiny_model)
     assert panel.modes.mode == "whole"
 
 
-def test_the_tile_network_is_not_offered_on_its_own(viewer, panel):
+def test_the_automatic_choice_stands_for_both_embedded_networks(viewer, panel):
     names = [panel.models.itemText(at) for at in range(panel.models.count())]
-    assert names[0] == "whole"
-    assert "tile" not in names
+    assert names[0] == "auto"
+    assert not {"whole", "tile"} & set(names)

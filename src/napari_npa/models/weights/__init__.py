@@ -1,7 +1,6 @@
 """Network weights: the embedded ones, a user's own, and those of other programs."""
 
 from napari_npa.models.weights.store import (
-    RETINA,
     Model,
     Output,
     as_model,
@@ -12,7 +11,6 @@ from napari_npa.models.weights.store import (
 )
 
 __all__ = [
-    "RETINA",
     "Model",
     "Output",
     "as_model",

@@ -8,24 +8,25 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from napari_npa.errors import WeightsError
+from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
+from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.writing import atomic, file_sha256
+from napari_npa.models.names import RETINA
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch
-from napari_npa.types import Target
+from napari_npa.types import Gray, Mask, Target
 
 EMBEDDED = Path(__file__).parent
 """Folder of the weights that come with the package, each beside its card."""
 
 HEADER = "napari_npa"
 """Key of the safetensors metadata under which a network's description is stored."""
-
-RETINA = "retina"
-"""Name of the embedded weights that find the gradable retina, which all others rely on."""
 
 Input = Literal["contrast", "levels", "rgb"]
 """What a network is fed: our three channels of the contrast within the gradable retina; the same
@@ -73,13 +74,67 @@ class Model:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     halved: bool = False
 
+    @property
+    def _is_ours(self) -> bool:
+        """Whether it was trained here; networks from elsewhere give what they gave there."""
+        return self.input != "rgb"
+
+    @property
+    def wants_field(self) -> bool:
+        """Whether the instrument's field is put on its canvas, and not the file as it is.
+
+        Ours have learned retina of one scale.
+        """
+        return self._is_ours
+
+    @property
+    def wants_mirrors(self) -> bool:
+        """Whether it is shown mirrored images too, in the fields of view that are mirrored."""
+        return self._is_ours
+
+    @property
+    def wants_sifting(self) -> bool:
+        """Whether small areas, and those in the rim, are left out of what it calls."""
+        return self._is_ours
+
+    @property
+    def wants_gradable(self) -> bool:
+        """Whether it is fed the contrast within the gradable retina, as a close-up holds it."""
+        return self.input == "contrast"
+
+    def channels(self, scaled: Gray, gradable: Mask) -> Gray:
+        """Make the three channels that it is fed.
+
+        Parameters
+        ----------
+        scaled : (rows, columns) float32
+            Gray levels in [0, 1], at the scale of its canvas.
+        gradable : (rows, columns) bool
+            Gradable retina; only looked at if :attr:`wants_gradable`.
+
+        Returns
+        -------
+        channels : (3, rows, columns) float32
+            In [0, 1].
+        """
+        if self.input == "rgb":
+            return np.repeat(scaled[None], 3, axis=0)
+        stretched = (
+            normalise_contrast(scaled, gradable) if self.wants_gradable else logarithmic(scaled)
+        )
+        return input_channels(stretched)
+
     def has_learned(self, target: Target) -> bool:
         """Whether the network can be asked for a mask."""
         return target in ("npa" if self.output == "classes" else self.output).split("+")
 
-    def threshold_for(self, view: str) -> float:
+    def canvas_for(self, view: FieldOfView) -> int:
+        """Side of the canvas that an image of a field of view is put on, pixels."""
+        return self.canvases[view.name]
+
+    def threshold_for(self, view: FieldOfView) -> float:
         """Probability from which a pixel of a field of view counts as non-perfused."""
-        return self.thresholds.get(view, self.threshold)
+        return self.thresholds.get(view.name, self.threshold)
 
 
 def embedded_models() -> list[str]:
@@ -92,7 +147,7 @@ def as_model(model: str | Path | Model) -> Model:
     return model if isinstance(model, Model) else load_model(model)
 
 
-def load_model(name: str | Path = "whole") -> Model:
+def load_model(name: str | Path) -> Model:
     """Load embedded weights by name, or any weights file by path.
 
     Raises
@@ -198,7 +253,7 @@ def _load_file(path: Path, expected: str | None) -> Model:
         sha256=sha256,
         input="rgb",
         output="classes",
-        canvases={"55": 512, "uwfa": 1024},
+        canvases=dict(DEFAULT_CANVASES),
         threshold=0.5,
     )
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
 from napari_npa.io.names import TABLE
+from napari_npa.models.names import AUTO
 from napari_npa.plugin.batch.controls import CHOOSE_IMAGES, BatchControls
 from napari_npa.plugin.batch.job import BatchChoices, BatchJob
 from napari_npa.plugin.batch.opener import ResultOpener
@@ -19,8 +20,6 @@ from napari_npa.plugin.batch.watched_table import ReadTable, WatchedTable
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import (
-    TILE_MODEL,
-    WHOLE_MODEL,
     KeptSegmenter,
     models_and_devices,
 )
@@ -265,7 +264,7 @@ class BatchPanel(BatchControls):
 
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
         models, devices = found
-        self.models.offer([name for name in models if name != TILE_MODEL], WHOLE_MODEL)
+        self.models.offer(models, AUTO)
         with signals_blocked(self.devices):
             self.devices.offer(devices)
         if self.output is None:
@@ -297,5 +296,5 @@ class BatchPanel(BatchControls):
         self.status.setText(tell(error))
 
     def _load(self) -> Segmenter:
-        model = self.models.choice or WHOLE_MODEL
+        model = self.models.choice or AUTO
         return self.segmenter.get(self.devices.choice, model, self.modes.mode)

@@ -17,9 +17,10 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible, QLabeledDoubleSlider
 
+from napari_npa.models.names import TILE
 from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
-from napari_npa.plugin.qt.model_choice import TILE_MODEL, ModelBox
+from napari_npa.plugin.qt.model_choice import ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import Told
@@ -121,7 +122,7 @@ class CorrectControls(Panel):
             f"Weights of the tool '{TOOLS['network'].title}': those of the package, or a file\n"
             "of your own."
         )
-        self.models.offer([TILE_MODEL], TILE_MODEL)
+        self.models.offer([TILE], TILE)
         self.index = LiveIndex()
         self.log = QLabel()
         self.log.setWordWrap(True)

@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from superqt.utils import QSignalThrottler, signals_blocked
 
+from napari_npa.models.names import TILE
 from napari_npa.plugin.correct.controls import CorrectControls
 from napari_npa.plugin.correct.correction import LayerCorrection
 from napari_npa.plugin.correct.mouse_tools import MouseTools
@@ -20,7 +21,6 @@ from napari_npa.plugin.qt.drawing_pause import pause_drawing, resume_drawing
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
-from napari_npa.plugin.qt.model_choice import TILE_MODEL
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.refine import (
     NEUTRAL,
@@ -169,7 +169,7 @@ class CorrectPanel(CorrectControls):
     @property
     def model(self) -> str | Path:
         """Weights of the tile network: the name of embedded ones, or a file."""
-        return self.models.choice or TILE_MODEL
+        return self.models.choice or TILE
 
     @property
     def target(self) -> Target:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QSizePolicy
 
+from napari_npa.models.names import AUTO, TILE, WHOLE
+
 if TYPE_CHECKING:  # imports torch
     from napari_npa.segmentation.segmenter import Segmenter
     from napari_npa.types import Mode, Progress
@@ -15,13 +17,7 @@ if TYPE_CHECKING:  # imports torch
 CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
 
-TILE_MODEL = "tile"
-"""Embedded weights that look at parts of an image; the others look at whole ones."""
-
-WHOLE_MODEL = "whole"
-"""Embedded weights that are chosen at first."""
-
-AUTO = "auto"
+AUTO_DEVICE = "auto"
 """Lets the segmenter choose the fastest device present."""
 
 
@@ -33,8 +29,8 @@ class ModelBox(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setToolTip(
-            "Weights of the network: those of the package, or a file of your own. 'whole' leaves\n"
-            "ultra-widefield images to 'tile', which the results then name."
+            "Weights of the network. 'auto': those of the package, each where it is the better\n"
+            "one; the result says which. Or a file of your own."
         )
         self.addItem(CHOOSE_FILE)
         self.setCurrentIndex(-1)
@@ -102,7 +98,7 @@ class ModeBox(QCheckBox):
         return "two-scale" if self.isChecked() else "whole"
 
     def _propose(self) -> None:
-        self.setChecked(self._models.choice == WHOLE_MODEL)
+        self.setChecked(self._models.choice == AUTO)
 
 
 class DeviceBox(QComboBox):
@@ -110,7 +106,7 @@ class DeviceBox(QComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addItem(AUTO, AUTO)
+        self.addItem(AUTO_DEVICE, AUTO_DEVICE)
         self.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
 
     @property
@@ -144,8 +140,9 @@ class KeptSegmenter:
 
 
 def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
-    """Names of the embedded models, and of the devices of this machine; imports torch."""
+    """List the models and the devices to choose from, ``auto`` first; imports torch."""
     from napari_npa.models.devices import present_devices
     from napari_npa.models.weights import embedded_models
 
-    return embedded_models(), [AUTO, *present_devices()]
+    others = [name for name in embedded_models() if name not in (WHOLE, TILE)]
+    return [AUTO, *others], [AUTO_DEVICE, *present_devices()]

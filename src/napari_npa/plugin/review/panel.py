@@ -12,13 +12,12 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QModelIndex
 from qtpy.QtWidgets import QFileDialog
 
+from napari_npa.models.names import AUTO
 from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import (
-    TILE_MODEL,
-    WHOLE_MODEL,
     KeptSegmenter,
     models_and_devices,
 )
@@ -73,7 +72,7 @@ class ReviewPanel(ReviewControls):
         super().__init__()
         # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.model: str | Path = WHOLE_MODEL
+        self.model: str | Path = AUTO
         self.mode: Mode = "two-scale"
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
@@ -110,10 +109,10 @@ class ReviewPanel(ReviewControls):
     # Model
 
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
-        self.models.offer([name for name in found[0] if name != TILE_MODEL], WHOLE_MODEL)
+        self.models.offer(found[0], AUTO)
 
     def _choose_model(self) -> None:
-        chosen = self.models.choice or WHOLE_MODEL, self.modes.mode
+        chosen = self.models.choice or AUTO, self.modes.mode
         if chosen != (self.model, self.mode):
             self.model, self.mode = chosen
             self.preparer.segment_again()

@@ -17,14 +17,13 @@ from qtpy.QtWidgets import (
 from superqt.utils import QSignalThrottler, signals_blocked
 
 from napari_npa.errors import ReplaceError
+from napari_npa.models.names import AUTO
 from napari_npa.plugin.layers.open import FILES, open_file
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import (
-    TILE_MODEL,
-    WHOLE_MODEL,
     KeptSegmenter,
     models_and_devices,
 )
@@ -122,7 +121,7 @@ class SegmentPanel(SegmentControls):
 
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
         models, devices = found
-        self.models.offer([name for name in models if name != TILE_MODEL], WHOLE_MODEL)
+        self.models.offer(models, AUTO)
         self.devices.offer(devices)
         self.status.setText("" if self.image is not None else NO_IMAGE)
         self._enable()
