@@ -70,6 +70,19 @@ def test_a_folder_without_results_is_refused(tmp_path, content):
         summarise(tmp_path)
 
 
+def test_a_table_that_a_european_excel_saved_is_read(tmp_path):
+    (tmp_path / TABLE).write_text("status;new;isi;image\nok;1;0,25;a.tif\n")
+    (image,) = summarise(tmp_path).images
+    assert (image.image, image.isi_percent) == ("a.tif", 25)
+
+
+@pytest.mark.parametrize("row", ["a.tif,much,ok", "a.tif,0.1,well", ",0.1,ok"])
+def test_a_row_that_cannot_be_read_is_refused_rather_than_left_out(tmp_path, row):
+    (tmp_path / TABLE).write_text(f"image,isi,status\nb.tif,0.1,ok\n{row}\n")
+    with pytest.raises(SaveError, match="line 3"):
+        summarise(tmp_path)
+
+
 def test_another_table_under_the_name_is_refused(tmp_path):
     (tmp_path / TABLE).write_text("patient,arm\na,b\n")
     with pytest.raises(SaveError):

@@ -14,7 +14,7 @@ from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.cli import main as cli
 from napari_npa.io import writing
 from napari_npa.io.names import PARQUET_TABLE, TABLE
-from napari_npa.io.storage import LocalPlace
+from napari_npa.io.storage import LocalStorage
 
 
 def test_a_folder_becomes_masks_overlays_records_a_table_and_a_manifest(batch, source, output):
@@ -176,7 +176,7 @@ def test_a_table_open_in_another_program_does_not_end_the_run(
     monkeypatch.setattr("napari_npa.batch.growing_table.LEAST_SECONDS_BETWEEN_TABLES", 0)
     monkeypatch.setattr("napari_npa.batch.growing_table.TABLE_SHARE", 1e9)
     refused, done = [], []
-    write = LocalPlace.write
+    write = LocalStorage.write
 
     def refuse(self, name, content):
         if name == TABLE and 0 < len(done) < 3:
@@ -184,7 +184,7 @@ def test_a_table_open_in_another_program_does_not_end_the_run(
             raise writing.SaveError(name, "could not be written: no permission", "Close it.")
         write(self, name, content)
 
-    monkeypatch.setattr(LocalPlace, "write", refuse)
+    monkeypatch.setattr(LocalStorage, "write", refuse)
     options = BatchOptions(model=str(tiny_model))
     report = run_batch(
         source, output, options, device="cpu", recursive=True, on_finished=done.append

@@ -6,7 +6,7 @@ import pytest
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.names import NPA_FILE
-from napari_npa.io.storage import LocalPlace, inside, place_of, without_password
+from napari_npa.io.storage import LocalStorage, inside, storage_of, without_password
 from stores import empty_store, unreliable_store
 
 A, B = PurePosixPath("a.tif"), PurePosixPath("visit 1/b.tif")
@@ -33,14 +33,14 @@ def listed(place, **options):
 
 
 def test_files_are_listed_with_those_of_subfolders_if_asked_for(where):
-    place = place_of(where)
+    place = storage_of(where)
     assert listed(place) == [A, B]
     assert listed(place, recursive=False) == [A]
     assert listed(place, leave_out="visit 1") == [A]
 
 
 def test_a_file_is_read_on_this_machine(where):
-    with place_of(where).file(B) as file:
+    with storage_of(where).file(B) as file:
         assert file.name == "b.tif"
         assert file.read_bytes() == b"b.tif"
 
@@ -48,14 +48,14 @@ def test_a_file_is_read_on_this_machine(where):
 def test_a_file_that_has_gone_is_named(store):
     with (
         pytest.raises(AngiogramError) as caught,
-        place_of("memory://images").file(PurePosixPath("gone.tif")),
+        storage_of("memory://images").file(PurePosixPath("gone.tif")),
     ):
         pass
     assert caught.value.subject == "gone.tif"
 
 
 def test_results_are_fetched_into_a_workspace_and_published(where):
-    place = place_of(where)
+    place = storage_of(where)
     with place.workspace(PurePosixPath("visit 1")) as workspace:
         assert workspace.fetch("b.tif")
         assert not workspace.fetch(f"b{NPA_FILE}")
@@ -67,14 +67,14 @@ def test_results_are_fetched_into_a_workspace_and_published(where):
 
 
 def test_a_text_is_written_whole_and_read_again(where):
-    place = place_of(where)
+    place = storage_of(where)
     assert place.read_text("note.txt") is None
     place.write("note.txt", "\ufeffGefäß".encode())
     assert place.read_text("note.txt") == "Gefäß"
 
 
 def test_a_text_that_is_not_utf8_is_refused(where):
-    place = place_of(where)
+    place = storage_of(where)
     place.write("note.txt", b"\xff")
     with pytest.raises(SaveError, match="not UTF-8"):
         place.read_text("note.txt")
@@ -83,7 +83,7 @@ def test_a_text_that_is_not_utf8_is_refused(where):
 def test_what_a_store_refuses_keeps_its_reason(store, monkeypatch):
     store.pipe_file("/images/a.tif", b"")
     unreliable = unreliable_store(monkeypatch, "a.tif", "listing")
-    place = place_of(f"{unreliable}://images")
+    place = storage_of(f"{unreliable}://images")
     with pytest.raises(AngiogramError, match="403 Forbidden"):
         listed(place)
     with pytest.raises(AngiogramError, match="503 Slow Down"), place.file(A):
@@ -95,7 +95,7 @@ def test_what_a_store_refuses_keeps_its_reason(store, monkeypatch):
 @pytest.mark.parametrize("url", ["memory://absent", "nonsense://x"])
 def test_a_source_that_is_not_there_is_refused_by_its_url(store, url):
     with pytest.raises(NpaError) as caught:
-        listed(place_of(url))
+        listed(storage_of(url))
     assert caught.value.subject == url
 
 
@@ -105,7 +105,7 @@ def test_a_source_that_is_not_there_is_refused_by_its_url(store, url):
 )
 def test_no_error_tells_the_password_of_a_url(url):
     with pytest.raises(NpaError) as caught:
-        place_of(url)
+        storage_of(url)
     assert "doctor@host" in caught.value.subject
     assert not any(word in str(caught.value) for word in ("pass", "w@rd", "secret"))
 
@@ -118,7 +118,7 @@ def test_a_text_without_a_password_stays(text):
 def test_a_file_url_is_a_folder(tmp_path):
     (tmp_path / "two words").mkdir()
     url = f"file://{tmp_path}/two%20words"
-    assert place_of(url) == LocalPlace(tmp_path / "two words")
+    assert storage_of(url) == LocalStorage(tmp_path / "two words")
 
 
 def test_one_place_is_inside_another(tmp_path):
@@ -135,7 +135,7 @@ def test_one_place_is_inside_another(tmp_path):
 def test_a_folder_that_links_to_itself_is_refused(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     with pytest.raises(AngiogramError) as caught:
-        listed(place_of(tmp_path / "loop"))
+        listed(storage_of(tmp_path / "loop"))
     assert caught.value.subject == "loop"
     assert inside(tmp_path / "loop" / "x", tmp_path) == "loop/x"
 
@@ -144,4 +144,4 @@ def test_a_loop_of_linked_folders_is_listed_once(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.tif").touch()
     (tmp_path / "a" / "up").symlink_to(tmp_path)
-    assert listed(place_of(tmp_path)) == [PurePosixPath("a/x.tif")]
+    assert listed(storage_of(tmp_path)) == [PurePosixPath("a/x.tif")]

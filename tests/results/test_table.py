@@ -8,15 +8,15 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from batch_folders import statuses, table, write_eye
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch_folders import statuses, table, write_eye
 from napari_npa.batch import BatchOptions, growing_table, run_batch
 from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.errors import SaveError
 from napari_npa.io.names import TABLE
-from napari_npa.io.storage import LocalPlace
+from napari_npa.io.storage import LocalStorage
 from napari_npa.results.table import (
     Row,
     merged,
@@ -71,9 +71,9 @@ def test_any_csv_reader_sees_the_same_and_no_spreadsheet_a_formula(written):
 def test_the_table_survives_the_file(tmp_path):
     names = ["a,b.tif", 'a"b".tif', "a\nb.tif", "a\r\nb.tif", "=1+1.tif", "-1.tif", "眼.tif"]
     written = [Row(image=name, message="'a' is empty. Export it again.") for name in names]
-    LocalPlace(tmp_path).write(TABLE, table_text(written).encode())
+    LocalStorage(tmp_path).write(TABLE, table_text(written).encode())
     assert read_table(tmp_path) == written
-    assert rows_of(LocalPlace(tmp_path).read_text(TABLE)) == written
+    assert rows_of(LocalStorage(tmp_path).read_text(TABLE)) == written
     assert "\n'-1.tif,,,,,,ok,'a' is empty" in (tmp_path / TABLE).read_text("utf-8")
 
 
@@ -82,9 +82,12 @@ def test_tables_of_older_versions_and_of_excel_are_read(tmp_path):
     old = f"{header}\na.tif,0.5,1,2,m,3,ok,\n"
     row = Row("a.tif", 0.5, 1, 2, "m", 3.0)
     assert rows_of(old) == [row]
-    assert rows_of(f"{old}what somebody added\n,,,,\n") == [row]
+    assert rows_of(f"{old},,,,\n") == [row]
+    excel = f"{header},threshold,edited\na.tif,0.5,1,2,m,3,ok,,0.5,TRUE\n"
+    edited = replace(row, threshold=0.5, edited=True)
+    assert rows_of(excel) == rows_of(excel.replace(",", ";").replace("0.5", "0,5")) == [edited]
     (tmp_path / TABLE).write_text(f"\ufeff{old}", "utf-8")
-    assert read_table(tmp_path) == rows_of(LocalPlace(tmp_path).read_text(TABLE)) == [row]
+    assert read_table(tmp_path) == rows_of(LocalStorage(tmp_path).read_text(TABLE)) == [row]
 
 
 @pytest.mark.parametrize("text", ["patient;eye\n1;OD\n", 'image\n"' + "x" * 200_000])
@@ -94,6 +97,15 @@ def test_another_table_is_not_written_over(batch, source, output, text):
     result = batch(source, output)
     assert isinstance(result.exception, SaveError)
     assert (output / TABLE).read_text() == text
+
+
+def test_no_row_is_dropped_because_somebody_changed_another(tmp_path):
+    text = table_text([Row("a.tif", result="a"), Row("b.tif", isi=0.5, result="b")])
+    damaged = text.replace("0.5", "half")
+    (tmp_path / TABLE).write_text(damaged)
+    with pytest.raises(SaveError, match="line 3"):
+        update_table(tmp_path, Row("a.tif", isi=0.25, result="a"))
+    assert (tmp_path / TABLE).read_text() == damaged
 
 
 def test_new_rows_come_first_and_replace_their_result_and_their_failures():
@@ -145,7 +157,7 @@ def test_corrections_and_the_batch_never_lose_a_row_to_each_other(tmp_path, monk
     monkeypatch.setattr(growing_table, "LEAST_SECONDS_BETWEEN_TABLES", 0)
     monkeypatch.setattr(growing_table, "TABLE_SHARE", 1e9)
     images = [f"{at:03}.tif" for at in range(150)]
-    growing = GrowingTable(LocalPlace(tmp_path), images)
+    growing = GrowingTable(LocalStorage(tmp_path), images)
     growing.write()
     written: list[Row] = []
     done = threading.Event()
@@ -193,7 +205,7 @@ def test_the_table_is_written_once_a_second_at_most(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(growing_table.time, "monotonic", lambda: now[0])
     images = [f"{at}.tif" for at in range(100)]
-    growing = GrowingTable(LocalPlace(tmp_path), images)
+    growing = GrowingTable(LocalStorage(tmp_path), images)
     growing.write()
     sizes = []
     for image in images:
@@ -211,7 +223,7 @@ def test_rows_of_other_images_stay(batch, source, output):
 
 def test_a_correction_keeps_the_name_of_the_image_and_its_place(tmp_path):
     rows = [Row("x/a.tif", result="a"), Row("b.tif", result="b")]
-    LocalPlace(tmp_path).write(TABLE, table_text(rows).encode())
+    LocalStorage(tmp_path).write(TABLE, table_text(rows).encode())
     update_table(tmp_path, Row("a.tif", edited=True, result="a"))
     update_table(tmp_path, Row("c.tif", edited=True, result="c"))
     assert [(row.image, row.edited) for row in read_table(tmp_path)] == [

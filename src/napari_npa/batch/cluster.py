@@ -26,7 +26,7 @@ from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.batch.run import Workers
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.names import MANIFEST
-from napari_npa.io.storage import LocalPlace, place_of
+from napari_npa.io.storage import LocalStorage, storage_of
 from napari_npa.results.table import Row
 
 REACH_SECONDS = 10
@@ -114,8 +114,8 @@ def segment_here(run: Run, task: Task) -> Outcome:
 
     worker = get_worker()
     worker.log_event(run.name, worker.get_current_task())
-    for place, content in ((place_of(task.source), ""), (place_of(task.output), MANIFEST)):
-        if isinstance(place, LocalPlace) and not (place.root / content).exists():
+    for place, content in ((storage_of(task.source), ""), (storage_of(task.output), MANIFEST)):
+        if isinstance(place, LocalStorage) and not (place.root / content).exists():
             return _failed(
                 task,
                 f"could not be processed: the worker at {worker.address} does not see the folder "

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from napari_npa.errors import NpaError
 from napari_npa.io.names import TABLE
-from napari_npa.io.storage import Place
+from napari_npa.io.storage import Storage
 from napari_npa.results.table import Row, changing, merged, rows_of, table_text
 
 LEAST_SECONDS_BETWEEN_TABLES = 1.0
@@ -24,7 +24,7 @@ class GrowingTable:
     newer than a row held here, and taken over.
     """
 
-    def __init__(self, place: Place, images: list[str]) -> None:
+    def __init__(self, place: Storage, images: list[str]) -> None:
         self._place = place
         self._order = {image: at for at, image in enumerate(images)}
         self._rows: dict[int, Row] = {}

@@ -22,7 +22,7 @@ from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import pixel_count
 from napari_npa.io.folder import FoundImage
 from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
-from napari_npa.io.storage import Place, Workspace, place_of
+from napari_npa.io.storage import Storage, Workspace, storage_of
 from napari_npa.io.writing import file_sha256
 from napari_npa.models.names import AUTO
 from napari_npa.results.approvals import approves
@@ -178,9 +178,9 @@ class ImageRunner:
 
     def _run(self, task: Task) -> Outcome:
         path = task.image.path
-        output = place_of(task.output)
+        output = storage_of(task.output)
         with (
-            place_of(task.source).file(path) as file,
+            storage_of(task.source).file(path) as file,
             output.workspace(path.parent) as workspace,
         ):
             folder = ResultFolder(workspace.folder)
@@ -218,7 +218,7 @@ class ImageRunner:
     def _kept(
         self,
         folder: ResultFolder,
-        output: Place,
+        output: Storage,
         workspace: Workspace,
         path: PurePosixPath,
         sha256: str,
@@ -278,7 +278,7 @@ def all_devices(device: str) -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in range(gpus)) if gpus > 1 else (device,)
 
 
-def _is_approved(sha256: str, output: Place, folder: PurePosixPath) -> bool:
+def _is_approved(sha256: str, output: Storage, folder: PurePosixPath) -> bool:
     """Whether a person approved the masks of an image, reviewing its folder or one above it."""
     return any(
         approves(output.read_text(str(above / APPROVALS)), sha256)

@@ -24,7 +24,7 @@ from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.folder import FoundImage, FoundImages, find_images
 from napari_npa.io.names import MANIFEST
-from napari_npa.io.storage import LocalPlace, Place, place_of
+from napari_npa.io.storage import LocalStorage, Storage, storage_of, without_password
 from napari_npa.results.record import software_versions
 from napari_npa.results.table import Row
 
@@ -246,8 +246,8 @@ def run_on(
             f"holds no angiogram ({found.skipped} other files)",
             "Give a folder of TIFF, PNG or JPEG files; for subfolders, add --recursive.",
         )
-    place = place_of(output)
-    if isinstance(place, LocalPlace):
+    place = storage_of(output)
+    if isinstance(place, LocalStorage):
         place.remove_partials({PurePosixPath(), *(image.path.parent for image in found.images)})
     table = GrowingTable(place, [image.name for image in found.images])
     manifest = _Manifest(place, workers, source, options)
@@ -321,12 +321,12 @@ class _Manifest:
     """``run.json``: versions, weights, options, times and counts of a run."""
 
     def __init__(
-        self, place: Place, workers: Workers, source: str | Path, options: BatchOptions
+        self, place: Storage, workers: Workers, source: str | Path, options: BatchOptions
     ) -> None:
         self._place = place
         self._started = _now()
         self._content: dict[str, Any] = {
-            "source": str(source),
+            "source": without_password(str(source)),
             "options": asdict(options),
             "weights_sha256": list(workers.weights),
             "devices": list(workers.devices),

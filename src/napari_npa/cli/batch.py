@@ -187,10 +187,10 @@ def _print(report: "BatchReport") -> None:
 
 def _write_parquet(output: str) -> None:
     from napari_npa.io.names import PARQUET_TABLE, TABLE
-    from napari_npa.io.storage import place_of
+    from napari_npa.io.storage import storage_of
     from napari_npa.results.table import parquet_bytes, rows_of
 
-    place = place_of(output)
+    place = storage_of(output)
     place.write(PARQUET_TABLE, parquet_bytes(rows_of(place.read_text(TABLE) or "")))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.names import MASK_ENDINGS, NPA_FILE, PICTURE_FILES, RECORD_FILE
-from napari_npa.io.storage import inside, place_of
+from napari_npa.io.storage import inside, storage_of
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def find_images(
     """
     paths: list[PurePosixPath] = []
     images: list[FoundImage] = []
-    for entry in place_of(source).files(recursive=recursive, leave_out=inside(output, source)):
+    for entry in storage_of(source).files(recursive=recursive, leave_out=inside(output, source)):
         if not entry.problem:
             paths.append(entry.path)
         elif not _is_hidden(entry.path):

@@ -50,7 +50,7 @@ class Workspace(Protocol):
         """Store written files in this order, each whole or not at all."""
 
 
-class Place(Protocol):
+class Storage(Protocol):
     """A folder tree on this machine or at a URL."""
 
     def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
@@ -83,7 +83,7 @@ class Place(Protocol):
         """Write a file whole or not at all."""
 
 
-def place_of(where: str | Path) -> Place:
+def storage_of(where: str | Path) -> Storage:
     """Open the storage of a folder, or of a URL such as ``s3://bucket/folder``.
 
     Raises
@@ -93,10 +93,10 @@ def place_of(where: str | Path) -> Place:
     """
     text = str(where)
     if isinstance(where, Path) or "://" not in text:
-        return LocalPlace(Path(where))
+        return LocalStorage(Path(where))
     parts = urlsplit(text)
     if parts.scheme in ("file", "local"):
-        return LocalPlace(Path(unquote(parts.netloc + parts.path)))
+        return LocalStorage(Path(unquote(parts.netloc + parts.path)))
     return _remote(text)
 
 
@@ -112,20 +112,20 @@ def inside(inner: str | Path, outer: str | Path) -> str | None:
 
 
 def _address(where: str | Path) -> str:
-    place = place_of(where)
-    if isinstance(place, LocalPlace):
+    place = storage_of(where)
+    if isinstance(place, LocalStorage):
         return Path(os.path.realpath(place.root)).as_posix()  # Path.resolve fails on link loops
     return str(where).rstrip("/")
 
 
 @dataclass(frozen=True)
-class LocalPlace:
+class LocalStorage:
     """A folder of this machine, possibly shared with others."""
 
     root: Path
 
     def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
-        """See :class:`Place`; links to folders are followed, and each folder is listed once."""
+        """See :class:`Storage`; links to folders are followed, and each folder is listed once."""
         if not os.path.isdir(self.root):  # noqa: PTH112 - Path.is_dir may raise
             raise AngiogramError(self.root, "is not a folder", "Give a folder of angiograms.")
         seen: set[tuple[int, int]] = set()
@@ -153,7 +153,7 @@ class LocalPlace:
 
     @contextmanager
     def file(self, path: PurePosixPath) -> Iterator[Path]:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         file = self.root / path
         if file.exists() and not file.is_file():  # reading a pipe could block for ever
             raise AngiogramError(file, "is not an ordinary file", "Leave it out.")
@@ -161,11 +161,11 @@ class LocalPlace:
 
     @contextmanager
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         yield _LocalWorkspace(self.root / path)
 
     def read_text(self, name: str) -> str | None:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         try:
             return _text(name, (self.root / name).read_bytes())
         except FileNotFoundError:
@@ -176,7 +176,7 @@ class LocalPlace:
             ) from error
 
     def write(self, name: str, content: bytes) -> None:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         make_folder(self.root)
         write_bytes(self.root / name, content)
 
@@ -225,7 +225,7 @@ def _is_new(folder: os.DirEntry[str] | Path, seen: set[tuple[int, int]]) -> bool
     return True
 
 
-def _remote(url: str) -> RemotePlace:
+def _remote(url: str) -> RemoteStorage:
     import fsspec
 
     try:
@@ -236,7 +236,7 @@ def _remote(url: str) -> RemotePlace:
             f"cannot be used ({_said(error)})",
             "Give a folder, or another URL.",
         ) from error
-    return RemotePlace(without_password(url), system, root.rstrip("/"))
+    return RemoteStorage(without_password(url), system, root.rstrip("/"))
 
 
 def _said(error: Exception) -> str:
@@ -244,7 +244,7 @@ def _said(error: Exception) -> str:
 
 
 @dataclass(frozen=True)
-class RemotePlace:
+class RemoteStorage:
     """A folder that fsspec reaches, in an object store or on a server.
 
     Attributes
@@ -258,7 +258,7 @@ class RemotePlace:
     root: str = field(repr=False)
 
     def files(self, *, recursive: bool, leave_out: str | None) -> Iterator[Listed]:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         try:
             if not self.system.isdir(self.root):
                 raise AngiogramError(self.url, "is not a folder", "Give a folder of angiograms.")
@@ -276,7 +276,7 @@ class RemotePlace:
 
     @contextmanager
     def file(self, path: PurePosixPath) -> Iterator[Path]:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             local = Path(folder) / path.name
             if not self._get(str(path), local):
@@ -287,18 +287,18 @@ class RemotePlace:
 
     @contextmanager
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             yield _RemoteWorkspace(Path(folder), path, self)
 
     def read_text(self, name: str) -> str | None:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             local = Path(folder) / "text"
             return _text(name, local.read_bytes()) if self._get(name, local) else None
 
     def write(self, name: str, content: bytes) -> None:
-        """See :class:`Place`."""
+        """See :class:`Storage`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             local = Path(folder) / "file"
             write_bytes(local, content)
@@ -340,7 +340,7 @@ class RemotePlace:
 class _RemoteWorkspace:
     folder: Path
     path: PurePosixPath
-    place: RemotePlace
+    place: RemoteStorage
 
     def fetch(self, name: str) -> bool:
         return self.place._get(str(self.path / name), self.folder / name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from io import BytesIO, StringIO
@@ -88,24 +87,29 @@ def table_text(rows: Iterable[Row]) -> str:
 
 
 def rows_of(text: str) -> list[Row]:
-    """Rows of a table; lines that are not rows of ours are left out.
+    """Read the rows of a table, also of one that a European Excel saved.
 
     Raises
     ------
     SaveError
-        It is another table: it must not be written over.
+        It is another table, or a line of it is not a row of ours: it must not be written over.
     """
-    reader = csv.DictReader(StringIO(text, newline=""))
+    first = text.partition("\n")[0]
+    reader = csv.DictReader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     rows = []
     try:
         if text.strip() and "image" not in (reader.fieldnames or ()):
             raise csv.Error("no column 'image'")
         for values in reader:
-            with suppress(KeyError, ValueError):  # changed by hand
+            if not any(values.values()):  # as a spreadsheet leaves them
+                continue
+            try:
                 rows.append(_row(values))
+            except (KeyError, ValueError) as error:
+                raise csv.Error(f"line {reader.line_num} is not a row of it") from error
     except csv.Error as error:
         raise SaveError(
-            TABLE, f"is there and is not a table of results ({error})", "Move it away."
+            TABLE, f"is there and is not a table of results ({error})", "Mend it, or move it away."
         ) from error
     return rows
 
@@ -165,7 +169,7 @@ def require_parquet() -> None:
 
 
 def read_table(folder: Path) -> list[Row]:
-    """Rows of a folder's table; none where there is no table.
+    """Read the rows of a folder's table, none where there is no table; see :func:`rows_of`.
 
     Raises
     ------
@@ -281,6 +285,6 @@ def _value(kind: type, text: str) -> str | float | bool | None:
     if not text:
         return None
     if kind is bool:
-        return {"True": True, "False": False}[text]
-    number: float = kind(text)
+        return {"true": True, "false": False}[text.lower()]  # a spreadsheet writes TRUE
+    number: float = kind(text.replace(",", "."))  # the decimal mark of a European Excel
     return number
