@@ -31,7 +31,7 @@ from napari_npa import Segmenter
 from napari_npa.models.inference import PIECE_CONTEXT, with_context
 from napari_npa.plugin.correct.panel import CorrectPanel
 from napari_npa.plugin.segment.panel import SegmentPanel
-from napari_npa.refine import CloseUp, TileNetwork
+from napari_npa.refine import CloseUp, TileNetwork, box_region
 from napari_npa.simulate import simulate
 
 SIDE = 4000
@@ -91,6 +91,8 @@ def regions(correct: CorrectPanel, runs: int) -> tuple[list[float], list[float]]
     """Seconds of corrections, and of the network alone on the same windows."""
     network = TileNetwork(correct.device, correct.model)
     seen = network.look(correct.result.segmentation.angiogram)
+    # Its first run takes it to the number format that the panel's network computes in.
+    network.propose(seen, [box_region((0, 0, REGION - 1, REGION - 1), (SIDE, SIDE))])
     if not correct.drawing["rectangle"].isChecked():
         correct.drawing["rectangle"].click()
     ours, alone = [], []

@@ -194,7 +194,7 @@ class Refiner:
         self._result = self._last.outcome()
         return self._result
 
-    # What they are made of, for a panel whose layers hold the masks; safe on any thread
+    # For a panel, whose layers hold the masks: these two may run in any thread
 
     def prepare(self, result: Result, progress: Progress | None = None) -> None:
         """Do what takes long before the first correction asks for it.

@@ -83,7 +83,7 @@ class CorrectControls(Panel):
         self.action_buttons["replace"].setChecked(True)
 
     def _build_mouse(self) -> None:
-        self.drawing = {shape: _switch(*told) for shape, told in SHAPES.items()}
+        self.drawing = {shape: _switch(*texts) for shape, texts in SHAPES.items()}
         self.grow = _switch(
             TOOLS["grow"].title,
             f"{TOOLS['grow'].explanation}\n"
