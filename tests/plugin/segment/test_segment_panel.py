@@ -268,7 +268,7 @@ def test_save_writes_the_corrected_masks(viewer, panel, image, qtbot, tmp_path, 
     assert str(tmp_path) in panel.status.text()
 
 
-def test_a_folder_that_cannot_be_written_to_gives_one_line(viewer, panel, image, qtbot, monkeypatch):
+def test_a_folder_that_refuses_files_gives_one_line(viewer, panel, image, qtbot, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/proc/nowhere")
     run(qtbot, panel)
     click(qtbot, panel.save)

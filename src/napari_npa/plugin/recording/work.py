@@ -1,4 +1,4 @@
-"""What is written, and looked for on disk, in a worker."""
+"""What the panels read from disk, and write to it, in workers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
 def save(
     folder: Path, snapshot: Snapshot, session: dict[str, Any] | None, progress: Progress
 ) -> tuple[Path, ...]:
-    """Write a result as it was when the user pressed Save, and its row in the table of a batch.
+    """Write a result as it was when the user pressed Save, and its row in a batch's table.
 
     Runs in a worker.
 
@@ -30,7 +30,7 @@ def save(
     Raises
     ------
     SaveError
-        The system refused.
+        The system did not allow it.
     """
     from napari_npa.results.corrected import put_back
     from napari_npa.results.record import write_result
@@ -56,7 +56,7 @@ def save_ungradable(folder: Path, angiogram: Angiogram, progress: Progress) -> t
     Raises
     ------
     SaveError
-        The system refused.
+        The system did not allow it.
     """
     from napari_npa.results.corrected import put_back
     from napari_npa.results.record import write_ungradable
@@ -69,12 +69,12 @@ def save_ungradable(folder: Path, angiogram: Angiogram, progress: Progress) -> t
 def kept_annotation(
     shown: ShownImage, store: AnnotationStore, progress: Progress
 ) -> Annotation | None:
-    """Annotation kept of the image that a layer shows; runs in a worker.
+    """Annotation with edits that was kept of a layer's image; runs in a worker.
 
     Raises
     ------
     AngiogramError
-        What is shown is not an angiogram.
+        The layer does not show an angiogram.
     AnnotationError
         There is one, but it cannot be used.
     """
@@ -85,5 +85,5 @@ def kept_annotation(
 
 
 def unsaved_file(store: AnnotationStore, progress: Progress) -> Summary | None:
-    """Newest annotation that was not saved and whose image is still where it was."""
+    """Newest unsaved annotation whose image is still in its place; runs in a worker."""
     return next((kept for kept in store.unsaved() if kept.source and kept.source.exists()), None)
