@@ -1,4 +1,4 @@
-"""What a user does and is told, for the tests of the panels."""
+"""What a user does and reads, for the tests of the panels."""
 
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
@@ -6,8 +6,8 @@ from vispy.util import keys
 
 
 def notifications() -> list[str]:
-    """What napari has told since the test began."""
-    return [told.message for told in notification_manager.records]
+    """Messages that napari has shown since the test began."""
+    return [record.message for record in notification_manager.records]
 
 
 def click(qtbot, button):

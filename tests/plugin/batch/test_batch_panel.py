@@ -1,6 +1,7 @@
 """What a user does with a folder at a time, with the mouse, in a napari on screen."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_a_folder_chosen_and_run_with_the_mouse_fills_the_table(
     assert batch.output == folder / "npa_results"
     click(qtbot, batch.choose_output)
     settle(qtbot, batch)
-    assert batch.status.text() == "Press Run."
+    assert batch.run.isEnabled()
     click(qtbot, batch.recursive)
     click(qtbot, batch.run)
     assert not batch.run.isEnabled()
@@ -147,8 +148,8 @@ def test_a_folder_chosen_and_run_with_the_mouse_fills_the_table(
     assert sorted(cells(batch)) == ["a.tif", "b.tif", "broken.tif", "sub/c.tif"]
     assert sorted(batch.results.table.rows, key=repr) == sorted(read_table(output), key=repr)
     assert (output / "sub" / "c_npa.tif").exists()
-    assert "Done: 4 images, 3 ok, 1 failed" in batch.status.text()
-    assert "4 images: 3 ok, 1 failed; median ISI" in batch.results.counts.text()
+    assert sorted(states(batch)) == ["failed", "ok", "ok", "ok"]
+    assert batch.results.histogram.counts.sum() == 3
     assert batch.run.isEnabled()
     assert notifications() == []
 
@@ -161,7 +162,6 @@ def test_rows_come_while_the_run_goes_on(batch, folder, output, qtbot, runs):
     qtbot.waitUntil(lambda: runs.count > 3, timeout=60_000)
     runs.go.clear()
     qtbot.waitUntil(lambda: 0 < batch.results.table.rowCount() < 14, timeout=60_000)
-    assert " of 15 images" in batch.status.text()
     assert batch.progress.maximum() == 15
     assert batch.progress.value() == batch.results.table.rowCount()
     runs.go.set()
@@ -182,7 +182,7 @@ def test_a_click_on_a_header_sorts_by_number(done, qtbot):
 def test_the_reason_of_a_failure_is_shown(done, qtbot):
     choose(qtbot, done, "broken.tif")
     assert "'broken.tif' " in done.results.details.text()
-    assert done.results.preview.text() == "no overlay"
+    assert done.results.preview.pixmap().isNull()
     click(qtbot, done.results.failures_only)
     assert cells(done) == ["broken.tif"]
     assert states(done) == ["failed"]
@@ -198,20 +198,20 @@ def test_cancel_stops_after_the_images_in_hand_and_run_goes_on(batch, folder, ou
     click(qtbot, batch.run)
     qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     click(qtbot, batch.cancel)
-    assert "Stopping after the images in hand" in batch.status.text()
+    assert batch.run_job.is_cancelled
     assert not batch.cancel.isEnabled()
     runs.go.set()
     qtbot.waitUntil(lambda: batch.run_job is None, timeout=60_000)
     settle(qtbot, batch)
-    assert "Stopped; Run goes on from there: 15 images" in batch.status.text()
+    assert status(output) == "stopped"
     reached = batch.results.table.rowCount()
     assert 0 < reached < 15
-    kept = states(batch).count("ok")  # what failed is tried again
-    so_far = runs.count
+    written = {mask: mask.stat().st_mtime_ns for mask in output.glob("*_npa.tif")}
     run(qtbot, batch)
     assert batch.results.table.rowCount() == 15
-    assert f"{kept} done before" in batch.status.text()
-    assert runs.count > so_far
+    assert states(batch).count("ok") == 14
+    assert 0 < len(written) < 14
+    assert {mask: mask.stat().st_mtime_ns for mask in written} == written
 
 
 def test_a_double_click_opens_the_image_with_its_saved_masks(done, viewer, output, qtbot):
@@ -223,7 +223,7 @@ def test_a_double_click_opens_the_image_with_its_saved_masks(done, viewer, outpu
     assert layers(viewer) == ["c", "Retina", "NPA"]
     saved = tifffile.imread(output / "sub" / "c_npa.tif") != 0
     np.testing.assert_array_equal(viewer.layers["NPA"].data != 0, saved)
-    assert "Masks as saved" in done.opening.text()
+    assert done.opener.shown.is_on_disk
     assert results_of(viewer).of(viewer.layers["c"], viewer) is not None
     choose(qtbot, done, "a.tif")
     qtbot.keyClick(view, Qt.Key.Key_Return)
@@ -276,7 +276,7 @@ def test_no_more_pictures_are_kept_than_fit(shown, qtbot, done, output):
         for path in paths[start : start + 30]:
             path.hardlink_to(overlay)
             assert thumbnails.get(path) is None
-        qtbot.waitUntil(lambda: not thumbnails.jobs and not thumbnails._wanted, timeout=20_000)
+        qtbot.waitUntil(lambda: not thumbnails.jobs, timeout=20_000)
     assert len(thumbnails) == KEPT
     assert thumbnails.get(paths[-1]) is not None
     thumbnails.forget([paths[-1]])
@@ -297,8 +297,8 @@ def test_the_histogram_counts_images_by_index(shown, qtbot):
     picture = histogram.grab().toImage()
     colours = [picture.pixelColor(x, 60) for x in range(300)]
     assert any(colour.red() > 240 and colour.green() < 80 for colour in colours)
-    assert histogram._bar_in_words(QPoint(20, 50)) == "ISI 0 to 5 %: 2 images"
-    assert histogram._bar_in_words(QPoint(2, 50)) == ""
+    assert "2" in histogram.words_at(QPoint(20, 50))
+    assert histogram.words_at(QPoint(2, 50)) == ""
     QToolTip.hideText()
 
 
@@ -314,7 +314,7 @@ def test_the_run_goes_on_while_another_image_is_segmented(
     viewer.add_image(round_angiogram, name="eye")
     click(qtbot, panel.run)
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=60_000)
-    assert "Done in" in panel.status.text()
+    assert panel.result is not None
     assert layers(viewer) == ["eye", "Retina", "NPA"]
     qtbot.waitUntil(lambda: batch.run_job is None, timeout=60_000)
     settle(qtbot, batch)
@@ -328,14 +328,13 @@ def test_a_finished_run_is_shown_again(done, viewer, folder, output, qtbot, monk
     done.choose_folders(None, output.parent / "elsewhere")
     settle(qtbot, done)
     assert cells(done) == []
-    assert done.results.counts.text() == ""
     assert not done.run.isEnabled()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(output))
     click(qtbot, done.choose_output)
     settle(qtbot, done)
     assert sorted(done.results.table.rows, key=repr) == sorted(rows, key=repr)
     assert done.images == folder  # as run.json says
-    assert "earlier run" in done.status.text()
+    assert done.run.isEnabled()
 
 
 def test_a_folder_that_cannot_be_segmented_gives_one_line(batch, output, qtbot, tmp_path):
@@ -344,7 +343,7 @@ def test_a_folder_that_cannot_be_segmented_gives_one_line(batch, output, qtbot, 
     batch.choose_folders(empty, output)
     settle(qtbot, batch)
     run(qtbot, batch)
-    assert "'empty' holds no angiogram" in batch.status.text()
+    assert batch.status.text().startswith("'empty' ")
     assert notifications() == [batch.status.text()]
     assert batch.run.isEnabled()
 
@@ -398,7 +397,7 @@ def test_review_goes_through_the_subfolders_that_were_run_too(
     wait()
     assert (review.queue.folder, review.queue.output) == (folder, output)
     assert review.queue.names == ("a.tif", "b.tif", "broken.tif", "sub/c.tif")
-    assert review.count.text() == "4 of 4, 0 approved"
+    assert (review.queue.position, review.queue.approved) == (3, 0)
     assert review.recursive.isChecked()
     click(qtbot, review.ungradable_button)
     wait()
@@ -412,7 +411,7 @@ def test_review_goes_through_the_subfolders_that_were_run_too(
     choose(qtbot, done, "a.tif")
     click(qtbot, done.review)  # again, at another image
     wait()
-    assert review.count.text() == "1 of 4, 2 approved"
+    assert (review.queue.position, review.queue.approved) == (0, 2)
     # What was approved stays when all is made again, the masks that nobody changed too.
     before = (output / "a_npa.tif").stat().st_mtime_ns
     click(qtbot, done.overwrite)
@@ -455,7 +454,7 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     job = batch.run_job
     close_dock(qtbot, viewer, batch)
-    assert job._stop.is_set()
+    assert job.is_cancelled
     runs.go.set()
     qtbot.waitUntil(lambda: job.is_done, timeout=60_000)
     assert status(output) != "running"
@@ -506,8 +505,8 @@ def test_every_control_says_what_it_does(batch):
     for control in (*controls, *shows, batch.open, batch.review, results.failures_only):
         assert control.toolTip(), control
     for at, column in enumerate(COLUMNS):
-        told = results.table.headerData(at, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
-        assert told.startswith(column.tooltip)
+        tip = results.table.headerData(at, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole)
+        assert tip.startswith(column.tooltip)
     for control in (batch.run, batch.cancel, batch.open, batch.review, results.failures_only):
         assert not control.isEnabled()
     for method in (batch.start_run, batch.cancel_run, batch.open_chosen, batch.review_these):
@@ -588,6 +587,6 @@ def test_a_table_of_ten_thousand_rows_is_read_in_a_worker(batch, output, qtbot):
     assert batch.results.table.rowCount() == 0
     settle(qtbot, batch)
     assert batch.results.table.rowCount() == 10_000
-    assert "10,000 images: 9,800 ok, 200 failed" in batch.results.counts.text()
+    assert Counter(states(batch)) == {"ok": 9800, "failed": 200}
     (output / TABLE).unlink()
     settle(qtbot, batch)

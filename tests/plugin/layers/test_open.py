@@ -94,7 +94,7 @@ def test_a_tiff_called_png_is_opened_and_chosen(
     assert panel.run.isEnabled()
 
 
-def test_an_unreadable_file_is_told_in_one_line(viewer, panel, qtbot, monkeypatch, tmp_path):
+def test_an_unreadable_file_gives_one_line(viewer, panel, qtbot, monkeypatch, tmp_path):
     path = tmp_path / "broken.tif"
     path.write_bytes(b"II*\0 and then nothing")
     open_in_panel(panel, qtbot, monkeypatch, path)

@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import QFileSystemWatcher
 
 from gestures import close_dock
+from napari_npa.plugin.layers.live_index import RECOUNT_MS
 from napari_npa.plugin.layers.region_layer import NAME as REGIONS
 from napari_npa.plugin.qt.gui_thread import deleted_in_gui
 
@@ -71,11 +72,11 @@ def test_a_closed_panel_hears_of_nothing_any_more(viewer, panel, image, qtbot, t
     result.npa.mode = "pan_zoom"
     viewer.layers.selection.active = image
     image.data = image.data.copy()
-    qtbot.wait(200)
+    qtbot.wait(2 * RECOUNT_MS)
     viewer.add_image(np.zeros((20, 20)))
     viewer.layers.clear()
-    qtbot.wait(200)
-    assert not any(panel.connections._made for panel in held)
+    qtbot.wait(2 * RECOUNT_MS)
+    assert [len(panel.connections) for panel in held] == [0, 0]
 
 
 @pytest.mark.parametrize("name", PANELS)

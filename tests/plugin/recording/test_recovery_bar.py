@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 from gestures import close_dock
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.plugin.layers.open import open_file
+from napari_npa.plugin.recording.recorder import UNNAMED
 
 PANEL = "Segment non-perfusion"
 
@@ -75,17 +76,17 @@ def test_the_same_image_offers_its_corrections(store, eye, make_napari_viewer, q
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
     opened(panel, qtbot, eye)
-    assert "1 correction of 'eye' were not saved" in panel.recovery.line.text()
+    offered = panel.recovery.offered
+    assert (offered.session.number, offered.saved) == (1, False)
     panel.recovery.restore.click()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
     npa = viewer.layers["NPA"]
     np.testing.assert_array_equal(npa.data, before)
-    assert "Your corrections are back" in panel.status.text()
     assert panel.recovery.offered is None
     npa.undo()
     np.testing.assert_array_equal(npa.data != 0, panel.result.segmentation.npa)
     qtbot.waitUntil(lambda: panel.annotations.session.number == 2, timeout=3000)
-    assert panel.annotations.session.edits[-1].tool == "undo or redo"
+    assert panel.annotations.session.edits[-1].tool == UNNAMED
     assert panel.annotations.flush(10)
 
 
@@ -99,7 +100,7 @@ def test_a_start_without_an_image_offers_what_was_not_saved(
     died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
-    assert "'eye.tif' were not saved the last time" in panel.recovery.line.text()
+    assert panel.recovery.offered.source == eye
     panel.recovery.restore.click()
     qtbot.waitUntil(lambda: "NPA" in viewer.layers and not panel.jobs, timeout=20_000)
     np.testing.assert_array_equal(viewer.layers["NPA"].data, before)
@@ -136,7 +137,8 @@ def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
     panel = docked(viewer, qtbot, tiny_model)
     assert panel.recovery.offered is None  # nothing was lost
     opened(panel, qtbot, eye)
-    assert f"saved in {tmp_path / 'out'}" in panel.recovery.line.text()
+    offered = panel.recovery.offered
+    assert (offered.saved, offered.folder) == (True, tmp_path / "out")
     panel.recovery.discard.click()
     assert panel.annotations.flush(10)
     assert list(store.folder.glob("*")) == []

@@ -93,7 +93,8 @@ def test_panels_opened_after_an_image_of_a_batch_work_on_it(viewer, dock, sample
     qtbot.waitUntil(lambda: batch.results.table.rowCount() == 1, timeout=20_000)
     batch.results.view.selectRow(0)
     click(qtbot, batch.open)
-    qtbot.waitUntil(lambda: "Masks as saved" in batch.opening.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: batch.opener.shown is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: batch.opener.shown.is_on_disk, timeout=20_000)
     corrector, panel = dock(CORRECT), dock(SEGMENT)
     assert panel.image is viewer.layers["a"]
     assert panel.run.isEnabled()

@@ -11,7 +11,9 @@ from qtpy.QtWidgets import QFileDialog
 from vispy.util import keys
 
 from gestures import click, close_dock, notifications, press_key
+from napari_npa.measure.ischemia import PixelCounts
 from napari_npa.models.networks import VGGUNet
+from napari_npa.plugin.layers.live_index import counter_of
 
 
 def run(qtbot, panel):
@@ -19,9 +21,16 @@ def run(qtbot, panel):
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
 
 
-def shown_index(panel) -> str:
-    panel.index.recount()
-    return panel.index.index.text()
+def counted(panel) -> PixelCounts:
+    """Pixels by which the panel shows the index."""
+    return counter_of(panel.result).counts
+
+
+def move_threshold(qtbot, panel, threshold):
+    """Move the slider, and wait until the mask has followed."""
+    panel.threshold.setValue(threshold)
+    value = panel.threshold.value()
+    qtbot.waitUntil(lambda: panel.result.segmentation.threshold == value, timeout=2000)
 
 
 def paint(layer, row, column, label=1):
@@ -63,8 +72,8 @@ def test_a_sample_is_segmented_with_the_mouse(shown, viewer, panel, samples, qtb
     assert [layer.name for layer in viewer.layers] == ["Simulated angiogram 1", "Retina", "NPA"]
     assert len(steps) > 3
     assert steps[-1][0] == steps[-1][1]
-    assert "Done in" in panel.status.text()
-    assert panel.index.index.text() != "Ischemic index –"
+    assert panel.result.shown.image is viewer.layers[0]
+    assert f"{panel.result.segmentation.isi:.1%}"[:-1] in panel.index.index.text()
 
 
 def test_result_layers_lie_on_the_image(viewer, panel, image, qtbot):
@@ -83,14 +92,17 @@ def test_the_index_follows_strokes_undo_and_redo(shown, viewer, panel, image, qt
     run(qtbot, panel)
     npa = viewer.layers["NPA"]
     panel.result.move_threshold(0.95)
-    before = shown_index(panel)
+    panel.index.recount()
+    before, text = counted(panel), panel.index.index.text()
     paint(npa, 80, 80)
-    qtbot.waitUntil(lambda: panel.index.index.text() != before, timeout=2000)
-    painted = panel.index.index.text()
+    qtbot.waitUntil(lambda: counted(panel) != before, timeout=2000)
+    painted = counted(panel)
+    assert panel.index.index.text() != text
     press_key(viewer, "Z", keys.CONTROL)
-    qtbot.waitUntil(lambda: panel.index.index.text() == before, timeout=2000)
+    qtbot.waitUntil(lambda: counted(panel) == before, timeout=2000)
+    assert panel.index.index.text() == text
     press_key(viewer, "Z", keys.CONTROL, keys.SHIFT)
-    qtbot.waitUntil(lambda: panel.index.index.text() == painted, timeout=2000)
+    qtbot.waitUntil(lambda: counted(panel) == painted, timeout=2000)
 
 
 def test_the_index_is_what_the_layers_hold(viewer, panel, image, qtbot):
@@ -100,11 +112,13 @@ def test_the_index_is_what_the_layers_hold(viewer, panel, image, qtbot):
     retina.data_setitem(np.nonzero(np.ones_like(npa.data)), 0)
     retina.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 40), 1)
     npa.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 10), 1)
-    assert shown_index(panel) == "Ischemic index 25.0 %"
-    assert "1,600 px of 6,400 px" in panel.index.counts.text()
+    panel.index.recount()
+    assert counted(panel) == PixelCounts(1600, 6400)
+    assert "25.0" in panel.index.index.text()
     retina.data_setitem(np.nonzero(retina.data), 0)
-    assert shown_index(panel) == "Ischemic index –"
-    assert "no gradable retina" in panel.index.counts.text()
+    panel.index.recount()
+    assert counted(panel) == PixelCounts(0, 0)
+    assert "0" not in panel.index.index.text()
 
 
 def test_the_index_follows_a_retina_that_grows_after_the_brush_was_used(
@@ -117,12 +131,11 @@ def test_the_index_follows_a_retina_that_grows_after_the_brush_was_used(
     npa.data_setitem(np.nonzero(rows >= 0), 1)
     retina.data_setitem(np.nonzero(rows < 40), 1)
     npa.data_setitem(np.nonzero(rows < 20), 0)
-    shown = panel.index.counts
-    qtbot.waitUntil(lambda: "3,200 px of 6,400 px" in shown.text(), timeout=2000)
+    qtbot.waitUntil(lambda: counted(panel) == PixelCounts(3200, 6400), timeout=2000)
     retina.data_setitem(np.nonzero(rows < 80), 1)
-    qtbot.waitUntil(lambda: "9,600 px of 12,800 px" in shown.text(), timeout=2000)
+    qtbot.waitUntil(lambda: counted(panel) == PixelCounts(9600, 12800), timeout=2000)
     npa.data_setitem(np.nonzero(rows >= 60), 0)
-    qtbot.waitUntil(lambda: "6,400 px of 12,800 px" in shown.text(), timeout=2000)
+    qtbot.waitUntil(lambda: counted(panel) == PixelCounts(6400, 12800), timeout=2000)
 
 
 def test_the_slider_moves_the_mask_and_keeps_strokes_elsewhere(viewer, panel, image, qtbot):
@@ -132,8 +145,7 @@ def test_the_slider_moves_the_mask_and_keeps_strokes_elsewhere(viewer, panel, im
     paint(npa, 2, 2)  # a corner outside the retina, where no threshold reaches
     levels = np.quantile(probability[retina], [0.3, 0.6])
     for threshold in np.clip(np.round(levels, 2), 0.05, 0.95):
-        panel.threshold.setValue(threshold)
-        panel._moves.flush()
+        move_threshold(qtbot, panel, threshold)
         expected = (probability >= np.float32(panel.threshold.value())) & retina
         np.testing.assert_array_equal((npa.data != 0)[30:130, 30:130], expected[30:130, 30:130])
     assert npa.data[2, 2] == 1
@@ -145,8 +157,7 @@ def test_a_drag_is_one_step_to_undo_and_takes_the_slider_back(viewer, panel, ima
     before, threshold = npa.data.copy(), panel.threshold.value()
     panel.threshold.sliderPressed.emit()
     for value in (0.4, 0.2, 0.06):
-        panel.threshold.setValue(value)
-        panel._moves.flush()
+        move_threshold(qtbot, panel, value)
     panel.threshold.sliderReleased.emit()
     assert (npa.data != before).any()
     npa.undo()
@@ -159,7 +170,7 @@ def test_a_drag_is_one_step_to_undo_and_takes_the_slider_back(viewer, panel, ima
 def test_a_second_run_goes_into_the_same_layers_and_can_be_undone(viewer, panel, image, qtbot):
     run(qtbot, panel)
     npa = viewer.layers["NPA"]
-    choice = panel.devices.currentText(), panel.models.choice, panel.modes.mode
+    choice = panel.devices.choice, panel.models.choice, panel.modes.mode
     segmenter = panel.segmenter.get(*choice)
     paint(npa, 80, 80, label=0 if npa.data[80, 80] else 1)
     corrected = npa.data.copy()
@@ -167,7 +178,6 @@ def test_a_second_run_goes_into_the_same_layers_and_can_be_undone(viewer, panel,
     assert panel.segmenter.get(*choice) is segmenter
     assert len(viewer.layers) == 3
     np.testing.assert_array_equal(npa.data != 0, panel.result.segmentation.npa)
-    assert "Ctrl+Z" in panel.status.text()
     npa.undo()
     np.testing.assert_array_equal(npa.data, corrected)
 
@@ -178,7 +188,7 @@ def test_cancel_ends_the_run_and_changes_nothing(viewer, panel, image, qtbot, he
     click(qtbot, panel.cancel)
     held.go.set()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
-    assert "Cancelled" in panel.status.text()
+    assert panel.result is None
     assert list(viewer.layers) == [image]
     assert panel.run.isEnabled()
     assert notifications() == []
@@ -191,7 +201,7 @@ def test_a_result_is_dropped_when_its_image_was_removed(viewer, panel, image, qt
     held.go.set()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
     assert list(viewer.layers) == []
-    assert "dropped" in panel.status.text()
+    assert panel.result is None
 
 
 def test_a_result_is_dropped_when_its_image_has_changed(viewer, panel, image, qtbot, held):
@@ -201,7 +211,7 @@ def test_a_result_is_dropped_when_its_image_has_changed(viewer, panel, image, qt
     held.go.set()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
     assert list(viewer.layers) == [image]
-    assert "dropped" in panel.status.text()
+    assert panel.result is None
 
 
 def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, image, qtbot, held):
@@ -210,7 +220,6 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     job = panel.run_job
     close_dock(qtbot, viewer, panel)
     held.go.set()
-    qtbot.wait(200)
     qtbot.waitUntil(lambda: job.is_done, timeout=20_000)
     viewer.add_image(image.data)
     viewer.layers.clear()
@@ -223,16 +232,16 @@ def test_what_cannot_be_segmented_gives_one_line_and_no_layers(viewer, panel, qt
     viewer.add_image(colours, name="fundus", rgb=True)
     run(qtbot, panel)
     assert len(viewer.layers) == 1
-    assert "'fundus' is a colour photograph" in panel.status.text()
+    assert panel.status.text().startswith("'fundus' ")
     assert notifications() == [panel.status.text()]
     (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
     panel.models.choose_file(tmp_path / "bad.safetensors")
     run(qtbot, panel)
-    assert "'bad.safetensors' does not hold a network" in panel.status.text()
+    assert panel.status.text().startswith("'bad.safetensors' ")
     assert len(viewer.layers) == 1
 
 
-def test_a_runtime_error_in_the_network_is_told_and_logged(
+def test_a_runtime_error_in_the_network_is_shown_and_logged(
     viewer, panel, image, qtbot, monkeypatch, caplog
 ):
     def broken(self, images):
@@ -241,7 +250,7 @@ def test_a_runtime_error_in_the_network_is_told_and_logged(
     monkeypatch.setattr(VGGUNet, "forward", broken)
     with caplog.at_level(logging.ERROR):
         run(qtbot, panel)
-    assert "Unexpected error (RuntimeError: sizes do not match)" in panel.status.text()
+    assert "sizes do not match" in panel.status.text()
     assert notifications() == [panel.status.text()]
     assert "sizes do not match" in caplog.text
     assert panel.run.isEnabled()
@@ -259,12 +268,12 @@ def test_save_writes_the_corrected_masks(viewer, panel, image, qtbot, tmp_path, 
     assert str(tmp_path) in panel.status.text()
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(viewer, panel, image, qtbot, monkeypatch):
+def test_a_folder_that_refuses_files_gives_one_line(viewer, panel, image, qtbot, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/proc/nowhere")
     run(qtbot, panel)
     click(qtbot, panel.save)
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
-    assert "'nowhere' cannot be made" in panel.status.text()
+    assert panel.status.text().startswith("'nowhere' ")
     assert notifications() == [panel.status.text()]
 
 
@@ -289,7 +298,7 @@ def test_each_image_has_its_own_result(viewer, panel, image, qtbot):
     run(qtbot, panel)
     other = viewer.add_image(image.data[:, ::-1].copy(), name="other eye")
     assert panel.images.value is other
-    assert shown_index(panel) == "Ischemic index –"
+    assert panel.result is None
     run(qtbot, panel)
     assert [layer.name for layer in viewer.layers][-2:] == ["Retina other eye", "NPA other eye"]
     panel.images.value = image
@@ -312,7 +321,7 @@ def test_any_kind_of_image_layer_is_segmented(viewer, panel, qtbot, round_angiog
             viewer.dims.set_current_step(0, 1)
         run(qtbot, panel)
         assert panel.result.npa.data.shape == gray.shape, panel.status.text()
-    assert "frame 2 of 2" in panel.status.text()
+    assert "frame 2 of 2" in panel.result.segmentation.angiogram.notes
 
 
 def test_two_scales_look_a_second_time_with_the_tile_network(viewer, panel, image, qtbot):

@@ -1,1 +1,1 @@
-"""The panel for a folder at a time."""
+"""The panel that segments a folder at a time."""

@@ -1,4 +1,4 @@
-"""Controls of the panel for folders, in the order of use."""
+"""The controls of the batch panel, in the order of use."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from napari_npa.plugin.batch.results import BatchResults
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
-from napari_npa.plugin.qt.status_label import Told
+from napari_npa.plugin.qt.status_label import StatusLabel
 
 CHOOSE_IMAGES = "Choose a folder of angiograms, or the results of an earlier run."
 
 
 class BatchControls(Panel):
-    """The controls, named, explained and laid out; what they do is the panel's."""
+    """Names, explains and lays out the controls; the panel decides what they do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class BatchControls(Panel):
         self._lay_out()
 
     def options(self) -> tuple[QWidget, ...]:
-        """Controls that are fixed while a batch runs."""
+        """Controls that are disabled while a batch runs."""
         return (
             self.choose_images,
             self.choose_output,
@@ -61,8 +61,8 @@ class BatchControls(Panel):
         self.pattern = QLineEdit()
         self.pattern.setPlaceholderText("all; or such as *_late.tif")
         self.pattern.setToolTip(
-            "Only images whose file name is like this: * stands for anything, ? for one\n"
-            "character. Upper and lower case differ."
+            "Only images whose file name matches: * stands for anything, ? for one character.\n"
+            "Upper and lower case differ."
         )
         self.models = ModelBox()
         self.recursive = QCheckBox("subfolders too")
@@ -88,13 +88,13 @@ class BatchControls(Panel):
         )
         self.progress = QProgressBar()
         self.progress.setToolTip("Images done.")
-        self.status = Told("Looking for models and devices…")
+        self.status = StatusLabel("Looking for models and devices…")
 
     def _build_results(self) -> None:
         self.results = BatchResults()
         self.open = QPushButton("Open")
         self.open.setToolTip("Open the chosen image with its masks, as a double click does.")
-        self.opening = Told(explained="What became of the image that was opened.")
+        self.opening = StatusLabel(explained="What became of the image that was opened.")
         self.review = QPushButton("Review these")
         self.review.setToolTip(
             "Open this folder in the review queue, at the chosen image, to correct and approve.\n"
@@ -109,7 +109,7 @@ class BatchControls(Panel):
         form.addRow("File names", self.pattern)
         form.addRow("Model", self.models)
         form.addRow("Device", self.devices)
-        # Long names shall not widen the dock.
+        # A long path must not widen the dock.
         for label in (self.images_folder, self.output_folder):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         checks = QGridLayout()

@@ -1,4 +1,4 @@
-"""How the ischemic indices of a batch are distributed."""
+"""A histogram of the ischemic indices of a batch."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 BINS = 20
-"""Of 5 % each."""
+"""Number of bars, 5 % each."""
 
 TICKS = (0, 25, 50, 75, 100)
-"""Percent written under the bars."""
+"""Percentages below the bars."""
 
 HEIGHT = 92
 MARGIN = 12
 BAR_COLOUR = "#ff3b30"
-"""That of non-perfusion in the viewer."""
+"""The colour of non-perfusion in the viewer."""
 
 
 class IsiHistogram(QWidget):
-    """Number of images by ischemic index, and where the chosen image stands."""
+    """Shows the number of images by ischemic index, and marks the chosen image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class IsiHistogram(QWidget):
         )
 
     def show_indices(self, indices: Sequence[float]) -> None:
-        """Count ischemic indices, each of 0 to 1."""
+        """Show how many of these ischemic indices, in [0, 1], fall into each bar."""
         self.counts = np.histogram(indices, BINS, (0, 1))[0]
         self.median = median(indices) if indices else None
         self.update()
@@ -51,8 +51,8 @@ class IsiHistogram(QWidget):
         return QSize(200, HEIGHT)
 
     def event(self, event: QEvent) -> bool:
-        """Tell of the bar under the mouse."""
-        if isinstance(event, QHelpEvent) and (text := self._bar_in_words(event.pos())):
+        """Show the numbers of the bar under the mouse as a tooltip."""
+        if isinstance(event, QHelpEvent) and (text := self.words_at(event.pos())):
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)
@@ -94,14 +94,15 @@ class IsiHistogram(QWidget):
         painter.end()
 
     def _area(self) -> QRectF:
-        """Where the bars are."""
+        """Area of the bars within the widget."""
         return QRectF(self.rect()).adjusted(MARGIN + 6, 4, -MARGIN - 6, -20)
 
     def _x(self, index: float) -> float:
         area = self._area()
         return area.left() + area.width() * index
 
-    def _bar_in_words(self, at: QPoint) -> str:
+    def words_at(self, at: QPoint) -> str:
+        """Index and number of images of the bar at a point of the widget; empty without one."""
         area = self._area()
         bar = int((at.x() - area.left()) / area.width() * BINS)
         if not (0 <= bar < BINS and self.counts.any()):

@@ -1,4 +1,4 @@
-"""A batch that runs in a worker."""
+"""Runs a batch in a worker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
 
 @dataclass(frozen=True)
 class BatchChoices:
-    """What the user chose for a batch.
+    """The user's choices for a batch.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class BatchChoices:
 
 
 class BatchJob(Job):
-    """A run of a batch; cancelled, it ends after the images in hand, with a report of these.
+    """A run of a batch; when cancelled, it finishes the current images and reports.
 
     Parameters
     ----------
@@ -58,11 +58,16 @@ class BatchJob(Job):
         super().__init__(partial(_run, choices, self._finished, self._stop))
 
     def cancel(self) -> None:
-        """Ask the batch to stop after the images in hand."""
+        """Stop the batch after the images that are being segmented."""
         self._stop.set()
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the batch was asked to stop."""
+        return self._stop.is_set()
+
     def take(self) -> list[Finished]:
-        """Images that were done since the last call."""
+        """Images that were finished since the last call."""
         return [self._finished.popleft() for _ in range(len(self._finished))]
 
 
@@ -72,7 +77,7 @@ def _run(
     from napari_npa.batch import BatchOptions, run_batch
 
     pool = QThreadPool.globalInstance()
-    # A batch waits for its own threads, for hours: the other jobs shall not have one less.
+    # A batch waits for its own threads, for hours; other jobs must not lose a thread by that.
     pool.releaseThread()
     try:
         return run_batch(

@@ -1,4 +1,4 @@
-"""Opens an image of a batch in the viewer, with its masks as they were saved."""
+"""Opens an image of a batch in the viewer, with its saved masks."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 
 class ResultOpener(QObject):
-    """Shows one image of a batch at a time; one with unsaved corrections stays beside it.
+    """Shows one image of a batch at a time, but keeps images with unsaved corrections.
 
     Parameters
     ----------
     viewer
-        Where to.
+        Viewer in which images are opened.
     segmenter_of
-        Called in a worker. The network runs once for an image that is opened, so that
-        threshold and corrections work as after a run.
+        Makes the segmenter; called in a worker. The network runs once for each image that is
+        opened, so that threshold and corrections work as they do after a run.
     panel
-        Qt deletes this object with it.
+        Panel with which Qt deletes this object.
     """
 
-    told = Signal(str)
-    """What happens, in words."""
+    status_changed = Signal(str)
+    """A new line of status."""
 
     def __init__(
         self, viewer: Viewer, segmenter_of: Callable[[], Segmenter], panel: QObject
@@ -55,11 +55,11 @@ class ResultOpener(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is on its way to the viewer."""
+        """Whether an image is being read or segmented."""
         return bool(self.jobs or self.preparer.jobs)
 
     def open(self, image: Path, output: Path) -> None:
-        """Show an image whose results are in a folder, unless it is on its way or there.
+        """Open an image with its results, unless it is open or being opened.
 
         Parameters
         ----------
@@ -70,29 +70,29 @@ class ResultOpener(QObject):
         """
         is_open = self.shown is not None and self.shown.is_open
         if self._path == image and (self.is_busy or is_open):
-            return  # Enter and a double click may say so twice
-        self.told.emit(f"Reading '{image.name}'…")
+            return  # Enter and a double click may ask for it twice
+        self.status_changed.emit(f"Reading '{image.name}'…")
         self._path, self._wanted = image, None
         job = Job(partial(read_queue, image.parent, output, False, image.name, None))
         self.jobs.start(job, partial(self._want, image), self._fail)
 
     def abandon(self) -> None:
-        """Stop: the panel is gone."""
+        """Stop all jobs: the panel is gone."""
         self.jobs.abandon()
         self.preparer.abandon()
 
     def _want(self, image: Path, queue: ReviewQueue) -> None:
         if image != self._path:
-            return  # another was asked for meanwhile
+            return  # the user has chosen another meanwhile
         if queue.present != image:
-            self.told.emit(f"'{image.name}' is not in its folder any more.")
+            self.status_changed.emit(f"'{image.name}' is not in its folder any more.")
             return
         self._let_go()
         self._wanted = (queue, queue.position)
         self._show(self.preparer.want(*self._wanted))
 
     def _let_go(self) -> None:
-        """Take the last image out of the viewer, unless something was corrected in it."""
+        """Remove the last image from the viewer, unless it has unsaved corrections."""
         if self.shown is not None and self.shown.unsaved() is None:
             self.shown.remove()
         self.shown = None
@@ -103,13 +103,13 @@ class ResultOpener(QObject):
         name = prepared.queue.images[prepared.at].name
         if prepared.opened is not None and self.shown is None:
             self.shown = ReviewedImage(prepared.opened, self.viewer)
-            self.told.emit(f"'{name}' is open; its masks follow…")
+            self.status_changed.emit(f"'{name}' is open; its masks follow…")
         if prepared.found is not None and self.shown is not None:
             is_shown = self.shown.show(prepared.found)
             self.annotations.record("masks saved earlier")
-            self.told.emit(line_of_found(prepared, prepared.found, shown=is_shown))
+            self.status_changed.emit(line_of_found(prepared, prepared.found, shown=is_shown))
         if prepared.error is not None:
-            self.told.emit(tell(prepared.error))
+            self.status_changed.emit(tell(prepared.error))
 
     def _fail(self, error: Exception) -> None:
-        self.told.emit(tell(error))
+        self.status_changed.emit(tell(error))

@@ -1,4 +1,4 @@
-"""Panel that segments a folder of angiograms and looks at what came out."""
+"""The panel that segments a folder of angiograms and shows the results."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     from napari_npa.segmentation.segmenter import Segmenter
 
 SHOW_MS = 400
-"""Time between two looks at what a run has done."""
+"""Time between two updates of the table during a run."""
 
 
 class BatchPanel(BatchControls):
-    """Choose folders, run, watch the table, open and review images.
+    """Lets the user choose folders, run, watch the table, open and review images.
 
     Parameters
     ----------
     napari_viewer
-        Where images are opened.
+        Viewer in which images are opened.
 
     Attributes
     ----------
     images, output
         Folders of angiograms and of results, None until they are known.
     run_job
-        The run that is going on.
+        The current run, None if there is none.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -85,14 +85,14 @@ class BatchPanel(BatchControls):
         self.results.open_wanted.connect(self.open_chosen)
         self.open.clicked.connect(self.open_chosen)
         self.review.clicked.connect(self.review_these)
-        self.opener.told.connect(self.opening.setText)
+        self.opener.status_changed.connect(self.opening.setText)
         for running in (self.jobs, self.opener, self.on_disk.jobs, self.results.thumbnails.jobs):
             self.destroyed.connect(running.abandon)
 
     # Folders
 
     def ask_for_images(self) -> None:
-        """Ask for a folder of angiograms; results go to a folder in it until told otherwise."""
+        """Ask for a folder of angiograms; until another is chosen, results go to a folder in it."""
         folder = QFileDialog.getExistingDirectory(self, "Folder of angiograms")
         if folder:
             self.choose_folders(Path(folder), Path(folder) / RESULTS)
@@ -104,27 +104,27 @@ class BatchPanel(BatchControls):
             self.choose_folders(self.images, Path(folder))
 
     def choose_folders(self, images: Path | None, output: Path) -> None:
-        """Take folders, and show the table that is there.
+        """Use these folders, and show the table that is in them.
 
         Parameters
         ----------
         images
             Folder of angiograms; None: that of the last run into `output`.
         output
-            Folder of results; made when a run begins.
+            Folder of results; it is made when a run begins.
         """
         self.images, self.output = images, output
         self._rows_on_disk, self._rows_of_run = [], []
         self._show_rows()
         self.images_folder.setText("–" if images is None else str(images))
         self.output_folder.setText(str(output))
-        self._is_new_folder = True  # until its table was read, or something else happened
+        self._is_new_folder = True  # until its table is read, or a run or an error comes first
         self.status.setText(f"Looking for '{TABLE}'…")
         self.on_disk.watch(output)
         self._enable()
 
     def _take_table(self, table: ReadTable) -> None:
-        """Show the table as it is on disk, and what a run that goes on has done since."""
+        """Show the table on disk, and what the current run has finished since."""
         self._rows_on_disk = table.rows
         if self.run_job is None:
             self._rows_of_run = []
@@ -171,14 +171,14 @@ class BatchPanel(BatchControls):
         self._enable()
 
     def cancel_run(self) -> None:
-        """Ask the run to stop."""
+        """Stop the run after the images that are being segmented."""
         if self.run_job is not None:
             self.run_job.cancel()
             self.cancel.setEnabled(False)
             self.status.setText("Stopping after the images in hand…")
 
     def _show_progress(self) -> None:
-        """Show what was done since the last look, all at once."""
+        """Show all images that were finished since the last update."""
         if self.run_job is None:
             return
         self.on_disk.keep_watching()
@@ -229,7 +229,7 @@ class BatchPanel(BatchControls):
     def _show_rows(self) -> None:
         if self.output is None:
             return
-        # What was corrected since is on disk, and newer than what the run has told.
+        # A correction made since is on disk, and newer than the row from the run.
         corrected = {row.result for row in self._rows_on_disk if row.edited}
         fresh = [row for row in self._rows_of_run if not row.result or row.result not in corrected]
         self.results.show_rows(merged(fresh, self._rows_on_disk), self.output)
@@ -237,7 +237,7 @@ class BatchPanel(BatchControls):
     # Opening
 
     def open_chosen(self) -> None:
-        """Open the chosen image with its masks."""
+        """Open the chosen image with its saved masks."""
         row = self.results.chosen
         if row is not None and self.images is not None and self.output is not None:
             result = self.output / row.image

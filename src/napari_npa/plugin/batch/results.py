@@ -1,4 +1,4 @@
-"""What a batch has given: table, overlays, distribution, and the chosen image."""
+"""The results of a batch: table, overlays, histogram, and the chosen image."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from napari_npa.plugin.batch.table import (
     state,
 )
 from napari_npa.plugin.batch.thumbnails import ThumbnailList, Thumbnails
-from napari_npa.plugin.qt.status_label import Told
+from napari_npa.plugin.qt.status_label import StatusLabel
 
 if TYPE_CHECKING:
     from napari_npa.results.table import Row
 
 OVERLAY_ENDING = "_overlay.png"
-"""Of an overlay's file name, after the beginning that a row tells."""
+"""End of an overlay's file name; a row holds the beginning."""
 
 PREVIEW_SIDE = 180
-"""Of the overlay of the chosen image, pixels."""
+"""Side of the overlay of the chosen image, pixels."""
 
 
 class BatchResults(QWidget):
-    """Shows the rows of one folder of results; one of them is chosen, or none."""
+    """Shows the rows of one folder of results; the user chooses one of them."""
 
     chosen_changed = Signal()
-    """Another row is chosen, or what it says has changed."""
+    """Another row is chosen, or the chosen row has changed."""
 
     open_wanted = Signal()
-    """The chosen image was clicked twice, or Enter was pressed on it."""
+    """The user double-clicked the chosen image, or pressed Enter on it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,20 +64,20 @@ class BatchResults(QWidget):
 
     @property
     def chosen(self) -> Row | None:
-        """The row that is chosen."""
+        """The chosen row; None: there is none."""
         selected = self.view.selectionModel().selectedRows()
         row: Row | None = selected[0].data(ROW) if selected else None
         return row
 
     def show_rows(self, rows: Sequence[Row], folder: Path) -> None:
-        """Show rows of a folder of results."""
+        """Show the rows of a folder of results."""
         if folder != self.folder:
             self.table.show([])
         self.folder = folder
         self.table.show(rows)
 
     def picture_of(self, row: Row) -> QPixmap | None:
-        """Overlay of a row; None while it is being read, empty where there is none."""
+        """Overlay of a row; None while it is being read, empty if there is none."""
         path = self._overlay_path(row)
         return QPixmap() if path is None else self.thumbnails.get(path)
 
@@ -107,7 +107,7 @@ class BatchResults(QWidget):
         self.preview.setFixedSize(PREVIEW_SIDE, PREVIEW_SIDE)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.preview.setToolTip("Overlay of the chosen image: non-perfusion red, retina green.")
-        self.details = Told(explained="All that the table says of the chosen image.")
+        self.details = StatusLabel(explained="All that the table says of the chosen image.")
         self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
 
     def _lay_out(self) -> None:
@@ -126,7 +126,7 @@ class BatchResults(QWidget):
         self.failures_only.toggled.connect(self.shown_rows.show_failures_only)
         self.thumbnails.came.connect(self._show_pictures)
         self.view.selectionModel().selectionChanged.connect(self._show_chosen)
-        # Enter and, where the system has it so, a click or two.
+        # By Enter and, depending on the system, by a click or a double click.
         self.view.activated.connect(self.open_wanted)
         self.overlays.activated.connect(self.open_wanted)
         self.view.doubleClicked.connect(self.open_wanted)
@@ -173,7 +173,7 @@ class BatchResults(QWidget):
 
 
 def _in_words(row: Row) -> str:
-    """All that a row says, a line each."""
+    """Everything in a row, one line per fact."""
     lines = [row.image, state(row)]
     if row.isi is not None:
         lines.append(f"Ischemic index {percent(row.isi)} %")

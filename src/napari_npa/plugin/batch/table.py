@@ -1,4 +1,4 @@
-"""Table of a batch: what it holds, how it is sorted, and how it is shown."""
+"""The table of a batch: its rows, how they are sorted and how they are shown."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ STATE = Qt.ItemDataRole.UserRole + 1
 """Role under which the model gives the :func:`state` of a row."""
 
 STATES = ("failed", "ungradable", "corrected", "ok")
-"""What the table says of an image, in the order in which they are sorted."""
+"""States of an image, in the order in which the table sorts them."""
 
 COLOURS = {"failed": "#ff6b60", "ungradable": "#e0a030", "corrected": "#30b0c8"}
-"""Of these words; readable on napari's dark and light themes."""
+"""Colours of states; readable on napari's dark and light themes."""
 
 WIDTHS = (150, 66, 84, 90, 82, 70, 400)
-"""Of the columns to begin with, pixels."""
+"""First widths of the columns, pixels."""
 
 LEAST_HEIGHT = 170
-"""Of the table, pixels: some five images."""
+"""Least height of the table, pixels: some five images."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ class Column:
     Attributes
     ----------
     key
-        Name of the column in the program.
+        Identifies the column.
     title, tooltip
-        What the header says, and what it means.
+        Text of the header, and its explanation.
     value
-        What is sorted by; None comes last, whichever way.
+        Gives the value that a row is sorted by; None comes last in either order.
     text
-        What is shown of a value.
+        Gives the text of a value.
     is_number
-        Written to the right.
+        Whether the text is aligned to the right.
     """
 
     key: str
@@ -66,12 +66,12 @@ class Column:
 
 
 def state(row: Row) -> str:
-    """How an image stands: one of :data:`STATES`."""
+    """State of an image, one of :data:`STATES`."""
     return "corrected" if row.edited and row.status == "ok" else row.status
 
 
 def percent(share: float) -> str:
-    """A share of 0 to 1, as a number of percent."""
+    """A share in [0, 1] as a percentage, without the sign."""
     return f"{100 * share:.1f}"
 
 
@@ -135,10 +135,10 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 class BatchTable(QAbstractTableModel):
-    """Rows of a batch, in their own order or sorted by a column."""
+    """Rows of a batch, in their original order or sorted by a column."""
 
     changed = Signal(list)
-    """Rows that are new, or other than before; none where some have only gone."""
+    """Carries the new and the changed rows; an empty list if rows were only removed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,11 +148,11 @@ class BatchTable(QAbstractTableModel):
 
     @property
     def rows(self) -> list[Row]:
-        """All rows, in their own order."""
+        """All rows, in their original order."""
         return list(self._rows.values())
 
     def show(self, rows: Sequence[Row]) -> None:
-        """Show these rows, with as little ado as what differs from the ones before."""
+        """Show these rows, and signal only the differences from those shown before."""
         new = _by_key(rows)
         before = self._rows
         changed = [row for key, row in new.items() if before.get(key) != row]
@@ -175,7 +175,7 @@ class BatchTable(QAbstractTableModel):
             self.changed.emit(changed)
 
     def _change(self, new: dict[str, Row]) -> None:
-        """Take new rows; those already shown that are other now are shown anew."""
+        """Take new rows, and signal which of those already shown have changed."""
         before, self._rows = self._rows, new
         places = [at for at, key in enumerate(self._shown) if new[key] != before[key]]
         if places:
@@ -220,7 +220,7 @@ class BatchTable(QAbstractTableModel):
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column: by what its values are, not by how they are written; -1: no more."""
+        """Sort by the values of a column, not by their text; -1: do not sort any more."""
         is_reverse = order == Qt.SortOrder.DescendingOrder
         self._sorted_by = (column, is_reverse) if column >= 0 else None
         self._sort()
@@ -249,10 +249,10 @@ class BatchTable(QAbstractTableModel):
 
 
 class ShownRows(QSortFilterProxyModel):
-    """All rows of a table, or the failed ones.
+    """All rows of a table, or only the failed ones.
 
-    It leaves sorting to the table, which sorts 10,000 rows in hundredths of a second; in Python
-    a comparison of Qt's for each step takes a second or more.
+    It leaves sorting to the table, which sorts 10,000 rows in hundredths of a second. Qt's own
+    sorting would call Python for each comparison, and take a second or more.
     """
 
     def __init__(self, table: BatchTable) -> None:
@@ -261,16 +261,16 @@ class ShownRows(QSortFilterProxyModel):
         self.setFilterRole(STATE)
 
     def show_failures_only(self, only: bool) -> None:
-        """Show the failed images, or all."""
+        """Show the failed images only, or all."""
         self.setFilterFixedString("failed" if only else "")
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Have the table sorted."""
+        """Sort the table."""
         self.sourceModel().sort(column, order)
 
 
 class TableView(QTableView):
-    """The table: a row an image, sorted by a click on a header."""
+    """The table on screen: one row per image; a click on a header sorts it."""
 
     def __init__(self, rows: ShownRows) -> None:
         super().__init__()
@@ -283,7 +283,7 @@ class TableView(QTableView):
         self.setShowGrid(False)
         self.setMinimumHeight(LEAST_HEIGHT)
         self.verticalHeader().hide()
-        # Not to its contents: Qt would ask for those of 10,000 rows.
+        # Not resized to its contents: Qt would ask for those of 10,000 rows.
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         header = self.horizontalHeader()
@@ -296,14 +296,14 @@ class TableView(QTableView):
 
 
 def counts(rows: Sequence[Row]) -> str:
-    """How many images there are of which state."""
+    """Number of images, in all and by state, in words."""
     found = Counter(state(row) for row in rows)
     parts = [f"{found[word]:,} {word}" for word in reversed(STATES) if found[word]]
     return f"{len(rows):,} image{'s' * (len(rows) != 1)}: {', '.join(parts)}" if rows else ""
 
 
 def _by_key(rows: Sequence[Row]) -> dict[str, Row]:
-    """Rows by what they are known by: the image, and for a second result of one, that too."""
+    """Rows by image; a second result of the same image by image and result."""
     found: dict[str, Row] = {}
     for row in rows:
         found[f"{row.image}\n{row.result}" if row.image in found else row.image] = row

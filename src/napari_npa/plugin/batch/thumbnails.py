@@ -1,4 +1,4 @@
-"""Overlays of a batch as small pictures: read off the GUI thread, when they come into sight."""
+"""Overlays of a batch as small pictures, read off the GUI thread when they come into view."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ if TYPE_CHECKING:
     from napari_npa.types import Progress
 
 SIDE = 256
-"""Longest side of a picture that is kept, pixels."""
+"""Longest side of a picture in memory, pixels."""
 
 KEPT = 200
-"""Pictures in memory: 50 MB."""
+"""Most pictures in memory: 50 MB."""
 
 WANTED = 64
-"""Pictures waited for; those asked for longest ago have been scrolled out of sight."""
+"""Most pictures that wait to be read; older requests have been scrolled out of view."""
 
 AT_A_TIME = 4
-"""Pictures read by one job: what is in sight comes before what was."""
+"""Pictures read by one job: few, so that newer requests need not wait for older ones."""
 
 SHOWN_SIDE = 128
-"""Of a picture in the list, pixels."""
+"""Side of a picture in the list, pixels."""
 
 LINE_END = "\u2028"
-"""What Qt's items break a line at."""
+"""Character at which the text of Qt's items breaks into lines."""
 
 Picture = NDArray[np.uint8]
 
 
 class Thumbnails(QObject):
-    """Small pictures of files, as many as were looked at last.
+    """Small pictures of files; keeps those that were asked for last.
 
     Parameters
     ----------
     parent
-        Qt deletes this object with it.
+        Object with which Qt deletes this one.
     """
 
     came = Signal()
-    """Pictures that were asked for are there."""
+    """More of the requested pictures have been read."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -80,19 +80,19 @@ class Thumbnails(QObject):
         return len(self._kept)
 
     def get(self, path: Path) -> QPixmap | None:
-        """Picture of a file, empty where it has none; None while it is being read."""
+        """Picture of a file, empty if it holds none; None while it is being read."""
         if path in self._kept:
             self._kept.move_to_end(path)
             return self._kept[path]
         self._wanted.pop(path, None)
-        self._wanted[path] = None  # the last asked for is the last of the dict, and read first
+        self._wanted[path] = None  # the latest request is the last in the dict, and read first
         while len(self._wanted) > WANTED:
             del self._wanted[next(iter(self._wanted))]
         self._go_on()
         return None
 
     def forget(self, paths: Iterable[Path]) -> None:
-        """Read these anew when they are asked for: the files may have changed."""
+        """Forget these pictures, whose files may have changed; they are read again on request."""
         for path in paths:
             self._kept.pop(path, None)
             self._reading.discard(path)
@@ -118,7 +118,7 @@ class Thumbnails(QObject):
 
 
 def read_pictures(paths: Sequence[Path], progress: Progress) -> dict[Path, Picture | None]:
-    """Read files small, (rows, columns, 3) uint8; None: there is none, or it is no picture."""
+    """Read small pictures, (rows, columns, 3) uint8; None: no such file, or not a picture."""
     return {path: _read(path) for path in paths}
 
 
@@ -138,14 +138,14 @@ def _pixmap(picture: Picture) -> QPixmap:
 
 
 class ThumbnailList(QListView):
-    """The overlays of a table's rows, in its order.
+    """Shows the overlays of a table's rows, in the order of the table.
 
     Parameters
     ----------
     rows
-        Model that gives a :class:`Row` each.
+        Model whose items give a :class:`Row` each.
     picture_of
-        Overlay of a row; None while it is being read, empty where there is none.
+        Gives the overlay of a row; None while it is being read, empty if there is none.
     """
 
     def __init__(
@@ -167,12 +167,12 @@ class ThumbnailList(QListView):
     def selectionCommand(  # noqa: N802 - Qt's name
         self, index: QModelIndex | QPersistentModelIndex, event: QEvent | None = None
     ) -> QItemSelectionModel.SelectionFlag:
-        """Choose whole rows, as the table does."""
+        """Select whole rows, as the table does."""
         return super().selectionCommand(index, event) | QItemSelectionModel.SelectionFlag.Rows
 
 
 class _WithPicture(QStyledItemDelegate):
-    """Draws an overlay above the name and the index; asked for what is in sight only."""
+    """Draws an overlay above the name and the index; Qt asks it only for items in view."""
 
     def __init__(
         self, view: QListView, picture_of: Callable[[Row], QPixmap | None], size: QSize
@@ -197,7 +197,7 @@ class _WithPicture(QStyledItemDelegate):
         option.icon = self._blank
         if picture is not None and not picture.isNull():
             option.icon = QIcon(picture)
-            # Otherwise tinted where it is chosen: red would not be red any more.
+            # Else Qt would tint the chosen picture, and red would no longer be red.
             option.icon.addPixmap(picture, QIcon.Mode.Selected)
         option.decorationSize = self._size
         option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration

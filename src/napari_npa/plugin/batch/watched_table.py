@@ -1,4 +1,4 @@
-"""The table of a folder of results, read anew whenever its file changes."""
+"""Reads the table of a folder of results whenever its file changes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 LEAST_PAUSE_MS, MOST_PAUSE_MS = 400, 4000
 READING_SHARE = 0.1
-"""The table is read after a pause between these, and for about so much of the time at most."""
+"""The pause before the next reading lies between these, milliseconds; within them, reading takes no
+more than about this share of the time."""
 
 
 @dataclass(frozen=True)
 class ReadTable:
-    """A table that was read.
+    """A table as it was read.
 
     Attributes
     ----------
     rows
-        What it holds.
+        Its rows.
     images
-        Folder of the images, where the last run tells it and it is there.
+        Folder of the images, if the last run recorded it and it exists.
     seconds
         How long reading took.
     """
@@ -44,20 +45,20 @@ class ReadTable:
 
 
 class WatchedTable(QObject):
-    """Reads a table in workers: when told to, and when something has written it.
+    """Reads a table in workers: on request, and when the file has changed.
 
     Parameters
     ----------
     panel
-        Qt deletes this object with it, in the GUI thread: it could not stop timers, or the watching
-        of a file, on another.
+        Panel with which Qt deletes this object, in the GUI thread: timers and file watchers cannot
+        be stopped from another.
     """
 
     read = Signal(object)
-    """A :class:`ReadTable` of the folder that is watched."""
+    """Carries a :class:`ReadTable` of the watched folder."""
 
     failed = Signal(object)
-    """An error: the table is there and cannot be read."""
+    """Carries an error: the table exists but cannot be read."""
 
     def __init__(self, panel: QObject) -> None:
         super().__init__(panel)
@@ -71,7 +72,7 @@ class WatchedTable(QObject):
         self._again.timeout.connect(self.look)
 
     def watch(self, folder: Path) -> None:
-        """Read the table of another folder, and watch it."""
+        """Read the table of a folder, and watch that from now on."""
         if watched := self._files.files():
             self._files.removePaths(watched)
         self.jobs.abandon()
@@ -80,7 +81,7 @@ class WatchedTable(QObject):
         self.look()
 
     def look(self) -> None:
-        """Read the table; at once, or after the reading that is going on."""
+        """Read the table, at once or after the current reading."""
         if self.folder is None:
             return
         if self.jobs:
@@ -91,7 +92,7 @@ class WatchedTable(QObject):
         self.jobs.start(job, self._take, self.failed.emit)
 
     def keep_watching(self) -> None:
-        """Watch the file: a new one may be in its place, or only be there now."""
+        """Watch the file again: it may have been replaced, or only now exist."""
         if self.folder is not None and not self._files.files():
             self._files.addPath(str(self.folder / TABLE))
 
@@ -107,12 +108,12 @@ class WatchedTable(QObject):
 
 
 def read_results(folder: Path, progress: Progress) -> ReadTable:
-    """Read a folder's table, and what its last run says; runs in a worker.
+    """Read a folder's table and the record of its last run; runs in a worker.
 
     Raises
     ------
     SaveError
-        The table is there and cannot be read.
+        The table exists but cannot be read.
     """
     start = perf_counter()
     rows = read_table(folder)

@@ -23,7 +23,7 @@ from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
-from napari_npa.plugin.qt.status_label import Told
+from napari_npa.plugin.qt.status_label import StatusLabel
 from napari_npa.refine import NEUTRAL, TOOLS, Action
 from napari_npa.types import Target
 
@@ -132,7 +132,7 @@ class CorrectControls(Panel):
         )
         self.keys = QLabel(in_words(CORRECT_KEYS) + "\nCtrl+Z: undo; Ctrl+Shift+Z: redo")
         self.keys.setToolTip("Keys that work while the image has the focus.")
-        self.status = Told()
+        self.status = StatusLabel()
 
     def _lay_out(self) -> None:
         actions = QGridLayout()

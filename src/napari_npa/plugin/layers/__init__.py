@@ -1,1 +1,1 @@
-"""napari's layers: the image, the masks, the regions, and the live index."""
+"""The layers that the panels make and read: images, masks, regions; and the live index."""

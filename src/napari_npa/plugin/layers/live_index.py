@@ -1,4 +1,4 @@
-"""The ischemic index, large, and right while the user paints."""
+"""The ischemic index, in large type, kept up to date while the user paints."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from napari_npa.plugin.qt.gui_thread import deleted_in_gui
 from napari_npa.plugin.qt.panel import Connections
 
 RECOUNT_MS = 100
-"""Least time between two counts; one takes 2 ms on 16 million pixels, and to show it in the
+"""Least time between two counts. A count takes 2 ms on 16 million pixels, and showing it in the
 panels several more. The last change of a stroke is always counted."""
 
 EVERYTHING = (slice(None), slice(None))
 """All rows and columns of a mask."""
 
-# labels_update: each brush stamp; paint: end of a stroke; set_data: undo and redo.
+# labels_update: each stamp of the brush; paint: end of a stroke; set_data: undo and redo.
 _CHANGES = ("labels_update", "paint", "set_data", "data")
 
 
 class PixelCounter:
-    """Counts the pixels of a result after each change, once for all panels."""
+    """Counts the pixels of a result after each change, for all panels together."""
 
     counted = Signal()
 
     def __init__(self, result: ImageResult) -> None:
-        # Not the result itself: it is the key under which this counter is kept.
+        # Not the result itself: it is the weak key of this counter in _COUNTERS.
         self.npa, self.retina = result.npa, result.retina
-        # Only after the change: napari tells of a stroke, and of a correction, before it.
+        # Count after the change: napari emits its events of strokes and corrections before it.
         after = QSignalThrottler.EmissionPolicy.Trailing
         self._throttler = deleted_in_gui(QSignalThrottler(policy=after), self)
         self._throttler.setTimeout(RECOUNT_MS)
@@ -54,7 +54,7 @@ class PixelCounter:
         self._count()
 
     def _count(self) -> None:
-        # The layers as they are: masks of them would be copies, at each stamp of the brush.
+        # The data themselves: a mask would be a copy at each stamp of the brush.
         npa, retina = (np.asarray(layer.data)[self._window] for layer in (self.npa, self.retina))
         gradable = self._gradable
         if gradable is None:
@@ -63,8 +63,8 @@ class PixelCounter:
         self.counted.emit()
 
     def _npa_changed(self) -> None:
-        # Nothing counts beyond the gradable retina, which is less than half of a wide field, and
-        # that itself need not be counted again.
+        # Only the gradable retina counts, which is less than half of an ultra-widefield image, and
+        # its own pixels need not be counted again.
         if self._gradable is None and (retina := np.asarray(self.retina.data)).any():
             self._window = bounding_box(retina)
             self._gradable = int(np.count_nonzero(retina[self._window]))
@@ -82,14 +82,14 @@ _COUNTERS: WeakKeyDictionary[ImageResult, PixelCounter] = WeakKeyDictionary()
 
 
 def counter_of(result: ImageResult) -> PixelCounter:
-    """Counter of a result: one object, whichever panels are open."""
+    """Counter of a result; all panels share one."""
     if result not in _COUNTERS:
         _COUNTERS[result] = PixelCounter(result)
     return _COUNTERS[result]
 
 
 class LiveIndex(QWidget):
-    """Ischemic index of the two layers of a result."""
+    """Shows the ischemic index of the two layers of a result."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class LiveIndex(QWidget):
         self._show()
 
     def follow(self, result: ImageResult | None) -> None:
-        """Show the index of another result, from now on."""
+        """Show the index of another result."""
         counter = counter_of(result) if result is not None else None
         if counter is not self._counter:
             if self._counter is not None:
@@ -121,7 +121,7 @@ class LiveIndex(QWidget):
         self._show()
 
     def recount(self) -> None:
-        """Count the pixels of the layers again, now."""
+        """Count the pixels of the layers again at once."""
         if self._counter is not None:
             self._counter.recount()
 
@@ -138,7 +138,7 @@ class LiveIndex(QWidget):
             self.counts.setWordWrap(True)
             self.counts.setText(str(error))
             return
-        self.counts.setWordWrap(False)  # short lines need not be laid out anew ten times a second
+        self.counts.setWordWrap(False)  # short lines need no new layout ten times a second
         self.index.setText(f"Ischemic index {isi:.1%}".replace("%", " %"))
         self.counts.setText(
             f"Non-perfused {counts.npa:,} px of {counts.retina:,} px\n"

@@ -1,4 +1,4 @@
-"""Layers of masks: one colour, where their image is."""
+"""Makes the layers of masks: of one colour, at the place of their image."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ NPA_COLOUR = "#ff3b30"
 RETINA_COLOUR = "#30d158"
 
 SIDE_PER_CONTOUR_PIXEL = 700
-"""Image side, pixels, for each pixel of outline: a thinner one is broken on screen."""
+"""Side of the image, pixels, per pixel of outline; a thinner outline is broken on screen."""
 
 CONTOUR_PIXELS = (2, 4)
-"""Least and most; napari takes a second to draw 4 on 16 million pixels, and 5 for 8."""
+"""Least and most width; on 16 million pixels napari draws 4 in one second, 8 in five."""
 
 SIDE_PER_BRUSH_PIXEL = 100
-"""Image side for each pixel of the brush: a first size that can be seen."""
+"""Side of the image per pixel of the brush: a first size that can be seen."""
 
 
 def npa_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
@@ -35,7 +35,7 @@ def npa_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
 
 
 def retina_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
-    """Layer of the gradable retina; give it its outline once it is in the viewer."""
+    """Layer of the gradable retina; set its outline once it is in the viewer."""
     return _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image, viewer)
 
 
@@ -52,7 +52,7 @@ def _labels(
     image: Image,
     viewer: ViewerModel,
 ) -> Labels:
-    """Layer of a mask, in one colour, where its image is."""
+    """Layer of a mask, in one colour, at the place of its image."""
     return Labels(
         mask.astype(np.uint8),
         name=_layer_name(kind, image, viewer),
@@ -63,12 +63,12 @@ def _labels(
 
 
 def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
-    """Name a layer after its kind, and after its image where there are several."""
+    """Name a layer after its kind, and also after its image where there are several."""
     return kind if len(angiogram_layers(viewer)) == 1 else f"{kind} {image.name}"
 
 
 def placement(image: Image) -> dict[str, Any]:
-    """Where an image lies in the world, for a layer of its last two axes."""
+    """Place of an image in the world, as settings for a layer of its last two axes."""
     return {
         "scale": image.scale[-2:],
         "translate": image.translate[-2:],

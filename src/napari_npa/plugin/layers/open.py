@@ -1,4 +1,4 @@
-"""Opens an angiogram file as an image layer, by what is in the file and not by its name."""
+"""Opens an angiogram file as an image layer, by its content and not by its name."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from napari_npa.types import Progress
 
 WHITE_PERCENTILE = 99.8
-"""Gray level shown as white: angiograms are dim, a few leaks and reflections are not."""
+"""Gray level that is shown as white: angiograms are dim but for a few leaks and reflections."""
 
 LEVELS_READ = 500_000
-"""About as many pixels are enough to find that level."""
+"""About so many pixels are enough to find that level."""
 
 FILES = "Angiograms (*.tif *.tiff *.png *.jpg *.jpeg);;All files (*)"
 
 PATH = "path"
-"""Key of an image layer's metadata under which the angiogram's file is kept."""
+"""Key of the angiogram's file in the metadata of an image layer."""
 
 GAMMA = 0.6
-"""Lifts the dim periphery on screen; the data stay as they are."""
+"""Brightens the dim periphery on screen; the data stay as they are."""
 
 
 def open_file(path: Path, progress: Progress | None = None, *, name: str = "") -> LayerData:
@@ -53,7 +53,7 @@ def layer_of(angiogram: Angiogram, name: str) -> LayerData:
     """Image layer of an angiogram, with a contrast in which vessels can be seen.
 
     Its pixels are read-only, so that :func:`napari_npa.plugin.layers.origins.origin_of` finds the
-    angiogram again. Its metadata are text only, for those who save layers.
+    angiogram again. Its metadata are plain text, which any writer of layers can save.
     """
     levels = angiogram.pixels[angiogram.pixels > 0]
     white = float(np.percentile(levels[:: 1 + levels.size // LEVELS_READ], WHITE_PERCENTILE))

@@ -1,7 +1,8 @@
-"""Which angiogram the pixels of a layer are, so that no file is decoded a second time.
+"""Remembers which angiogram a layer was opened from, so that no file is decoded a second time.
 
-Not in the layer's metadata, which others copy and save, and not by the layer, which napari makes
-itself of what is opened: an angiogram belongs to its pixels.
+The memory is by the array of pixels. Metadata of the layer would be copied to layers of other
+pixels, and saved with them; and the layer itself is not known yet, since napari makes it from
+what was read.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 _OPENED: dict[int, Angiogram] = {}
-"""By the identity of the read-only pixels that a layer was given; an entry ends with them."""
+"""Angiograms by the identity of their layer's pixels; an entry is dropped with the pixels."""
 
 
 def read_only_pixels(angiogram: Angiogram) -> Gray:
-    """Pixels of an angiogram for a layer, (rows, columns) float32, that cannot be written to."""
+    """Read-only pixels of an angiogram for a layer, (rows, columns) float32; not a copy."""
     pixels = angiogram.pixels.view()
     pixels.flags.writeable = False
     _OPENED[id(pixels)] = angiogram
@@ -35,7 +36,7 @@ def read_only_pixels(angiogram: Angiogram) -> Gray:
 
 
 def origin_of(pixels: Any) -> Angiogram | None:  # noqa: ANN401 - numpy, dask, zarr, …
-    """Angiogram whose :func:`read_only_pixels` these are; None if they may have been changed."""
+    """Angiogram with these :func:`read_only_pixels`; None: none, or they became writable."""
     if not isinstance(pixels, np.ndarray) or pixels.flags.writeable:
         return None
     return _OPENED.get(id(pixels))
@@ -43,7 +44,7 @@ def origin_of(pixels: Any) -> Angiogram | None:  # noqa: ANN401 - numpy, dask, z
 
 @dataclass(frozen=True, eq=False)
 class _Decoded:
-    """What was found in the file of a layer while the layer had these data."""
+    """What the file of a layer held while the layer had these data."""
 
     path: Path
     pixels: Any
@@ -51,7 +52,7 @@ class _Decoded:
 
 
 _DECODED: WeakKeyDictionary[Image, _Decoded] = WeakKeyDictionary()
-_decoding = Lock()  # two jobs may ask of one layer: the second waits for what the first reads
+_decoding = Lock()  # two jobs may ask about one layer: the second waits until the first has read
 
 
 def decoded_file(image: Image, pixels: Any, path: Path) -> Angiogram | None:  # noqa: ANN401
@@ -69,8 +70,8 @@ def decoded_file(image: Image, pixels: Any, path: Path) -> Angiogram | None:  # 
     Returns
     -------
     angiogram
-        None where the file is not an angiogram: another reader, which knows more kinds of file,
-        opened it.
+        None if it is not an angiogram that we can read: the layer was opened by a reader that
+        knows more kinds of file.
     """
     with _decoding:
         known = _DECODED.get(image)

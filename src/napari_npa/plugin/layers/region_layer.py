@@ -1,4 +1,4 @@
-"""The layer in which the user draws the regions to correct."""
+"""The layer in which the user draws regions to correct."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ COLOUR = "#ffd60a"
 LINE_SCREEN_PIXELS = 2.0
 
 LEAST_SCREEN_PIXELS = 5.0
-"""A shape smaller than this on screen is a click whose hand did not move: napari gives even
-that a rectangle of 2.5 pixels."""
+"""A smaller shape on screen is a click without a movement: napari draws a rectangle of 2.5 pixels
+even for that."""
 
 DRAWING_MODES = {
     "rectangle": "add_rectangle",
@@ -37,14 +37,14 @@ DRAWING_MODES = {
 
 
 class RegionLayer:
-    """A Shapes layer over an image.
+    """A Shapes layer on top of an image.
 
     Parameters
     ----------
     image
-        Where the shapes are drawn.
+        Image on which the user draws.
     viewer
-        The layer is added to it, above all others.
+        Viewer to which the layer is added, above all others.
     """
 
     drawn = Signal()
@@ -66,24 +66,25 @@ class RegionLayer:
         viewer.layers.selection.events.active.connect(self._show_if_used)
 
     def draw(self, mode: str) -> None:
-        """Let the mouse draw shapes: one of :data:`DRAWING_MODES`' values."""
+        """Let the mouse draw shapes; `mode` is one of the values of :data:`DRAWING_MODES`."""
         self.viewer.layers.selection.active = self.layer
         self.layer.mode = mode
 
     def rest(self) -> None:
-        """Give the mouse back to moving and zooming."""
+        """Let the mouse move and zoom again."""
         self.layer.mode = "pan_zoom"
 
     @property
     def count(self) -> int:
-        """Number of shapes that were not taken yet."""
+        """Number of shapes that are not taken yet."""
         return int(self.layer.nshapes) - self._taken
 
     def take_regions(self, target: Labels) -> list[Region]:
-        """Regions inside the shapes, each taken once, on the grid of a layer.
+        """Take the regions inside the shapes, each once, on the grid of a layer.
 
-        Those outside of it are left out. The shapes stay until :meth:`clear_taken`: to draw the
-        layer anew costs the network, which is at work then, as much time as it takes itself.
+        Regions outside the layer are left out. The shapes stay until :meth:`clear_taken`:
+        redrawing the layer would delay the network, which runs meanwhile, by as much time as it
+        needs itself.
         """
         shape = (target.data.shape[0], target.data.shape[1])
         found = [polygon_region(corners, shape) for corners in self._corners(target)]
@@ -91,30 +92,32 @@ class RegionLayer:
         return [region for region in found if region is not None]
 
     def clear_taken(self) -> None:
-        """Remove the shapes whose regions were taken."""
+        """Remove the shapes whose regions have been taken."""
         taken, self._taken = self._taken, 0
         if taken:
             self.layer.selected_data = set(range(taken))
             self.layer.remove_selected()
 
     def _show_if_used(self) -> None:
-        """Hide the layer while another is worked on and it is empty.
+        """Hide the layer while it is empty and another is active.
 
-        Drawing even an empty Shapes layer takes a tenth of a brush stroke's frame.
+        Drawing even an empty Shapes layer takes a tenth of the time of a frame while the user
+        paints.
         """
         is_active = self.viewer.layers.selection.active is self.layer
         is_used = is_active or self.layer.nshapes > 0
-        if self.layer.visible != is_used:  # else napari would end a shape that is being drawn
+        # Not if it is so already: napari would end a shape that is being drawn.
+        if self.layer.visible != is_used:
             self.layer.visible = is_used
 
     def _data_changed(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        self._taken = min(self._taken, self.layer.nshapes)  # the user may remove them too
+        self._taken = min(self._taken, self.layer.nshapes)  # the user may remove them, too
         self._show_if_used()
         if event.action == ActionType.ADDED and self.count:
             self.drawn.emit()
 
     def _corners(self, target: Labels) -> list[NDArray[np.float64]]:
-        """Corners of the shapes that were drawn rather than clicked, in a layer's pixels."""
+        """Corners of the shapes that were drawn, not just clicked, in a layer's pixels."""
         least = LEAST_SCREEN_PIXELS / self._screen_pixels(self.layer)
         matrix, shift = _between(self.layer, target)
         corners = []
@@ -129,13 +132,13 @@ class RegionLayer:
         return corners
 
     def _screen_pixels(self, layer: Image | Shapes) -> float:
-        """Screen pixels that a pixel of a layer takes."""
+        """Screen pixels per pixel of a layer."""
         return float(self.viewer.scene.camera.zoom * np.abs(layer.scale[-2:]).mean())
 
 
 def _between(drawn: Shapes, target: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Matrix and shift from one layer's coordinates to another's, through the world."""
-    # One point at a time: on several, data_to_world silently gives wrong ones.
+    """Matrix and shift from one layer's coordinates to another's, by way of the world's."""
+    # One point at a time: given several, data_to_world silently returns wrong ones.
     origin, down, right = (
         np.asarray(target.world_to_data(drawn.data_to_world(point)))[-2:]
         for point in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))

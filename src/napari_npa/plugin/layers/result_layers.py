@@ -1,7 +1,7 @@
-"""The two layers of a result, and the automatic result they began as.
+"""The two layers of a result, and the automatic result behind them.
 
-The layers hold what the user sees and edits; :class:`ImageResult` adds what cannot be
-seen: the probabilities, and which threshold the non-perfusion layer stands at.
+The layers hold what the user sees and edits. :class:`ImageResult` adds what cannot be seen: the
+probabilities, and the current threshold of the non-perfusion layer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_npa.types import Target
 
 VERSIONS_KEPT = 100
-"""As many as napari keeps steps to undo."""
+"""As many as the steps that napari can undo."""
 
 
 class ImageResult:
@@ -37,13 +37,13 @@ class ImageResult:
     Parameters
     ----------
     shown
-        The image the result is of.
+        Image that was segmented.
     npa, retina
-        Layers of 0 and 1; the user edits them.
+        Layers of 0 and 1, which the user edits.
     segmentation
-        Automatic result, at the threshold the layer was made with.
+        Automatic result, at the threshold of the layer.
     seconds
-        How long it took.
+        How long the segmentation took.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class ImageResult:
         self.retina = retina
         self.seconds = seconds
         self.basis = ""
-        # One for each undoable change, as in the layer's own history.
+        # One per step that can be undone, as in the layer's own history.
         self._versions = [segmentation]
         self._at = 0
         self._drag: ExitStack | None = None
@@ -77,7 +77,7 @@ class ImageResult:
 
     @property
     def segmentation(self) -> Segmentation:
-        """Automatic result that the non-perfusion layer began as."""
+        """Automatic result at the current threshold, which the user's edits start from."""
         return self._versions[self._at]
 
     def layer(self, target: Target) -> Labels:
@@ -85,7 +85,7 @@ class ImageResult:
         return self.npa if target == "npa" else self.retina
 
     def masks(self) -> tuple[Mask, Mask]:
-        """Non-perfusion and retina as they are now, edits included."""
+        """Non-perfusion and retina as they are now, with all edits."""
         return np.asarray(self.npa.data) != 0, np.asarray(self.retina.data) != 0
 
     def snapshot(self) -> Result:
@@ -96,11 +96,11 @@ class ImageResult:
         return replace(automatic.with_masks(*self.masks()), basis=self.basis)
 
     def hand_made_pixels(self) -> int:
-        """How many pixels of the non-perfusion layer differ from the automatic result."""
+        """Number of pixels of the non-perfusion layer that differ from the automatic result."""
         return int(np.count_nonzero(self.masks()[0] != self.segmentation.npa))
 
     def run_again(self, segmentation: Segmentation, seconds: float) -> None:
-        """Put a new automatic result into the layers; undoable in each."""
+        """Put a new automatic result into the layers; it can be undone in each."""
         self._add_version(segmentation)
         self.seconds = seconds
         _write(self.npa, segmentation.npa)
@@ -112,14 +112,14 @@ class ImageResult:
         _write(self.retina, retina)
 
     def move_threshold(self, threshold: float) -> int:
-        """Give the pixels between the old and the new threshold their new label.
+        """Change only the pixels between the old and the new threshold.
 
-        All others stay as they are, so strokes elsewhere are kept.
+        All other pixels stay as they are, and with them the strokes elsewhere.
 
         Returns
         -------
         hand_made
-            Pixels between the thresholds that the user had changed already; from now
+            Pixels between the thresholds that the user had already changed; from now
             on they follow the threshold.
         """
         moved = self.segmentation.at_threshold(threshold)
@@ -149,7 +149,7 @@ class ImageResult:
         self._add_version(current)
 
     def _add_version(self, segmentation: Segmentation) -> None:
-        """Stand at a new version; equal masks are one version, being no step to undo."""
+        """Go to a new version; equal masks are one version, since they are no step to undo."""
         if np.array_equal(segmentation.npa, self.segmentation.npa):
             self._versions[self._at] = segmentation
             return
@@ -157,7 +157,7 @@ class ImageResult:
         self._at = len(self._versions) - 1
 
     def _follow_undo(self) -> None:
-        """After an undo or redo, find the version the layer has gone back, or on, to."""
+        """After an undo or redo, find the version that the layer shows now."""
         was_at = self._at
         while neighbours := [at for at in (self._at - 1, self._at + 1) if self._is_shown(at)]:
             self._at = neighbours[0]
@@ -165,7 +165,7 @@ class ImageResult:
             self.undone.emit()
 
     def _is_shown(self, at: int) -> bool:
-        """Whether the layer looks more like that version than like the current one."""
+        """Whether the layer is more like that version than like the current one."""
         if self._drag is not None or not 0 <= at < len(self._versions):
             return False
         other = self._versions[at].npa
@@ -175,10 +175,10 @@ class ImageResult:
 
 
 class Results:
-    """Results of the images of one viewer, and which of them the user works on."""
+    """Results of the images of one viewer, and the one that the user works on."""
 
     chosen = Signal()
-    """Another result is worked on, or none."""
+    """The user now works on another result, or on none."""
 
     def __init__(self, layers: LayerList) -> None:
         self._by_image: dict[Image, ImageResult] = {}
@@ -186,13 +186,13 @@ class Results:
         layers.events.removed.connect(self._forget)
 
     def choose(self, result: ImageResult | None) -> None:
-        """Work on a result, or on none."""
+        """Make a result the one that the user works on; None: none."""
         if result is not self.current:
             self.current = result
             self.chosen.emit()
 
     def of(self, image: Image | None, viewer: ViewerModel) -> ImageResult | None:
-        """Find the result of an image, if its layers are there and the image is still the same."""
+        """Result of an image, if its layers are still there and its data the same."""
         result = self._by_image.get(image) if image is not None else None
         if result is None or not result.shown.is_current(viewer):
             return None
@@ -201,7 +201,7 @@ class Results:
     def show(
         self, shown: ShownImage, segmentation: Segmentation, seconds: float, viewer: ViewerModel
     ) -> ImageResult:
-        """Show a result: in the image's layers if it has some, else in new ones."""
+        """Show a result: in the layers that the image has already, else in new ones."""
         result = self.of(shown.image, viewer)
         if result is not None:
             result.run_again(segmentation, seconds)
@@ -210,7 +210,7 @@ class Results:
         retina = retina_layer(shown, segmentation.retina, viewer)
         npa = npa_layer(shown, segmentation.npa, viewer)
         viewer.add_layer(retina)
-        # Not before: napari would draw the outline twice, a second each on 16 million pixels.
+        # Only now: else napari would draw the outline twice, a second each on 16 million pixels.
         retina.contour = outline_pixels(segmentation.retina.shape)
         viewer.add_layer(npa)
         viewer.layers.selection.active = npa
@@ -230,7 +230,7 @@ _RESULTS: WeakKeyDictionary[ViewerModel, Results] = WeakKeyDictionary()
 
 
 def results_of(viewer: ViewerModel) -> Results:
-    """Results of a viewer: one object, whichever panels are open."""
+    """Results of a viewer; all panels share one object."""
     if viewer not in _RESULTS:
         _RESULTS[viewer] = Results(viewer.layers)
         guard_removals(viewer)
@@ -238,6 +238,6 @@ def results_of(viewer: ViewerModel) -> Results:
 
 
 def _write(layer: Labels, mask: Mask) -> None:
-    """Make a layer equal to a mask; undoable."""
+    """Make a layer equal to a mask; this can be undone."""
     changed = np.nonzero((np.asarray(layer.data) != 0) != mask)
     layer.data_setitem(changed, mask[changed].astype(np.uint8))

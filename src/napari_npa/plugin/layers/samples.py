@@ -1,4 +1,4 @@
-"""Simulated angiograms under File > Open Sample."""
+"""The simulated angiograms under File > Open Sample."""
 
 from __future__ import annotations
 

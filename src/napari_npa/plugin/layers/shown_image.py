@@ -1,4 +1,4 @@
-"""What an image layer shows, as an angiogram."""
+"""The angiogram that an image layer shows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 DERIVED = "napari_npa_derived"
-"""Key in the metadata of image layers that the panels made of an angiogram."""
+"""Key in the metadata of image layers that the panels computed from an angiogram."""
 
 
 def angiogram_layers(viewer: ViewerModel) -> list[Image]:
-    """Image layers that may be angiograms: all but those that the panels made of one."""
+    """Image layers that may be angiograms: all but those that the panels computed from one."""
     from napari.layers import Image
 
     images = [layer for layer in viewer.layers if isinstance(layer, Image)]
@@ -30,20 +30,20 @@ def angiogram_layers(viewer: ViewerModel) -> list[Image]:
 
 
 def full_resolution(image: Image) -> Any:  # noqa: ANN401 - numpy, dask, zarr, …
-    """Pixels of an image layer; of a pyramid, its first level."""
+    """Pixels of an image layer; of a pyramid, those of the first level."""
     return image.data[0] if image.multiscale else image.data
 
 
 @dataclass(frozen=True, eq=False)
 class ShownImage:
-    """What an image layer showed when a job was started.
+    """What an image layer showed at one moment, such as when a job was started.
 
     Attributes
     ----------
     image
         The layer.
     pixels
-        Its array then, not yet read if it is lazy.
+        Its array at that moment; a lazy one is not read yet.
     frame
         Index of the frame on screen, in the leading axes of a stack; else empty.
     """
@@ -54,7 +54,7 @@ class ShownImage:
 
     @classmethod
     def of(cls, image: Image, viewer: ViewerModel) -> ShownImage:
-        """Take what the layer shows now."""
+        """Note what the layer shows now."""
         point = image.world_to_data(viewer.dims.point)[: image.ndim - 2]
         pixels = full_resolution(image)
         frame = tuple(
@@ -94,6 +94,6 @@ class ShownImage:
         return stored if stored and np.array_equal(stored.pixels, shown.pixels) else shown
 
     def _frame_number(self) -> tuple[int, int]:
-        """Give the number of the frame, from 1, and how many there are."""
+        """Number of the frame, from 1, and how many frames there are."""
         leading = self.pixels.shape[: len(self.frame)]
         return int(np.ravel_multi_index(self.frame, leading)) + 1, int(np.prod(leading))

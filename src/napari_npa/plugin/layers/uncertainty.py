@@ -1,4 +1,4 @@
-"""Where the network was unsure: a layer, and a walk from place to place."""
+"""Shows where the network was unsure: as a layer, and place by place."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 NAME = "Uncertainty"
 
 SHARE_OF_VIEW = 0.33
-"""Part of the canvas that a doubtful place fills when it is gone to."""
+"""Part of the canvas that a doubtful place fills when the view is centred on it."""
 
 LEAST_SIDE = 0.05
-"""Smallest part of the image's side that is zoomed to: surroundings are needed to judge."""
+"""Least part of the image's side in view: judging a place needs its surroundings."""
 
 
 class Doubtful:
-    """Doubtful places of the result that is worked on.
+    """Doubtful places of the result that the user works on.
 
     Parameters
     ----------
     viewer
-        Whose camera goes to them.
+        Viewer whose camera goes to them.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -43,7 +43,7 @@ class Doubtful:
         self._at = -1
 
     def follow(self, result: ImageResult | None) -> None:
-        """Work on another result; its uncertainty is shown if that of the last one was."""
+        """Turn to another result; show its uncertainty if that of the last one was shown."""
         shown = self._is_shown()
         if result is not self.result:
             self.show(False)
@@ -51,7 +51,7 @@ class Doubtful:
             self.show(shown)
 
     def show(self, shown: bool) -> None:
-        """Show the layer of uncertainty, or remove it."""
+        """Add the layer of uncertainty, or remove it."""
         if self.layer is not None and self.layer in self.viewer.layers:
             self.viewer.layers.remove(self.layer)
         self.layer = None
@@ -79,12 +79,12 @@ class Doubtful:
         self.viewer.layers.selection.active = active
 
     def go_to_next(self) -> str:
-        """Centre the view on the next place; the first again after the last.
+        """Centre the view on the next place; after the last comes the first again.
 
         Returns
         -------
         line
-            Which place it is, for the user.
+            Which place this is, for the user.
         """
         assert self.result is not None
         segmentation = self.result.segmentation
@@ -110,7 +110,7 @@ class Doubtful:
         layer = self.result.npa
         whole = max(layer.data.shape)
         side = max(LEAST_SIDE * whole, *(span.stop - span.start for span in place.window))
-        self.viewer.reset_view()  # the zoom at which the whole image fits the canvas
+        self.viewer.reset_view()  # to the zoom at which the whole image fits the canvas
         camera = self.viewer.scene.camera
         camera.center = (0.0, *layer.data_to_world(place.centre)[-2:])
         camera.zoom *= max(1.0, SHARE_OF_VIEW * whole / side)

@@ -1,1 +1,1 @@
-"""Qt without napari's layers: jobs, the GUI thread, the base of all panels."""
+"""What all panels share and no layer needs: jobs, the GUI thread, the base class."""

@@ -1,4 +1,4 @@
-"""OpenGL objects of removed layers are deleted in the context that they belong to."""
+"""Deletes the OpenGL objects of removed layers in the context that they belong to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from napari.components import ViewerModel
 
 
 def guard_removals(viewer: ViewerModel) -> None:
-    """Have a viewer's own context current whenever layers are removed from it.
+    """Make a viewer's own context current whenever layers are removed from it.
 
-    napari 0.9 then sends all waiting OpenGL commands, those of new layers too, to whichever
-    context happens to be current: another viewer's, or none. Objects made there are missing
-    when the canvas is drawn next, and Mesa's software OpenGL dies of it in ``glDrawArrays``.
+    On a removal, napari 0.9 sends all waiting OpenGL commands, including those of new layers, to
+    whichever context is current: perhaps another viewer's, perhaps none. Objects created there
+    are missing when the canvas is next drawn, and Mesa's software OpenGL crashes for lack of them
+    in ``glDrawArrays``.
     """
     weakly: ref[Any] = ref(viewer)
 

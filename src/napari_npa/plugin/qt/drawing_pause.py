@@ -1,4 +1,4 @@
-"""napari waits for a moment with drawing, so that the network has the processor to itself."""
+"""Pauses napari's drawing for a moment, so that the network has the processor to itself."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
 LONGEST_MS = 150
-"""Longest pause: hardly noticed just after the mouse was released."""
+"""Longest pause, milliseconds: hardly noticeable just after the mouse is released."""
 
 
 def pause_drawing(viewer: ViewerModel) -> None:
-    """Do not redraw a viewer's window until :func:`resume_drawing`, or for :data:`LONGEST_MS`.
+    """Stop redrawing a viewer's window until :func:`resume_drawing`, or for :data:`LONGEST_MS`.
 
-    Software OpenGL draws on the cores on which the network runs, and Qt paints a window with
-    Python's lock held: a region of 512 x 512 then takes 0.17 s, not 0.11 (two cores).
+    Software OpenGL draws on the same cores that run the network, and Qt holds Python's lock while
+    it paints a window: a region of 512 x 512 then takes 0.17 s instead of 0.11 s (two cores).
     """
     _let_draw(viewer, False)
     QTimer.singleShot(LONGEST_MS, partial(_let_draw, viewer, True))
 
 
 def resume_drawing(viewer: ViewerModel) -> None:
-    """Draw again, from now on."""
+    """Let the window be redrawn again."""
     _let_draw(viewer, True)
 
 

@@ -1,4 +1,4 @@
-"""Calls from other threads into the GUI thread, and what must be deleted in it."""
+"""Calls functions, and deletes Qt objects, in the GUI thread from any other thread."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Owned = TypeVar("Owned", bound=QObject)
 
 
 class GuiGoneError(Exception):
-    """Qt has closed down: nobody is left to be told."""
+    """Qt has shut down: no GUI thread is left to call."""
 
 
 class _Messenger(QObject):
     """The one Qt object that other threads touch.
 
-    It lives as long as Qt: an object that one thread deletes while another still emits its
-    signals, or is found by Python's garbage collector on a worker's thread, takes napari down.
+    It lives as long as Qt does. An object that one thread deletes while another still emits its
+    signals, or that Python's garbage collector deletes on a worker's thread, would crash napari.
     """
 
     posted = Signal(object)
@@ -35,16 +35,16 @@ class _Messenger(QObject):
 
 
 _messengers: list[_Messenger] = []
-_making = RLock()  # may be entered again: making one may collect garbage, and so call from here
+_making = RLock()  # reentrant: making a messenger may collect garbage, which may call this again
 
 
 def _messenger() -> _Messenger:
-    """The messenger, made when it is first asked for: by one thread, or calls to a second are lost.
+    """The messenger, made on first use, and only once: calls through a second would be lost.
 
     Raises
     ------
     GuiGoneError
-        Qt has closed down.
+        Qt has shut down.
     """
     with _making:
         if not _messengers:
@@ -58,32 +58,31 @@ def _messenger() -> _Messenger:
 
 
 def call_in_gui(function: Callable[[], object]) -> None:
-    """Have a function called in the GUI thread, soon; callable from any thread.
+    """Call a function in the GUI thread as soon as it is free; safe from any thread.
 
     Raises
     ------
     GuiGoneError
-        Qt has closed down.
+        Qt has shut down.
     """
     try:
         _messenger().posted.emit(function)
-    except RuntimeError:  # the object in C++ is deleted
+    except RuntimeError:  # the C++ object is deleted
         raise GuiGoneError from None
 
 
 def deleted_in_gui(thing: Owned, owner: object) -> Owned:
-    """Have a Qt object deleted in the GUI thread once its owner in Python is gone.
+    """Delete a Qt object in the GUI thread once its owner in Python is gone.
 
-    Python's garbage collector may find the owner on a worker's thread, and Qt cannot stop a timer
-    or the watching of a file from there: napari would hang, asking for ever about a file that
-    is closed.
+    Python's garbage collector may find the owner on a worker's thread, from which Qt cannot stop
+    a timer or a file watcher: napari would hang, asking about a closed file forever.
 
     Parameters
     ----------
     thing
-        A timer or watcher; made in the GUI thread, without a parent.
+        A timer or watcher, made in the GUI thread without a parent.
     owner
-        Whose end ends it.
+        Python object that `thing` must not outlive.
 
     Returns
     -------
@@ -95,5 +94,5 @@ def deleted_in_gui(thing: Owned, owner: object) -> Owned:
 
 
 def _delete_soon(thing: QObject) -> None:
-    with suppress(GuiGoneError, RuntimeError):  # Qt has closed down, and deleted it
+    with suppress(GuiGoneError, RuntimeError):  # Qt has shut down, and deleted it
         call_in_gui(thing.deleteLater)

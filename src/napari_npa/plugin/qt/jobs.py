@@ -1,4 +1,4 @@
-"""Work off the GUI thread that reports progress and can be cancelled."""
+"""Jobs that run off the GUI thread, report progress and can be cancelled."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _log = logging.getLogger(__name__)
 
 
 class Job:
-    """A function run in a thread of Qt's pool; what wants to know of it is called in the GUI's.
+    """A function that runs in a thread of Qt's pool; its callbacks run in the GUI thread.
 
-    No Qt object: one may be deleted in the thread that made it only, and a job is held by two.
+    A job is not a Qt object: two threads hold it, and Qt objects must be deleted in the thread
+    that made them.
 
     Parameters
     ----------
     work
-        Takes a progress callback, called with (done, total), that raises
+        Takes a progress callback. The work calls it with (done, total), and it raises
         :class:`Cancelled` once the user has cancelled.
 
     Attributes
@@ -39,9 +40,9 @@ class Job:
     on_failure
         Called with the error of the work.
     on_cancel
-        Called if the work stopped because it was asked to.
+        Called if the work was cancelled.
     on_end
-        Called at last, whatever the outcome.
+        Called last, whatever the outcome.
     """
 
     def __init__(self, work: Callable[[Progress], Any]) -> None:
@@ -55,11 +56,11 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether the work has ended, one way or another."""
+        """Whether the work has ended, whatever the outcome."""
         return self._work is None
 
     def start(self) -> None:
-        """Start at once, in the pool that napari waits for when it closes."""
+        """Start in the thread pool that napari waits for when it closes."""
         QThreadPool.globalInstance().start(self._run)
 
     def cancel(self) -> None:
@@ -67,7 +68,7 @@ class Job:
         self._cancel.set()
 
     def abandon(self) -> None:
-        """Cancel, and tell nobody: whoever wanted the result is gone."""
+        """Cancel, and call nobody back: whoever wanted the result is gone."""
         self.cancel()
         self._let_go()
 
@@ -86,7 +87,7 @@ class Job:
             call_in_gui(partial(end, outcome))
         except GuiGoneError:
             if isinstance(outcome, Exception) and not isinstance(outcome, Cancelled):
-                _log.error("work went on after closing, and failed", exc_info=outcome)
+                _log.error("a job went on after napari was closed, and failed", exc_info=outcome)
 
     def _report(self, done: int, total: int) -> None:
         self._stop_if_cancelled()
@@ -95,7 +96,7 @@ class Job:
         try:
             call_in_gui(partial(_call, self.on_progress, done, total))
         except GuiGoneError:
-            raise Cancelled from None  # whoever wanted the result is gone, too
+            raise Cancelled from None  # whoever wanted the result is gone as well
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
@@ -119,7 +120,7 @@ class Job:
             self._let_go()
 
     def _let_go(self) -> None:
-        # The thread shall not be the last to hold a panel.
+        # Else the worker's thread could hold the last reference to a panel, and delete it.
         for functions in (
             self.on_progress,
             self.on_return,
@@ -136,7 +137,7 @@ def _call(functions: Iterable[Callable[..., object]], *arguments: object) -> Non
 
 
 class Jobs:
-    """The jobs of a panel that are not done yet."""
+    """The unfinished jobs of a panel."""
 
     def __init__(self) -> None:
         self._running: set[Job] = set()
@@ -150,7 +151,7 @@ class Jobs:
         then: Callable[[Any], None] | None = None,
         failed: Callable[[Exception], object] | None = None,
     ) -> None:
-        """Start a job; what it returns goes to `then`, an error to `failed`."""
+        """Start a job; pass what it returns to `then`, or its error to `failed`."""
         self._running.add(job)
         job.on_end.append(partial(self._running.discard, job))
         if then is not None:
@@ -160,7 +161,7 @@ class Jobs:
         job.start()
 
     def abandon(self) -> None:
-        """Stop what still runs: whoever wanted the results is gone."""
+        """Abandon the jobs that still run: whoever wanted the results is gone."""
         for job in self._running:
             job.abandon()
         self._running.clear()

@@ -1,4 +1,4 @@
-"""The keys of the panels; none is one of napari's own."""
+"""Keyboard shortcuts of the panels; none is one of napari's own."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ REVIEW_KEYS = {
 
 
 def bind(viewer: ViewerModel, keys: dict[str, str], actions: list[Callable[[], None]]) -> None:
-    """Let keys do things, in the order of the table, wherever in the viewer the focus is."""
+    """Bind actions to keys, in the order of the table, wherever in the viewer the focus is."""
     for key, action in zip(keys, actions, strict=True):
         viewer.bind_key(key, _ignoring_viewer(action), overwrite=True)
 
 
 def unbind(viewer: ViewerModel, keys: dict[str, str]) -> None:
-    """Take the keys back: their panel is gone."""
+    """Release the keys of a panel that is gone."""
     for key in keys:
         viewer.bind_key(key, None, overwrite=True)
 
 
 def in_words(keys: dict[str, str]) -> str:
-    """Keys and what they do, a line each."""
+    """Keys and what they do, one per line."""
     return "\n".join(f"{key}: {does}" for key, does in keys.items())
 
 

@@ -1,4 +1,4 @@
-"""One clear line for the user; details of the unexpected for the log."""
+"""Error messages: one clear line for the user, the details of unexpected errors for the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tell(error: Exception) -> str:
     Returns
     -------
     line
-        The same line, for a panel to keep on show.
+        The same line, for a panel to show.
     """
     if isinstance(error, NpaError):
         line = str(error)

@@ -1,4 +1,4 @@
-"""Choice of weights, mode and device."""
+"""Controls that choose weights, mode and device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AUTO_DEVICE = "auto"
 
 
 class ModelBox(QComboBox):
-    """List of models, ending in an entry that asks for a file."""
+    """List of models; its last entry asks for a file."""
 
     chosen = Signal()
 
@@ -36,7 +36,7 @@ class ModelBox(QComboBox):
         self.setCurrentIndex(-1)
         self._last = -1
         self.activated.connect(self._activated)
-        # Long names shall not widen the dock.
+        # A long name must not widen the dock.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     @property
@@ -46,14 +46,14 @@ class ModelBox(QComboBox):
         return data
 
     def offer(self, names: list[str], first: str) -> None:
-        """List embedded models; `first` is chosen if the user has not chosen yet."""
+        """List embedded models, and choose `first` unless the user has chosen already."""
         for at, name in enumerate(names):
             self.insertItem(at, name, name)
         if self.choice is None:
             self._choose(self.findData(first))
 
     def choose_file(self, path: Path) -> None:
-        """List a weights file and choose it."""
+        """Add a weights file to the list, and choose it."""
         self.insertItem(self.count() - 1, path.name, path)
         self._choose(self.count() - 2)
 
@@ -74,12 +74,12 @@ class ModelBox(QComboBox):
 
 
 class ModeBox(QCheckBox):
-    """Whether to look at two scales; proposed with the embedded weights.
+    """Whether to look at two scales; proposed for the embedded weights.
 
     Parameters
     ----------
     models
-        The choice of weights that this goes with.
+        The choice of weights that the proposal depends on.
     """
 
     def __init__(self, models: ModelBox) -> None:
@@ -102,7 +102,7 @@ class ModeBox(QCheckBox):
 
 
 class DeviceBox(QComboBox):
-    """Processor to compute on; until the present ones are known, the automatic choice."""
+    """Processor to compute on; only ``auto`` until the processors of the machine are known."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,14 +123,14 @@ class DeviceBox(QComboBox):
 
 
 class KeptSegmenter:
-    """The segmenter of the last run: made again only when something else is wanted."""
+    """Keeps the segmenter of the last run until another device, model or mode is wanted."""
 
     def __init__(self) -> None:
         self._made_for: tuple[str, str | Path, Mode] | None = None
         self._segmenter: Segmenter | None = None
 
     def get(self, device: str, model: str | Path, mode: Mode) -> Segmenter:
-        """Segmenter for a device, a model and a mode; loads the weights if need be."""
+        """Segmenter for a device, a model and a mode; loads the weights if necessary."""
         from napari_npa.segmentation.segmenter import Segmenter
 
         if self._segmenter is None or self._made_for != (device, model, mode):

@@ -1,4 +1,4 @@
-"""A panel of napari, which ends with its dock."""
+"""Base class of the panels: a widget that is deleted with its dock."""
 
 from __future__ import annotations
 
@@ -11,49 +11,52 @@ from qtpy.QtWidgets import QWidget
 
 
 class Connections:
-    """What a Qt object hears from what outlives it, as a viewer's layers; cut when it is deleted.
+    """Connections of a Qt object to signals that outlive it; disconnected when it is deleted.
 
-    Qt cuts its own signals then. Those of napari and psygnal would go on calling the Python
-    object, whose widgets are gone.
+    Qt disconnects its own signals by itself. Signals of napari and psygnal, such as those of a
+    viewer's layers, would go on calling the Python object, whose widgets are gone.
 
     Parameters
     ----------
     listener
-        Whose methods are called; it keeps this object.
+        Object whose methods are connected; it must keep a reference to this one.
     """
 
     def __init__(self, listener: QObject) -> None:
         self._made: list[tuple[Any, Callable[..., object]]] = []
         listener.destroyed.connect(self.cut)
 
+    def __len__(self) -> int:
+        return len(self._made)
+
     def connect(self, signal: Any, slot: Callable[..., object]) -> None:  # noqa: ANN401 - any kind
-        """Have a method called from now on."""
+        """Connect a method to a signal."""
         signal.connect(slot)
         self._made.append((signal, slot))
 
     def disconnect(self, signal: Any, slot: Callable[..., object]) -> None:  # noqa: ANN401
-        """Have it not called any more."""
+        """Disconnect a method from a signal."""
         signal.disconnect(slot)
         self._made.remove((signal, slot))
 
     def cut(self) -> None:
-        """Disconnect all."""
+        """Disconnect all methods."""
         while self._made:
             signal, slot = self._made.pop()
             signal.disconnect(slot)
 
 
 class Panel(QWidget):
-    """Widget of a dock, deleted once napari has closed the dock.
+    """Widget in a dock; it is deleted once napari has closed the dock.
 
-    napari only takes a closed panel's parent away. From then on it would be Python's to delete,
-    on whatever thread the garbage collector finds it; a widget deleted on a worker's thread can
-    take napari down, or make it hang.
+    napari only removes the parent of a closed panel. Python would then delete the widget, on
+    whichever thread the garbage collector finds it. A widget that is deleted on a worker's thread
+    can crash napari or make it hang.
 
     Attributes
     ----------
     connections
-        To what lives on when the panel is gone.
+        To objects that outlive the panel.
     """
 
     def __init__(self) -> None:
@@ -61,13 +64,13 @@ class Panel(QWidget):
         self.connections = Connections(self)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """See whether the dock was closed, once napari is done with it."""
+        """Check whether the dock was closed, once napari is done with it."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             QTimer.singleShot(0, partial(_delete_if_closed, self))
 
     def clear_up(self) -> None:
-        """Take out of the viewer what is of no use without the panel, which was just closed."""
+        """Remove from the viewer what is of no use without the panel, which was just closed."""
 
 
 def _delete_if_closed(panel: Panel) -> None:

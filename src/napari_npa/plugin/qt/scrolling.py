@@ -1,4 +1,4 @@
-"""A panel that scrolls where the screen is too low for it."""
+"""Makes a panel scroll where the screen is too low for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 LEAST_HEIGHT = 430
-"""Pixels; a higher panel scrolls rather than make napari's window higher than a small screen."""
+"""Pixels. A higher panel scrolls; otherwise napari's window could outgrow a small screen."""
 
 
 class Scrolling(QScrollArea):
-    """Area as large as its content where there is room.
+    """Scroll area that is as large as its content where there is room.
 
-    Changes of the content that leave its size as it is, as of a line of status, are not passed
-    on to napari's window, which takes tens of milliseconds to lay itself out.
+    A change that leaves the size of the content as it is, such as a new line of status, does not
+    reach napari's window, whose layout takes tens of milliseconds.
     """
 
     def __init__(self, content: QWidget) -> None:
@@ -26,7 +26,7 @@ class Scrolling(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Tell the window when the content needs another size."""
+        """Update the window's layout when the content needs another size."""
         done = super().eventFilter(watched, event)
         if event.type() == QEvent.Type.LayoutRequest and self.minimumSizeHint() != self._last_size:
             self._last_size = self.minimumSizeHint()
@@ -48,7 +48,7 @@ class Scrolling(QScrollArea):
 
 
 def fill_scrolling(panel: QWidget, layout: QVBoxLayout) -> None:
-    """Give a panel a layout of controls, in an area that scrolls."""
+    """Put a layout of controls into a panel, in an area that scrolls."""
     content = QWidget()
     content.setLayout(layout)
     outer = QVBoxLayout(panel)

@@ -1,4 +1,4 @@
-"""A line in which a panel tells something."""
+"""The line of status of a panel."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from qtpy.QtWidgets import QLabel
 LAST = "What happened last, or what to do next."
 
 
-class Told(QLabel):
-    """Text that is wrapped, and can be selected to be copied into a mail.
+class StatusLabel(QLabel):
+    """Text that wraps, and that the user can select and copy into a mail.
 
     Parameters
     ----------
     text
-        What it tells to begin with.
+        First text.
     explained
         Tooltip.
     """

@@ -1,4 +1,4 @@
-"""Records every edit of the results of a viewer, and keeps them on disk."""
+"""Records every edit of the results of a viewer, and keeps the edits on disk."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 SETTLE_MS = 120
-"""A change that nobody has named, as an undo, is recorded when the layers have been still this
+"""A change without a name, such as an undo, is recorded once the layers have not changed for this
 long."""
 
 STROKES = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
-"""What a stroke is called in the log, by napari's mode."""
+"""Names of strokes in the log, by napari's mode."""
 
 UNNAMED = "undo or redo"
 
 CLOSING_SECONDS = 10.0
-"""How long napari may take to close while the last edit is written."""
+"""Longest wait for the last edit to be written while napari closes."""
 
 
 class Annotations:
-    """Sessions of the results of one viewer.
+    """Annotation sessions of the results of one viewer.
 
     Parameters
     ----------
     viewer
-        Whose results are followed, and whose camera and cursor are signs of activity.
+        Viewer with the results; its camera and cursor are signs that the user is active.
     """
 
     changed = Signal()
-    """An edit was recorded, or has reached the disk."""
+    """An edit was recorded, or was written to disk."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.store = AnnotationStore()
@@ -60,11 +60,11 @@ class Annotations:
         self._saving: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
-        finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python ends
+        finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python exits
         self._settled = deleted_in_gui(QTimer(), self)
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLE_MS)
-        # Methods, not lambdas or partials: these would keep this object, and with it the viewer.
+        # Methods: lambdas or partials would keep this object alive, and with it the viewer.
         self._settled.timeout.connect(self._record_settled)
         self.results.chosen.connect(self._follow)
         if (app := QApplication.instance()) is not None:
@@ -75,11 +75,11 @@ class Annotations:
 
     @property
     def session(self) -> Session | None:
-        """Session of the result that is worked on."""
+        """Session of the result that the user works on."""
         return self._sessions.get(self.result) if self.result is not None else None
 
     def record(self, tool: str) -> None:
-        """Record what has changed since the last edit, and have it written to disk."""
+        """Record what has changed since the last edit, and write it to disk in the background."""
         session, result = self.session, self.result
         if session is None or result is None:
             return
@@ -89,12 +89,12 @@ class Annotations:
             self.changed.emit()
 
     def resume(self, annotation: Annotation) -> None:
-        """Put an earlier annotation into the layers of the result that is worked on; undoable.
+        """Put an earlier annotation into the layers of the current result; it can be undone.
 
         Raises
         ------
         AnnotationError
-            It belongs to another image.
+            The annotation belongs to another image.
         """
         assert self.result is not None
         angiogram = self.result.segmentation.angiogram
@@ -106,7 +106,7 @@ class Annotations:
         self.changed.emit()
 
     def as_record(self, result: ImageResult, who: str = "") -> dict[str, Any] | None:
-        """Session of a result, for the record that is saved with its masks."""
+        """Session of a result, for the record that is saved with the masks."""
         if self._settled.isActive():
             self.record(UNNAMED)
         session = self._sessions.get(result)
@@ -117,13 +117,13 @@ class Annotations:
         return session.as_record()
 
     def saved(self, result: ImageResult, folder: Path) -> None:
-        """Note that a result was saved as it was when :meth:`as_record` was called."""
+        """Note that a result was saved in the state that :meth:`as_record` described."""
         session = self._sessions.get(result)
         if session is not None and session.number == self._saving.get(result) != 0:
             self._keep(session, result, folder)
 
     def discard(self, sha256: str) -> None:
-        """Forget what was kept of an image."""
+        """Delete the annotation that was kept of an image."""
         self._autosaver.discard(sha256)
 
     def _keep(self, session: Session, result: ImageResult, folder: Path | None = None) -> None:
@@ -139,7 +139,13 @@ class Annotations:
         )
 
     def flush(self, seconds: float) -> bool:
-        """Wait until all edits are on disk; whether they are."""
+        """Wait until all edits are on disk.
+
+        Returns
+        -------
+        done
+            False if that took longer than `seconds`.
+        """
         if self._settled.isActive():
             self.record(UNNAMED)
         return self._autosaver.flush(seconds)
@@ -151,7 +157,7 @@ class Annotations:
         self.flush(CLOSING_SECONDS)
 
     def in_words(self) -> str:
-        """Edits and time of the session, for the panel."""
+        """Number of edits and time of the session, for the panel."""
         session = self.session
         if session is None:
             return ""
@@ -194,7 +200,7 @@ class Annotations:
         layer: Labels = event.source
         if stroke := STROKES.get(str(layer.mode)):
             self.record(stroke)
-        else:  # one of ours, which names itself
+        else:  # one of our own tools, which records its name itself
             self._settle()
 
     def _settle(self) -> None:
@@ -218,24 +224,24 @@ class Annotations:
 
 
 def _report(annotations: ref[Annotations], sha256: str, outcome: int | SaveError) -> None:
-    # Not held on the writing thread: it would be deleted there, were it the last to hold it.
+    # A weak reference: else the writing thread could be the last to hold it, and delete it.
     with suppress(GuiGoneError):
         call_in_gui(partial(_note, annotations, sha256, outcome))
 
 
 def _note(annotations: ref[Annotations], sha256: str, outcome: int | SaveError) -> None:
-    if (told := annotations()) is not None:
-        told._note_on_disk(sha256, outcome)
+    if (alive := annotations()) is not None:
+        alive._note_on_disk(sha256, outcome)
 
 
 _SETTLING: set[Annotations] = set()
-"""Those with a change that is not recorded yet: kept though the viewer be gone."""
+"""Annotations with an unrecorded change, kept alive even if their viewer is gone."""
 
 _ANNOTATIONS: WeakKeyDictionary[ViewerModel, Annotations] = WeakKeyDictionary()
 
 
 def annotations_of(viewer: ViewerModel) -> Annotations:
-    """Annotations of a viewer: one object, whichever panels are open."""
+    """Annotations of a viewer; all panels share one object."""
     if viewer not in _ANNOTATIONS:
         _ANNOTATIONS[viewer] = Annotations(viewer)
     return _ANNOTATIONS[viewer]

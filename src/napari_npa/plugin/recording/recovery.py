@@ -1,4 +1,4 @@
-"""Finds what was kept of an image, offers it, and puts it back."""
+"""Finds the annotation that was kept of an image, offers it, and puts it back."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 
 class Recovery(QObject):
-    """The annotation that the panel's bar offers.
+    """Offers annotations in a panel's bar, and restores them.
 
     Parameters
     ----------
     bar
-        Where it is offered.
+        Bar that shows the offer.
     viewer
-        Where its image is, or will be.
+        Viewer of the image.
     jobs
-        Those of the panel.
+        Jobs of the panel.
     panel
-        Qt deletes this object with it.
+        Panel with which Qt deletes this object.
     """
 
     opened = Signal(object)
-    """The image of an annotation was read: its layer data."""
+    """The image of an annotation was read; carries its layer data."""
 
     run_wanted = Signal()
-    """The image is to be segmented, so that the annotation can be put over the result."""
+    """Asks the panel to segment the image, so that the annotation can replace the masks."""
 
     def __init__(self, bar: RecoveryBar, viewer: Viewer, jobs: Jobs, panel: QObject) -> None:
         super().__init__(panel)
@@ -54,22 +54,22 @@ class Recovery(QObject):
         bar.discard_wanted.connect(self.discard)
 
     def look_at_start(self) -> None:
-        """Offer the newest annotation that was not saved, while no image is open."""
+        """Offer the newest unsaved annotation, as long as no image is open."""
         job = Job(partial(unsaved_file, self.annotations.store))
         self.jobs.start(job, self._offer_file, tell)
 
     def look_for(self, image: Image | None) -> None:
-        """Offer what was kept of an image that has no result yet; None: offer nothing."""
+        """Offer the annotation kept of an image that has no result yet; None: offer nothing."""
         self.image = image
         self.bar.withdraw()
         if image is not None:
             shown = ShownImage.of(image, self.viewer)
             job = Job(partial(kept_annotation, shown, self.annotations.store))
-            # What is no angiogram is told when it is segmented.
+            # That an image is not an angiogram is reported when it is segmented.
             self.jobs.start(job, partial(self._offer, image, image.name))
 
     def restore(self) -> None:
-        """Go on with what is offered; its image is opened if need be."""
+        """Go on with the offered annotation; open its image first if necessary."""
         offered = self.bar.offered
         if isinstance(offered, Summary) and offered.source is not None:
             self._restoring = offered.image_sha256
@@ -79,7 +79,7 @@ class Recovery(QObject):
             self.run_wanted.emit()
 
     def discard(self) -> None:
-        """Delete what is offered."""
+        """Delete the offered annotation."""
         offered = self.bar.offered
         if offered is not None:
             summary = offered.summary if isinstance(offered, Annotation) else offered
@@ -87,7 +87,13 @@ class Recovery(QObject):
         self.bar.withdraw()
 
     def put_back(self, segmentation: Segmentation) -> list[str]:
-        """Put the annotation over a new result, if the user wanted that; what to say about it."""
+        """Put the annotation into a new result, if the user wanted that.
+
+        Returns
+        -------
+        lines
+            What to say about it.
+        """
         offered, wanted = self.bar.offered, self._restoring
         self.bar.withdraw()
         self._restoring = None

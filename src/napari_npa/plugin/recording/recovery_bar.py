@@ -1,4 +1,4 @@
-"""Offers to go on with an annotation that was kept of an image."""
+"""The bar that offers to go on with an annotation that was kept of an image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari_npa.annotation.file import Annotation, Summary
 
 
 class RecoveryBar(QWidget):
-    """A line and two buttons, shown only while there is something to offer."""
+    """A line of text and two buttons; visible only while there is something to offer."""
 
     restore_wanted = Signal()
     discard_wanted = Signal()
@@ -39,16 +39,16 @@ class RecoveryBar(QWidget):
         self.withdraw()
 
     def offer(self, annotation: Annotation, name: str) -> None:
-        """Offer the annotation of the image that is open."""
-        edits = _counted(annotation.session.number)
-        where = "were not saved" if not annotation.saved else f"were saved in {annotation.folder}"
-        self._show(annotation, f"{edits} of '{name}' {where}.")
+        """Offer an annotation of the open image."""
+        edits, verb = _counted(annotation.session.number)
+        where = f"saved in {annotation.folder}" if annotation.saved else "not saved"
+        self._show(annotation, f"{edits} of '{name}' {verb} {where}.")
 
     def offer_file(self, summary: Summary) -> None:
-        """Offer to open the image of an annotation that was not saved."""
+        """Offer to open the image of an unsaved annotation."""
         assert summary.source is not None
-        edits = _counted(summary.edits)
-        self._show(summary, f"{edits} of '{summary.source.name}' were not saved the last time.")
+        edits, verb = _counted(summary.edits)
+        self._show(summary, f"{edits} of '{summary.source.name}' {verb} not saved the last time.")
 
     def withdraw(self) -> None:
         """Offer nothing."""
@@ -61,5 +61,6 @@ class RecoveryBar(QWidget):
         self.show()
 
 
-def _counted(edits: int) -> str:
-    return f"{edits} correction{'s' * (edits != 1)}"
+def _counted(edits: int) -> tuple[str, str]:
+    """Number of corrections in words, and the verb that goes with it."""
+    return ("1 correction", "was") if edits == 1 else (f"{edits} corrections", "were")

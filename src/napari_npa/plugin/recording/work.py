@@ -1,4 +1,4 @@
-"""What is written, and looked for on disk, in a worker."""
+"""What the panels read from disk, and write to it, in workers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def save(folder: Path, result: Result, replace: bool, progress: Progress) -> Sav
     ReplaceError
         What is there is not replaced without asking.
     SaveError
-        The system refused.
+        The system did not allow it.
     """
     from napari_npa.results.folder import ResultFolder
 
@@ -48,7 +48,7 @@ def save_ungradable(
     ReplaceError
         What is there is not replaced without asking.
     SaveError
-        The system refused.
+        The system did not allow it.
     """
     from napari_npa.results.folder import ResultFolder
 
@@ -58,12 +58,12 @@ def save_ungradable(
 def kept_annotation(
     shown: ShownImage, store: AnnotationStore, progress: Progress
 ) -> Annotation | None:
-    """Annotation kept of the image that a layer shows; runs in a worker.
+    """Annotation with edits that was kept of a layer's image; runs in a worker.
 
     Raises
     ------
     AngiogramError
-        What is shown is not an angiogram.
+        The layer does not show an angiogram.
     AnnotationError
         There is one, but it cannot be used.
     """
@@ -74,5 +74,5 @@ def kept_annotation(
 
 
 def unsaved_file(store: AnnotationStore, progress: Progress) -> Summary | None:
-    """Newest annotation that was not saved and whose image is still where it was."""
+    """Newest unsaved annotation whose image is still in its place; runs in a worker."""
     return next((kept for kept in store.unsaved() if kept.source and kept.source.exists()), None)

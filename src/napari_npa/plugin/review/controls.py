@@ -21,7 +21,7 @@ from superqt import QElidingLabel
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
-from napari_npa.plugin.qt.status_label import Told
+from napari_npa.plugin.qt.status_label import StatusLabel
 
 if TYPE_CHECKING:  # imports torch
     from napari_npa.review.queue import ReviewQueue, State
@@ -171,7 +171,7 @@ class ReviewControls(Panel):
         )
         self.keys = QLabel(in_words(REVIEW_KEYS))
         self.keys.setToolTip("Keys that work while the image has the focus.")
-        self.status = Told(CHOOSE_IMAGES)
+        self.status = StatusLabel(CHOOSE_IMAGES)
 
     def _lay_out(self) -> None:
         folders = QFormLayout()

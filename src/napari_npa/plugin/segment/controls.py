@@ -1,4 +1,4 @@
-"""Controls of the panel that segments, in the order of use."""
+"""The controls of the panel that segments, in the order of use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
-from napari_npa.plugin.qt.status_label import Told
+from napari_npa.plugin.qt.status_label import StatusLabel
 from napari_npa.plugin.recording.recovery_bar import RecoveryBar
 
 THRESHOLDS = (0.05, 0.95)
@@ -29,7 +29,7 @@ THRESHOLD_STEP = 0.01
 
 
 class SegmentControls(Panel):
-    """The controls, named, explained and laid out; what they do is the panel's."""
+    """Names, explains and lays out the controls; the panel decides what they do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class SegmentControls(Panel):
         self.who.setToolTip("Who corrects, for the record that is saved; never the patient.")
         self.save = QPushButton("Save…")
         self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
-        self.status = Told("Looking for models and devices…")
+        self.status = StatusLabel("Looking for models and devices…")
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
@@ -85,7 +85,7 @@ class SegmentControls(Panel):
         form.addRow(buttons)
         form.addRow(self.progress)
         form.addRow("Threshold", self.threshold)
-        # Long names shall not widen the dock.
+        # A long name must not widen the dock.
         for box in (self.images.native, self.models):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout()

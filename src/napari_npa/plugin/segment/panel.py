@@ -1,4 +1,4 @@
-"""Panel that segments an angiogram and shows its ischemic index."""
+"""The panel that segments an angiogram and shows its ischemic index."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ if TYPE_CHECKING:
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
 
 THRESHOLD_MS = 60
-"""Least time between two moves of the mask while the slider is dragged."""
+"""Least time between two changes of the mask while the user drags the slider."""
 
 
 class SegmentPanel(SegmentControls):
-    """Choose an angiogram, run, adjust the threshold, correct by hand, save.
+    """Lets the user choose an angiogram, run, adjust the threshold and save.
 
     Parameters
     ----------
     napari_viewer
-        Where the images are and the results go.
+        Viewer with the images, and for the results.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -94,7 +94,7 @@ class SegmentPanel(SegmentControls):
     # Choices
 
     def _begin_with_open_image(self) -> None:
-        """Choose the image whose result is worked on, else the uppermost of those open."""
+        """Choose the image whose result the user works on, else the topmost open image."""
         current = self.results.current
         with self.images.changed.blocked():
             self.images.choices = lambda _: angiogram_layers(self.viewer)
@@ -127,7 +127,7 @@ class SegmentPanel(SegmentControls):
         self._enable()
 
     def _layer_inserted(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        """Choose the image that was just opened: the eyes are on it."""
+        """Choose the image that was just opened: the user looks at it."""
         if event.value in angiogram_layers(self.viewer):
             self.reset_choices()
             self.images.value = event.value
@@ -144,7 +144,7 @@ class SegmentPanel(SegmentControls):
         self.recovery_of.look_for(self.image if self.result is None else None)
 
     def _refresh(self) -> None:
-        """Show the result of the chosen image, if there is one, and enable what works."""
+        """Show the result of the chosen image, if any, and enable the controls that work."""
         result = self.results.of(self.image, self.viewer)
         self.results.choose(result)
         if result is not self.result:
@@ -188,7 +188,7 @@ class SegmentPanel(SegmentControls):
         self._enable()
 
     def cancel_run(self) -> None:
-        """Ask the run to stop."""
+        """Stop the run at its next step."""
         if self.run_job is not None:
             self.run_job.cancel()
             self.cancel.setEnabled(False)

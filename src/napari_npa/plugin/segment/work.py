@@ -1,4 +1,4 @@
-"""What the panel that segments does in a worker."""
+"""The part of segmenting that runs in a worker."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ def segment_shown(
     previous: Segmentation | None,
     progress: Progress,
 ) -> tuple[Segmentation, float]:
-    """Segment what an image layer shows; runs in a worker.
+    """Segment the angiogram that an image layer shows; runs in a worker.
 
     Parameters
     ----------
     shown
-        The image.
+        What the layer shows.
     segmenter_of
-        Called here, because loading weights takes time.
+        Makes the segmenter; called in the worker, because loading weights takes time.
     previous
-        Result shown so far: its threshold is kept if the model is the same.
+        Result so far. Its threshold is kept if the model is the same.
     progress
         Called with (done, total).
 
     Returns
     -------
     segmentation, seconds
-        The result, and how long reading and segmenting took.
+        The new result, and how long reading and segmenting took.
     """
     segmenter = segmenter_of()
     started = perf_counter()
