@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy.ndimage import binary_fill_holes, distance_transform_edt, median_filter
+from skimage.transform import resize
 
-from napari_npa.imaging.raster import dilated, eroded, filled, median_of_nine
+from napari_npa.imaging.raster import (
+    dilated,
+    enlarged,
+    eroded,
+    filled,
+    linear_weights,
+    median_of_nine,
+)
 
 MASKS = npst.arrays(np.bool_, npst.array_shapes(min_dims=2, max_dims=2, max_side=24))
 IMAGES = npst.arrays(
@@ -57,3 +65,17 @@ def test_holes_are_filled(mask):
 @given(image=IMAGES)
 def test_the_median_of_nine_pixels(image):
     np.testing.assert_array_equal(median_of_nine(image), median_filter(image, size=3))
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (20, 35), (13, 9)])
+def test_an_enlarged_mask_has_its_outline_where_scikit_image_puts_it(shape):
+    mask = np.random.default_rng(0).random((7, 9)) > 0.5
+    linear = resize(mask.astype(np.float64), shape, order=1, mode="edge", anti_aliasing=False)
+    sure = abs(linear - 0.5) > 1e-6
+    np.testing.assert_array_equal(enlarged(mask, shape)[sure], linear[sure] > 0.5)
+
+
+def test_weights_between_rows_and_beyond_them():
+    weights = linear_weights(np.array([-2.0, 0.25, 1.0, 5.0]), 3).toarray()
+    np.testing.assert_array_equal(weights, [[1, 0, 0], [0.75, 0.25, 0], [0, 1, 0], [0, 0, 1]])
+    np.testing.assert_array_equal(linear_weights(np.array([0.0, 3.0]), 1).toarray(), [[1], [1]])

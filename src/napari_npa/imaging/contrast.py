@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d
 
+from napari_npa.imaging.resampling import resized
 from napari_npa.types import Gray, Mask
 
 WHITE_PERCENTILE = 99.0
@@ -188,5 +189,6 @@ def _local_means(images: Tensor, sigma: float) -> Tensor:
 def _on_coarse_grid(images: Tensor, smooth: Callable[[Tensor], Tensor]) -> Tensor:
     """What a smoothing gives of images (n, rows, columns), computed on fewer pixels."""
     coarse = avg_pool2d(images[:, None], COARSE, ceil_mode=True, count_include_pad=False)
-    fine = interpolate(smooth(coarse), scale_factor=COARSE, mode="bilinear", align_corners=False)
+    rows, columns = coarse.shape[-2:]
+    fine = resized(smooth(coarse), (COARSE * rows, COARSE * columns))
     return fine[:, 0, : images.shape[1], : images.shape[2]]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import pad
 
+from napari_npa.imaging.resampling import resized
 from napari_npa.types import Gray, Mask, Window
 
 
@@ -55,7 +56,7 @@ class Letterbox:
 
     def apply(self, image: Gray) -> Gray:
         """(rows, columns) float32 to (canvas, canvas) float32; smoothed when made smaller."""
-        scaled = _resize(torch.from_numpy(np.ascontiguousarray(image[self.taken])), self.inner)
+        scaled = resized(torch.from_numpy(np.ascontiguousarray(image[self.taken])), self.inner)
         top, left = self.offset
         rows, columns = self.inner
         margins = (left, self.canvas - columns - left, top, self.canvas - rows - top)
@@ -71,22 +72,9 @@ class Letterbox:
         rows, columns = self.inner
         down, right = self.taken
         sides = (down.stop - down.start, right.stop - right.start)
-        found = _resize(canvas[top : top + rows, left : left + columns], sides)
+        found = resized(canvas[top : top + rows, left : left + columns], sides)
         if sides == self.shape:
             return found
         image = torch.zeros(self.shape, dtype=canvas.dtype)
         image[self.taken] = found
         return image
-
-
-def _resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
-    if tuple(values.shape) == tuple(shape):
-        return values
-    scaled = interpolate(
-        values[None, None],
-        size=shape,
-        mode="bilinear",
-        align_corners=False,
-        antialias=max(shape) < max(values.shape),  # an enlargement is the same without, and sooner
-    )
-    return scaled[0, 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isqrt, sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from scipy.sparse import coo_array, csr_array
 
@@ -127,26 +128,41 @@ def enlarged(mask: Mask, shape: tuple[int, int]) -> Mask:
     if mask.shape == shape:
         return mask
     enlarged = np.empty(shape, np.bool_)
-    columns = _interpolating(shape[1], mask.shape[1])
+    rows, columns = (
+        linear_weights((np.arange(large) + 0.5) * (small / large) - 0.5, small)
+        for small, large in zip(mask.shape, shape, strict=True)
+    )
     wide = (columns @ mask.T.astype(np.float32)).T
-    rows = _interpolating(shape[0], mask.shape[0])
     for start in range(0, shape[0], BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
         enlarged[part] = rows[part] @ wide > 0.5
     return enlarged
 
 
-def _interpolating(large: int, small: int) -> csr_array:
-    """Matrix that interpolates ``small`` samples linearly to ``large``."""
-    places = np.clip((np.arange(large) + 0.5) * (small / large) - 0.5, 0, small - 1)
-    below = np.minimum(places.astype(np.intp), max(small - 2, 0))
-    above = np.minimum(below + 1, small - 1)
+def linear_weights(places: NDArray[np.float64], length: int) -> csr_array:
+    """Matrix that interpolates rows linearly at fractional places.
+
+    Parameters
+    ----------
+    places : (n,) float64
+        Row numbers; beyond the first or last row its values are held.
+    length
+        Number of rows to interpolate between.
+
+    Returns
+    -------
+    weights : (n, length) float32
+        ``weights @ values`` are the rows of `values` at these places.
+    """
+    places = np.clip(places, 0, length - 1)
+    below = np.minimum(places.astype(np.intp), max(length - 2, 0))
+    above = np.minimum(below + 1, length - 1)
     share = (places - below).astype(np.float32)
-    to = np.arange(large)
+    to = np.arange(len(places))
     return coo_array(
         (
             np.concatenate([1 - share, share]),
             (np.concatenate([to, to]), np.concatenate([below, above])),
         ),
-        shape=(large, small),
+        shape=(len(places), length),
     ).tocsr()

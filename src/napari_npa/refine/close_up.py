@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_npa.imaging.contrast import input_channels, normalise_contrast
 from napari_npa.imaging.field_of_view import FieldOfView
 from napari_npa.imaging.letterbox import Letterbox
+from napari_npa.imaging.raster import linear_weights
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.segmentation.retina import Retina, find_retina
 from napari_npa.types import Gray, Mask, Window
@@ -130,8 +131,8 @@ class CloseUp:
         (down, top), (right, left) = self._axes()
         rows = top + down * _centres(window[0]) - canvas_window[0].start
         columns = left + right * _centres(window[1]) - canvas_window[1].start
-        wide = _interpolated(values, rows)
-        return np.ascontiguousarray(_interpolated(wide.T, columns).T)
+        wide = linear_weights(rows, values.shape[0]) @ values
+        return np.ascontiguousarray((linear_weights(columns, values.shape[1]) @ wide.T).T)
 
     def _axes(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Scale and shift, of rows and of columns, from the image to the canvas."""
@@ -156,12 +157,3 @@ def _nearest(places: NDArray[np.float64], span: slice) -> NDArray[np.intp]:
     """Index in a span of the pixel nearest to each place; -1 where it is not in the span."""
     at = np.round(places).astype(np.intp)
     return np.where((at >= span.start) & (at < span.stop), at - span.start, -1)
-
-
-def _interpolated(values: Gray, rows: NDArray[np.float64]) -> Gray:
-    """Rows of values at fractional places, (len(rows), columns) float32."""
-    places = np.clip(rows, 0, len(values) - 1)
-    below = np.minimum(places.astype(np.intp), max(len(values) - 2, 0))
-    above = np.minimum(below + 1, len(values) - 1)
-    share = (places - below).astype(np.float32)[:, None]
-    return np.asarray((1 - share) * values[below] + share * values[above], np.float32)

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import label
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from napari_npa.imaging.field_of_view import FieldOfView
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import eroded
+from napari_npa.imaging.resampling import resized
 from napari_npa.io.angiogram import Angiogram, as_angiogram
 from napari_npa.measure.ischemia import ischemic_index
 from napari_npa.models.devices import choose_device
@@ -305,7 +305,7 @@ def _on_canvas(
 
 def _fused(whole: Tensor, tile: Tensor) -> Tensor:
     """Mean of the logits of two canvases of the same angiogram, on the finer of them."""
-    enlarged = interpolate(whole[None, None], size=tile.shape, mode="bilinear")[0, 0]
+    enlarged = resized(whole, (tile.shape[0], tile.shape[1]))
     logits = torch.lerp(_logit(enlarged), _logit(tile), TILE_SHARE)
     # Outside the window that either network saw, nothing is claimed.
     return torch.where((enlarged > 0) & (tile > 0), logits.sigmoid_(), 0.0)
