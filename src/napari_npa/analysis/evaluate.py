@@ -76,7 +76,7 @@ def compared(
     return Compared(image, compare(predicted, annotated, region), distance, group)
 
 
-def evaluate_folders(predictions: Path, masks: Path) -> list[Compared]:
+def evaluate(predictions: str | Path, masks: str | Path) -> list[Compared]:
     """Compare the predicted and annotated masks of two folders.
 
     Parameters
@@ -98,6 +98,7 @@ def evaluate_folders(predictions: Path, masks: Path) -> list[Compared]:
     AngiogramError
         A folder or a mask cannot be read, or masks of one image differ in size.
     """
+    predictions, masks = Path(predictions), Path(masks)
     annotated, predicted = _npa_masks(masks), _npa_masks(predictions)
     matched = match_masks(annotated, predicted)
     if missing := sorted(annotated.keys() - matched.keys()):

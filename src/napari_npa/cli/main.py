@@ -157,13 +157,13 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="Table to write: a .csv file; a .md beside it.")],
 ) -> None:
     """Compare predicted with annotated masks: overlap, distances, ischemic index."""
-    from napari_npa.analysis.evaluate import evaluate_folders, markdown_summary, write_evaluation
+    from napari_npa.analysis import evaluate as evaluation
     from napari_npa.io.writing import make_folder
 
-    rows = evaluate_folders(predictions, masks)
+    rows = evaluation.evaluate(predictions, masks)
     make_folder(output.parent)
-    summary = write_evaluation(output, rows)
-    console.print(markdown_summary(rows), highlight=False, markup=False)
+    summary = evaluation.write_evaluation(output, rows)
+    console.print(evaluation.markdown_summary(rows), highlight=False, markup=False)
     console.print(f"Table: {output}\nSummary: {summary}", highlight=False)
 
 
