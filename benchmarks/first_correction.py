@@ -81,6 +81,8 @@ def main() -> None:
         images = distinct_images(Path(folder))
         now, before = journeys(images, runs)
         angiogram = read_angiogram(next(images))
+        decodings = timed(lambda: compare_with_file(angiogram), runs)
+        searches = timed(lambda: find_retina(angiogram.pixels), runs)
     ratios = [b / a for a, b in zip(now, before, strict=True)]
     rows, columns = angiogram.pixels.shape
     title = f"{rows} x {columns}; {machine(Segmenter('auto'))}"
@@ -88,8 +90,6 @@ def main() -> None:
     table.add_row("Run to first correction", *seconds(now))
     table.add_row("the way before", *seconds(before))
     table.add_row("ratio, run by run", *(f"{value:.2f}" for value in spread(ratios)))
-    searches = timed(lambda: find_retina(angiogram.pixels), runs)
-    decodings = timed(lambda: compare_with_file(angiogram), runs)
     table.add_row("one decoding, hash and comparison", *seconds(decodings))
     table.add_row("one search for the retina", *seconds(searches))
     Console().print(table)

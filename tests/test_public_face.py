@@ -9,7 +9,10 @@ import napari_npa
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    story = "import sys, napari_npa; dir(napari_npa)\nprint({'torch', 'napari', 'numpy'} & set(sys.modules))"
+    story = (
+        "import sys, napari_npa; dir(napari_npa)\n"
+        "print({'torch', 'napari', 'numpy'} & set(sys.modules))"
+    )
     answer = subprocess.run([sys.executable, "-c", story], capture_output=True, text=True)
     assert answer.stdout == "set()\n", answer.stderr
 

@@ -47,7 +47,7 @@ RUNS_KEPT = 2
 
 @dataclass(frozen=True)
 class Run:
-    """What the images of a run have in common, told so that every worker knows it.
+    """What the images of a run have in common, in a form that every worker can receive.
 
     Attributes
     ----------
@@ -220,7 +220,7 @@ class _Cluster(Executor):
         remote.add_done_callback(lambda remote: self._ended(remote, future, function, task))
 
     def _begun(self, event: tuple[float, str]) -> None:
-        """A worker tells that it begins a task."""
+        """Note that a worker begins a task."""
         future = self._in_hand.get(event[1])
         if future is not None and not future.running() and not future.done():
             future.set_running_or_notify_cancel()
@@ -248,7 +248,7 @@ class _Cluster(Executor):
                 "their logs.",
             )
         elif isinstance(result, BaseException) and not isinstance(result, NpaError):
-            # Not of the image, which would be told in its row: packages differ.
+            # Not an error of the image, which would be in its row: packages differ.
             why = f"cannot hand out images ({str(result).partition('.')[0]})"
             result = BatchError(self._scheduler, why, _same(__version__))
         _settle(future, result)

@@ -35,7 +35,7 @@ class GrowingTable:
         """Take a row, and write the table if it is time to."""
         self._rows[self._order[row.image]] = row
         if time.monotonic() >= self._next:
-            with suppress(NpaError):  # it is open in another program, say; told at the end
+            with suppress(NpaError):  # it may be open in another program; reported at the end
                 self.write()
 
     def write(self) -> None:

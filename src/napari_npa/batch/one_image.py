@@ -59,7 +59,7 @@ class BatchOptions:
 
 @dataclass(frozen=True)
 class Task:
-    """One image of a batch, told so that another machine can do it.
+    """One image of a batch, described so that another machine can segment it.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ class ImageRunner:
 
     @property
     def made_with(self) -> dict[str, Any]:
-        """What a result of this runner can be told by, for its record."""
+        """What distinguishes the results of this runner, for their records."""
         return {
             **asdict(self.options),
             "model": list(self.weights),
@@ -170,7 +170,7 @@ class ImageRunner:
             message = str(error)
         except MemoryError:
             message = f"'{name.name}' does not fit in memory. Close other programs."
-        except Exception as error:  # nothing stops the run; what it was must be told
+        except Exception as error:  # nothing stops the run; its kind must be reported
             message = f"'{name.name}' could not be processed ({type(error).__name__}: {error})."
         finally:
             _give_back_free_memory()
@@ -240,7 +240,7 @@ class ImageRunner:
         if row is None:
             raise BatchError(
                 record_path(saved.base),
-                "tells of masks that a person corrected or approved, and that are damaged or "
+                "belongs to masks that a person corrected or approved, and that are damaged or "
                 "were changed since",
                 "Restore them, or move them away to have the image segmented again.",
             )
@@ -306,7 +306,7 @@ def _sha256(file: Path) -> str:
 
 
 def _placed(row: Row, path: PurePosixPath) -> Row:
-    """The row with image and result told from the folders of the batch."""
+    """The row with image and result relative to the folders of the batch."""
     return replace(row, image=str(path), result=str(path.parent / row.result))
 
 

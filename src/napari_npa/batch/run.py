@@ -255,7 +255,7 @@ def run_on(
     outcomes: dict[int, Outcome] = {}
     stop = stop or Event()
     manifest.write("running", {"images": len(found.images)})
-    table.write()  # what cannot be written is told before hours of work
+    table.write()  # a folder that cannot be written to is reported before hours of work
     tasks = (Task(str(source), str(output), image, resume) for image in found.images)
     try:
         for at, outcome in _outcomes(workers, enumerate(tasks), stop):

@@ -111,7 +111,7 @@ def segment(
                 errors.print(str(error), markup=False, highlight=False)
                 rows.append(Row(image=path.name, status="failed", message=str(error)))
                 if isinstance(error, ReplaceError):
-                    continue  # the table tells of what is there and stays
+                    continue  # the table describes what is there, and stays
             folder.put_row(rows[-1])  # after each image: a kill loses none of the rows
     _print_rows(rows)
     if (output / TABLE).exists():

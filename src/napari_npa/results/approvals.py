@@ -1,7 +1,7 @@
 """Which images of a review are approved, and where it stopped: ``review.json``.
 
-It is kept in the folder of the results. Such files in its subfolders, from reviews of these alone,
-are read too; where both tell of an image, the upper one has the last word.
+The file is in the folder of the results. Such files in subfolders, from reviews of these alone, are
+read too; where both have an entry for an image, the upper one counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_npa.io.names import APPROVALS, hashed_stem
 from napari_npa.io.writing import make_folder, write_json
 
 WITHDRAWN = ""
-"""In place of the hash: not approved any more, whatever the file of a subfolder says."""
+"""In place of the hash: no longer approved, even if the file of a subfolder approves it."""
 
 
 class _Kept(msgspec.Struct):
@@ -45,7 +45,7 @@ class Approvals:
     position : str
         Name of the image where the review stopped; empty if there was none.
     damage : NpaError or None
-        What the user should be told: a damaged file was put aside.
+        What the user should know: a damaged file was put aside.
 
     Raises
     ------
@@ -81,7 +81,7 @@ class Approvals:
         self._changed.add(name)
 
     def withdraw(self, name: str) -> None:
-        """Approve it no longer, if it was."""
+        """Withdraw the approval of an image, if it has one."""
         if self._hashes.pop(name, None) is not None:
             self._changed.add(name)
 
@@ -97,7 +97,7 @@ class Approvals:
         """
         with self._storing:
             changed, self._changed = self._changed, set()  # other threads go on meanwhile
-            approved = self._own_as_it_is() | {name: self._told(name) for name in changed}
+            approved = self._own_as_it_is() | {name: self._entry(name) for name in changed}
             own = {name: sha for name, sha in approved.items() if sha is not None}
             try:
                 make_folder(self._output)
@@ -107,15 +107,15 @@ class Approvals:
                 raise
             self._own = own
 
-    def _told(self, name: str) -> str | None:
-        """What the file tells of an image; None: nothing, or the same as that of a subfolder."""
+    def _entry(self, name: str) -> str | None:
+        """Entry of an image in the file; None: no entry, since a subfolder has the same or none."""
         sha, below = self._hashes.get(name), self._below.get(name)
         if sha is None:
             return None if below is None else WITHDRAWN
         return None if sha == below else sha
 
     def _own_as_it_is(self) -> dict[str, str | None]:
-        """What the file tells now; what it told before, if it is gone."""
+        """Entries in the file as it is now; as it was before, if it is gone."""
         try:
             kept = msgspec.json.decode((self._output / APPROVALS).read_bytes(), type=_Kept)
         except (OSError, ValueError, RecursionError):
@@ -146,7 +146,7 @@ def _not_withdrawn(hashes: dict[str, str]) -> dict[str, str]:
 
 
 def _put_aside(path: Path, name: str) -> NpaError:
-    """Rename damaged approvals, over nothing, and say so."""
+    """Rename damaged approvals without replacing a file, and report it."""
     number = 1
     while (aside := path.with_stem(f"{path.stem}_damaged_{number}")).exists():
         number += 1
@@ -192,7 +192,7 @@ def approves(content: str | None, sha256: str) -> bool:
 
 
 def withdraw(folder: Path, stem: str, sha256: str) -> None:
-    """Approve a result no longer, in the approvals of its folder and in those of folders above.
+    """Withdraw the approval of a result, in the file of its folder and in those above.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def withdraw(folder: Path, stem: str, sha256: str) -> None:
         }
         if gone and content is not None:
             kept = json.loads(content)
-            # Withdrawn, not forgotten: the file of a folder below may still tell of it.
+            # Marked, not removed: the file of a folder below may still approve it.
             kept["approved"] |= dict.fromkeys(gone, WITHDRAWN)
             write_json(above / APPROVALS, kept)
 
@@ -233,7 +233,7 @@ def _content(folder: Path) -> str | None:
     try:
         return (folder / APPROVALS).read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A folder above that may not be entered is none of the user's reviews.
+        # A folder above that the user may not enter holds no review of theirs.
         if os.path.lexists(folder / APPROVALS):
             raise _unknown() from None
         return None

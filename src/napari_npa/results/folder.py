@@ -130,7 +130,7 @@ class ResultFolder:
         if saved.record.replaces is not None and not saved.is_whole:
             raise AngiogramError(
                 record_path(saved.base),
-                "tells of masks that were not saved completely",
+                "belongs to masks that were not saved completely",
                 "Save the result again, or segment the image again.",
             )
         shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
@@ -236,7 +236,7 @@ class ResultFolder:
         old = {path.name: sha256 for path in data if (sha256 := hash_of(path))}
         pending = msgspec.structs.replace(record, replaces=old)
         self.make()
-        # The record first: whoever finds it beside other masks knows by their hashes.
+        # The record goes first: beside other masks, its hashes show that the save was not finished.
         write_together({record_path(base): json_text(as_json(pending)), **data})
         write_json(record_path(base), as_json(record))
         outdated = (beside(base, ending) for ending in DATA_FILES)
@@ -253,8 +253,8 @@ class ResultFolder:
     ) -> SavedResult:
         """Write that a person can judge no part of an angiogram: ``<stem>_npa.json`` alone.
 
-        It tells of no gradable pixel and no index. Masks and pictures of an earlier result of the
-        image are removed, so that nobody measures them.
+        The record has no gradable pixel and no index. Masks and pictures of an earlier result of
+        the image are removed, so that nobody measures them.
 
         Parameters
         ----------

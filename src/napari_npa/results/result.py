@@ -29,7 +29,7 @@ class Provenance:
     seconds
         How long the segmentation took; None: not known.
     options
-        Options of a batch, by which its results are told from those made otherwise.
+        Options of a batch, which distinguish its results from those made otherwise.
     """
 
     model: str = ""

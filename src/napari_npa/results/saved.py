@@ -24,7 +24,7 @@ DATA_FILES = (*MASK_FILES, *PICTURE_FILES)
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result as its record tells it.
+    """A result in a folder.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class SavedResult:
 
     @property
     def row(self) -> Row:
-        """Its row of the table, told from the folder."""
+        """Its row of the table; names are relative to the folder."""
         record = self.record
         return Row(
             image=self.image,
@@ -105,7 +105,7 @@ class SavedResult:
 
     @property
     def identity(self) -> str:
-        """Tells the result from what was or will be saved in its place: the hashes of its masks."""
+        """Hashes of its masks: they distinguish it from other results saved in its place."""
         return "ungradable" if self.ungradable else masks_identity(self.base)
 
     @property

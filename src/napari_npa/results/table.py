@@ -27,7 +27,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 @dataclass(frozen=True)
 class Row:
-    """What is told of an image; empty where there is nothing to tell.
+    """A row of the table; values that do not exist are empty.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ class ReviewQueue:
     """The angiograms of a folder in order, each to do, edited or approved.
 
     Nothing is hashed and no record is read before it is asked for: an image is known by its
-    name until :meth:`opened` tells its hash.
+    name until :meth:`opened` gives its hash.
 
     Parameters
     ----------
@@ -45,14 +45,14 @@ class ReviewQueue:
     Attributes
     ----------
     names : tuple of str
-        The angiograms, told from the folder, as ``sub/eye.tif``: by subfolder, then by name.
+        The angiograms, relative to the folder, as ``sub/eye.tif``: by subfolder, then by name.
     images : tuple of Path
         The same, where they are.
     position : int
         Index of the present one; where the last review stopped, to begin with. Had that
         file gone, the one that has taken its place in the order.
     warning : NpaError or None
-        What the user should be told: damaged approvals were put aside, or an image or
+        What the user should know: damaged approvals were put aside, or an image or
         subfolder is left out.
 
     Raises
@@ -252,7 +252,7 @@ def _left_out(name: str, problem: str) -> NpaError:
 def _results(
     output: Path, folders: set[PurePosixPath]
 ) -> tuple[dict[str, set[str]], list[PurePosixPath]]:
-    """What there is in folders of results and those above them; all told from `output`.
+    """List the results in folders and those above them; all paths are relative to `output`.
 
     Returns
     -------

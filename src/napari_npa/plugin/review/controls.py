@@ -181,7 +181,7 @@ class ReviewControls(Panel):
         folders.addRow("", self.recursive)
         folders.addRow("Model", self.models)
         folders.addRow("Two scales", self.modes)
-        # Long paths shall not widen the dock.
+        # Long paths must not widen the dock.
         for label in (self.images_folder, self.output_folder):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         moves = QHBoxLayout()

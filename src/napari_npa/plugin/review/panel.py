@@ -152,7 +152,7 @@ class ReviewPanel(ReviewControls):
 
     def _read(self, read: Callable[[ReviewQueue | None, Progress], ReviewQueue]) -> None:
         self._begin("Reading the folder…")
-        # What was saved and approved of the same folder shall be in what is read.
+        # The new queue must contain what was saved and approved of the same folder.
         self.jobs.start(Job(partial(read, self.queue)), self._take_queue, self._fail)
 
     def _take_queue(self, queue: ReviewQueue) -> None:

@@ -235,7 +235,7 @@ def read_queue(
     from napari_npa.review.queue import ReviewQueue
 
     if before is not None:
-        with suppress(SaveError):  # told at the last move already
+        with suppress(SaveError):  # reported at the last move already
             before.store()
     queue = ReviewQueue(folder, output, recursive)
     if at in queue.names:
