@@ -27,6 +27,9 @@ from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
 from napari_npa.results.table import rows_of
 
+# Worker processes take seconds to start.
+pytestmark = pytest.mark.slow
+
 IMAGES = 12
 
 

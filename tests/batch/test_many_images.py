@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_folders import table
 
+from batch_folders import table
 from napari_npa.batch import BatchOptions, growing_table, run_batch
 
 MANY = 10_000
@@ -19,6 +19,7 @@ def resident_mib():
     return int(STATUS.read_text().split()[1]) * 4096 / 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not STATUS.exists(), reason="memory is read from /proc")
 def test_ten_thousand_images(tiny_model, tmp_path, monkeypatch):
     """They are texts: reading, refusing and telling is all there is to do."""

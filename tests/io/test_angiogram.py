@@ -74,6 +74,7 @@ def test_the_first_frame_of_an_array_is_taken(shape, notes):
     assert angiogram.notes == notes
 
 
+@pytest.mark.slow
 def test_an_image_of_12000_by_12000_is_read_in_bounded_memory(tmp_path):
     path = tmp_path / "montage.tif"
     side = 12_000

@@ -121,6 +121,7 @@ def test_a_region_off_the_canvas_finds_nothing(name):
     assert not METHODS[name](seen, region).found(1).any()
 
 
+@pytest.mark.slow
 @every_assistant
 def test_a_large_image_takes_seconds(name):
     image = np.kron(disc().astype(np.float32), np.ones((8, 8), np.float32))

@@ -402,6 +402,7 @@ def test_a_folder_of_subfolders_is_told_how_to_be_reviewed(tmp_path, images, out
     assert list(ReviewQueue(tmp_path, output, recursive=True).names) == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folders", [1, 2000])
 def test_ten_thousand_images_are_listed_in_seconds(tmp_path, folders):
     images, output = tmp_path / "images", tmp_path / "results"

@@ -422,6 +422,7 @@ def load_model_like(network):
     return Model(network, "test", "0" * 64, "contrast", "classes", {"55": 64, "uwfa": 64}, 0.5)
 
 
+@pytest.mark.slow
 def test_a_12000_pixel_image_is_segmented(segmenter):
     small = draw_round_angiogram(1000)
     result = segmenter.segment(np.kron(small, np.ones((12, 12), np.uint8)))

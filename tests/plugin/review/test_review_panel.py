@@ -657,6 +657,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
         running._running.clear()
 
 
+@pytest.mark.slow
 def test_ten_thousand_images_are_listed_without_a_stutter(shown, viewer, opened, tmp_path, qtbot):
     folder, first = tmp_path / "many", opened.queue.images[0]
     folder.mkdir()

@@ -1,6 +1,5 @@
 """Save… asks before it replaces what a person corrected, or a file of somebody else."""
 
-
 import numpy as np
 import pytest
 import tifffile
