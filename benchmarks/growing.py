@@ -34,12 +34,12 @@ from skimage.segmentation import random_walker, watershed
 
 from napari_npa import Segmenter
 from napari_npa.io.angiogram import read_angiogram
+from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.masks import masks_by_stem, read_mask
 from napari_npa.io.names import NPA_ENDING
 from napari_npa.models.weights import load_model
 from napari_npa.refine.close_up import CloseUp
 from napari_npa.refine.growing import RADIUS_MM, SEED_RADIUS, SMOOTHING, grow
-from napari_npa.training.examples import IMAGE_SUFFIXES
 
 SMALLEST_MM2 = 0.5
 """Smaller parts are not clicked."""

@@ -24,9 +24,10 @@ from rich.table import Table
 from napari_npa.models.devices import choose_device, has_fast_bf16
 from napari_npa.models.networks import UNetConfig
 from napari_npa.simulate import simulate
+from napari_npa.training.config import TrainingConfig
 from napari_npa.training.examples import Example
-from napari_npa.training.recipe import Recipe, TrainingConfig
-from napari_npa.training.views import RandomViews, Sampling, Stock, View
+from napari_npa.training.module import TrainingModule
+from napari_npa.training.views import ExampleCache, RandomViews, Sampling, View
 
 
 def main() -> None:
@@ -49,11 +50,11 @@ def main() -> None:
     add(
         table,
         "view of the training set, one core",
-        times(lambda i: views.rendered([views[i]]), 4 * steps),
+        times(lambda i: views.render_batch([views[i]]), 4 * steps),
         1,
     )
     torch.set_num_threads(threads)
-    batch = views.rendered([views[index] for index in range(8)])
+    batch = views.render_batch([views[index] for index in range(8)])
     ours = times(stepping(TrainingConfig(), batch, device, has_fast_bf16(device)), steps)
     add(table, "step of 8 views, default", ours, 8)
     wide = TrainingConfig(network=UNetConfig.published())
@@ -72,22 +73,22 @@ def view_source() -> RandomViews:
         examples.append(Example(Path(), "sim", "simulated", eye.pixels, eye.npa, eye.retina))
     config = TrainingConfig()
     sampling = Sampling(config.view, config.shares)
-    stock = Stock(examples, torch.device("cpu"))
-    return RandomViews(stock, sampling, config.augmentation, seed=0, first=0, count=1000)
+    cache = ExampleCache(examples, torch.device("cpu"))
+    return RandomViews(cache, sampling, config.augmentation, seed=0, first=0, count=1000)
 
 
 def stepping(
     config: TrainingConfig, batch: View, device: torch.device, bf16: bool
 ) -> Callable[[int], object]:
     """Return a function that makes one optimiser step."""
-    recipe = Recipe(config).to(device)
-    recipe.log = lambda *args, **kwargs: None  # type: ignore[assignment, method-assign]
-    optimizer = torch.optim.Adam(recipe.network.parameters(), lr=1e-4)
+    module = TrainingModule(config).to(device)
+    module.log = lambda *args, **kwargs: None  # type: ignore[assignment, method-assign]
+    optimizer = torch.optim.Adam(module.network.parameters(), lr=1e-4)
     images, targets, known = (part.to(device) for part in batch)
 
     def step(index: int) -> object:
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = recipe.training_step((images, targets, known), index)
+            loss = module.training_step((images, targets, known), index)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -39,12 +39,12 @@ from napari_npa.training.cross_validation import (
     calibration,
     tried_thresholds,
 )
-from napari_npa.training.examples import angiograms
+from napari_npa.training.dataset import angiograms
 from napari_npa.training.train import SETTINGS, blend, load_averaged
 from napari_npa.types import Mask, Mode
 
 DOCS = Path(__file__).parent
-WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"
+WEIGHTS = DOCS.parent / "src" / "napari_npa" / "models" / "weights"
 
 UNSEEN_SEEDS = range(2000, 2050)
 """Simulated eyes that no network was trained on."""

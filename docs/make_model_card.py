@@ -9,7 +9,7 @@ from typing import Any
 from napari_npa.models.weights import embedded_models
 
 DOCS = Path(__file__).parent
-WEIGHTS = DOCS.parent / "src" / "napari_npa" / "weights"
+WEIGHTS = DOCS.parent / "src" / "napari_npa" / "models" / "weights"
 
 
 def main() -> None:

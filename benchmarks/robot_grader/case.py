@@ -11,12 +11,12 @@ import numpy as np
 
 from napari_npa import Segmentation, Segmenter
 from napari_npa.io.angiogram import read_angiogram
+from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.masks import masks_by_stem, read_mask
 from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
 from napari_npa.refine import CloseUp, Proposal, Region, TileNetwork, grow, whole_region
 from napari_npa.refine.classical import Method, clusters, local_threshold, threshold
 from napari_npa.segmentation.segmenter import non_perfusion
-from napari_npa.training.examples import IMAGE_SUFFIXES
 from napari_npa.types import Gray, Mask
 from robot_grader.hand import Screen
 

@@ -7,24 +7,29 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from napari_npa.errors import Cancelled
-from napari_npa.simulate import capillaries, simulate, simulate_many, write_simulated
+from napari_npa.simulate import capillaries, many, simulate, simulate_many, write_simulated
 from napari_npa.simulate.fields import enlarge, noise
 from napari_npa.simulate.scene import EYE_RADIUS_MM, Scene
 
-SMALL = 256
+SMALL = 128
 
 quickly = settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 kinds = st.sampled_from(["uwfa", "55"])
 seeds = st.integers(0, 10_000)
 
 
-@pytest.fixture(scope="module")
-def thirty_eyes():
-    return [simulate("uwfa", SMALL, seed) for seed in range(30)]
+@pytest.fixture(
+    scope="module",
+    params=[range(37, 47), pytest.param(range(60), marks=pytest.mark.slow)],
+    ids=["ten", "sixty"],
+)
+def eyes(request):
+    return [simulate("uwfa", SMALL, seed) for seed in request.param]
 
 
 @quickly
@@ -62,34 +67,34 @@ def test_the_fovea_is_never_non_perfusion(kind, seed):
     assert not eye.npa[away * eye.mm_per_pixel < 0.5].any()
 
 
-def test_about_a_third_of_the_eyes_are_healthy_and_some_are_badly_diseased(thirty_eyes):
-    shares = np.array([eye.npa.sum() / eye.retina.sum() for eye in thirty_eyes])
-    assert 4 <= (shares == 0).sum() <= 17
-    assert (shares > 0.1).sum() >= 3
+def test_about_a_third_of_the_eyes_are_healthy_and_some_are_badly_diseased(eyes):
+    shares = np.array([eye.npa.sum() / eye.retina.sum() for eye in eyes])
+    assert 0.13 < (shares == 0).mean() < 0.57
+    assert (shares > 0.1).mean() >= 0.1
     assert shares.max() < 0.8
 
 
-def test_most_of_the_field_is_gradable_but_not_always_all_of_it(thirty_eyes):
-    shares = np.array([eye.retina.sum() / eye.field.sum() for eye in thirty_eyes])
+def test_most_of_the_field_is_gradable_but_not_always_all_of_it(eyes):
+    shares = np.array([eye.retina.sum() / eye.field.sum() for eye in eyes])
     assert np.median(shares) > 0.7
     assert (shares < 0.9).any()
 
 
-def test_gray_levels_fall_off_from_the_posterior_pole(thirty_eyes):
+def test_gray_levels_fall_off_from_the_posterior_pole(eyes):
     """Median gray of real images is 28 to 47 near the pole and 5 to 21 far from it."""
     rows, columns = np.ogrid[:SMALL, :SMALL]
     away = np.hypot(rows - SMALL / 2, columns - SMALL / 2) / SMALL
-    near = [np.median(eye.pixels[away < 0.1]) for eye in thirty_eyes]
-    far = [np.median(eye.pixels[eye.retina & (away > 0.25)]) for eye in thirty_eyes]
+    near = [np.median(eye.pixels[away < 0.1]) for eye in eyes]
+    far = [np.median(eye.pixels[eye.retina & (away > 0.25)]) for eye in eyes]
     assert 20 < np.median(near) < 55
     assert 5 < np.median(far) < 21
 
 
-def test_non_perfusion_is_often_but_not_always_darker_than_its_surroundings(thirty_eyes):
+def test_non_perfusion_is_often_but_not_always_darker_than_its_surroundings(eyes):
     ratios = []
-    for eye in thirty_eyes:
+    for eye in eyes:
         ground = eye.retina & ~eye.vessels
-        if (eye.npa & ground).sum() > 200:
+        if (eye.npa & ground).sum() > 50:
             rows, columns = np.nonzero(eye.npa & ground)
             box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
             beside = (ground & ~eye.npa)[box]
@@ -107,11 +112,11 @@ def test_a_55_degree_field_is_round_and_touches_the_edges():
     assert not eye.field[[0, 0, -1, -1], [0, -1, 0, -1]].any()
 
 
-def test_graders_of_55_degree_images_leave_wide_vessels_out():
-    eyes = [simulate("55", SMALL, seed) for seed in range(12)]
-    widest = [eye for eye in eyes if eye.npa.sum() > 0.1 * eye.retina.sum()]
-    assert widest
-    assert all((eye.vessels & ~eye.npa).any() for eye in widest)
+@pytest.mark.parametrize("seed", [4, 5])
+def test_graders_of_55_degree_images_leave_wide_vessels_out(seed):
+    eye = simulate("55", 256, seed)
+    crevices = ndimage.binary_closing(eye.npa, iterations=3) & ~eye.npa
+    assert eye.vessels[crevices].mean() > 4 * eye.vessels[eye.retina].mean()
 
 
 def test_a_point_in_the_far_periphery_is_projected_stereographically():
@@ -199,42 +204,50 @@ def test_many_are_written_with_consecutive_seeds_and_progress(tmp_path):
     assert len(list(output.iterdir())) == 8
 
 
+@pytest.fixture
+def few_eyes_a_worker(monkeypatch):
+    """Let two processes share a few eyes, which would not be worth it otherwise."""
+    monkeypatch.setattr(many, "EYES_PER_WORKER", 1)
+
+
+@pytest.mark.usefixtures("few_eyes_a_worker")
 def test_several_processes_write_the_same(tmp_path):
     heard = []
     paths = simulate_many(
-        8, "55", SMALL, 40, tmp_path, lambda done, total: heard.append(done), workers=2
+        3, "55", SMALL, 40, tmp_path, lambda done, total: heard.append(done), workers=2
     )
-    assert [path.name for path in paths] == [f"sim_{seed}.tif" for seed in range(40, 48)]
-    assert heard == [*range(1, 9)]
-    for seed in (40, 47):
+    assert [path.name for path in paths] == [f"sim_{seed}.tif" for seed in range(40, 43)]
+    assert heard == [1, 2, 3]
+    for seed in (40, 42):
         eye = simulate("55", SMALL, seed)
         assert (tifffile.imread(tmp_path / f"sim_{seed}.tif") == eye.pixels).all()
         assert (tifffile.imread(tmp_path / f"sim_{seed}_npa.tif") == eye.npa).all()
 
 
+@pytest.mark.usefixtures("few_eyes_a_worker")
 def test_several_processes_stop_when_cancelled(tmp_path):
     def cancel(done, total):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        simulate_many(16, "55", SMALL, 40, tmp_path, cancel, workers=2)
-    assert len(list(tmp_path.glob("sim_??.tif"))) < 16
+        simulate_many(12, "55", SMALL, 40, tmp_path, cancel, workers=2)
+    assert len(list(tmp_path.glob("sim_??.tif"))) < 12
 
 
 def test_a_size_that_is_no_multiple_of_anything_is_drawn():
-    assert simulate("55", 515, seed=3).npa.shape == (515, 515)
+    assert simulate("55", 131, seed=3).npa.shape == (131, 131)
 
 
 @pytest.mark.parametrize("kind", ["uwfa", "55"])
 def test_a_given_non_perfusion_is_drawn_as_given(kind):
-    condition = np.zeros((256, 256), bool)
-    condition[60:110, 120:200] = True
-    eye = simulate(kind, 256, 4, condition=condition)
+    condition = np.zeros((SMALL, SMALL), bool)
+    condition[30:55, 60:100] = True
+    eye = simulate(kind, SMALL, 4, condition=condition)
     np.testing.assert_array_equal(eye.npa, condition & eye.retina)
     assert eye.npa.any()
-    assert not simulate(kind, 256, 4, condition=np.zeros((256, 256), bool)).npa.any()
+    assert not simulate(kind, SMALL, 4, condition=np.zeros_like(condition)).npa.any()
 
 
 def test_a_condition_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="condition"):
-        simulate("55", 256, 0, condition=np.zeros((128, 256), bool))
+        simulate("55", SMALL, 0, condition=np.zeros((64, SMALL), bool))

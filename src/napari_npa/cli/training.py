@@ -3,8 +3,6 @@
 # Annotations stay objects here (no `from __future__ import annotations`): options are passed
 # on from one function to another, and typer reads them off the result.
 import inspect
-import logging
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,8 +14,8 @@ from napari_npa.cli.options import Device
 from napari_npa.errors import NpaError
 
 if TYPE_CHECKING:
-    from napari_npa.training.examples import LabelledFile
-    from napari_npa.training.recipe import TrainingConfig
+    from napari_npa.training.config import TrainingConfig
+    from napari_npa.training.dataset import LabelledFile
 
 console = Console(soft_wrap=True)
 
@@ -99,15 +97,6 @@ def _require_training() -> None:
         ) from error
 
 
-def _quiet_lightning() -> None:
-    """Keep lightning's remarks on devices, services and its own code out of the user's terminal.
-
-    Call after lightning was imported, which sets the level itself.
-    """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"lightning\.")
-
-
 def _files(
     images: Images = None,
     masks: Masks = None,
@@ -116,7 +105,7 @@ def _files(
     patient_pattern: PatientPattern = r"patient\d+",
 ) -> "list[LabelledFile]":
     """All files of the training set."""
-    from napari_npa.training.examples import gather_files
+    from napari_npa.training.dataset import gather_files
 
     if (images is None) != (masks is None):
         raise typer.BadParameter("go together", param_hint="--images and --masks")
@@ -145,7 +134,7 @@ def _config(
     seed: Seed = 0,
 ) -> "TrainingConfig":
     """Preset with the options that were given; `None` leaves the preset's own value."""
-    from napari_npa.training.recipe import preset_config
+    from napari_npa.training.config import preset_config
 
     canvases = {"55": canvas_55, "uwfa": canvas_uwfa}
     changes = {
@@ -180,7 +169,6 @@ def _with_files_and_config(command: Callable[..., None]) -> Callable[..., None]:
 
     def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
         _require_training()
-        _quiet_lightning()
         made = {
             name: make(**{option: given.pop(option) for option in options[name]})
             for name, make in sources.items()
@@ -247,8 +235,8 @@ def train(
     ] = None,
 ) -> None:
     """Train a network on labelled, perfused and simulated angiograms, split by patient."""
-    from napari_npa.training.command import train_and_score
-    from napari_npa.training.examples import split_by_patient
+    from napari_npa.training.dataset import split_by_patient
+    from napari_npa.training.train_and_score import train_and_score
 
     training, scoring = split_by_patient(files, held_out or ())
     card = train_and_score(

@@ -56,6 +56,13 @@ class Scene:
             self.mm_per_pixel
         )
 
+    def segments_in_pixels(
+        self, start: Points, end: Points, width: NDArray[np.float64]
+    ) -> tuple[Points, Points, NDArray[np.float64]]:
+        """Start, end and width of vessel segments in pixels, from millimetres on the retina."""
+        pixels = width * self.magnification(end) / self.mm_per_pixel
+        return self.to_pixels(start), self.to_pixels(end), pixels
+
     def magnification(self, points: Points) -> NDArray[np.float64]:
         """Projected over true distance from the fovea, >= 1, for points (n, 2) in mm."""
         if not self.wide:

@@ -1,4 +1,4 @@
-"""Random views of a training image: geometry and gray levels."""
+"""Augmentation: geometry and gray levels of random views of a training image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_npa.imaging.contrast import smoothed
 from napari_npa.types import Gray
 
 DETAIL_SIGMA = 1.0
-"""Pixels; detail finer than this is what sharpening adds and softening takes away."""
+"""Pixels; sharpening adds detail finer than this, and softening removes it."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Augmentation:
     Published (Li et al.): scale, aspect, horizontal flip, placement on the canvas, and
     hue-saturation-value jitter, of which an angiogram has only the value. Added here:
     rotation and vertical flip, since 55° frames look in any direction; `sharpness`, detail
-    taken away (down to -1) or added, since cameras and exports differ in it more than in
+    removed (down to -1) or added, since cameras and exports differ in it more than in
     anything else; `shading`, how much brighter one side of the view becomes than the other.
     """
 
@@ -40,19 +40,19 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class Look:
-    """One view as it was drawn, to be rendered on any device.
+class ViewTransform:
+    """How one view was drawn; it can be rendered on any device.
 
     Attributes
     ----------
     theta
-        From the view's coordinates in [-1, 1] to the image's, (x, y), as `affine_grid` has it.
+        Matrix from the view's coordinates in [-1, 1] to the image's, (x, y), as for `affine_grid`.
     gain, gamma, sharpness
-        What is done to the gray levels, as in :class:`Augmentation`.
+        Changes of the gray levels, as in :class:`Augmentation`.
     noise, noise_seed
-        Standard deviation of the noise, and where its numbers start.
+        Standard deviation of the noise, and the seed of its numbers.
     slope
-        Gain added from one side to the other, down and to the right.
+        Gain added from one side to the other: downwards, and to the right.
     """
 
     theta: Gray
@@ -64,23 +64,27 @@ class Look:
     noise_seed: int
 
 
-def draw_look(
+def draw_transform(
     shape: tuple[int, int],
     centre: tuple[float, float],
     side: int,
     augmentation: Augmentation,
     rng: np.random.Generator,
-) -> Look:
-    """Draw how an image is seen.
+) -> ViewTransform:
+    """Draw how a view shows an image.
 
     Parameters
     ----------
     shape
         Rows and columns of the image.
     centre
-        Row and column of it that come to the middle of the view.
+        Row and column of the image that are in the middle of the view.
     side
         Rows and columns of the view, pixels.
+    augmentation
+        Ranges to draw from.
+    rng
+        Source of the random numbers.
     """
     scale = _ratio(augmentation.scale_ratio, rng)
     aspect = np.sqrt(_ratio(augmentation.aspect_ratio, rng))
@@ -95,7 +99,7 @@ def draw_look(
     gain = rng.uniform(*augmentation.gain_range)
     gamma = _ratio(augmentation.gamma_ratio, rng)
     bearing, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0, augmentation.shading)
-    return Look(
+    return ViewTransform(
         np.column_stack([matrix, shift]).astype(np.float32),
         gain,
         gamma,
@@ -106,57 +110,59 @@ def draw_look(
     )
 
 
-def render(layers: Sequence[Tensor], looks: Sequence[Look], side: int) -> tuple[Tensor, Tensor]:
-    """Square views of images, computed where these lie.
+def render(
+    layers: Sequence[Tensor], transforms: Sequence[ViewTransform], side: int
+) -> tuple[Tensor, Tensor]:
+    """Render square views of images, on the device that holds the images.
 
     Parameters
     ----------
     layers : (1 + n, rows, columns) float32 each
         A contrast-normalised angiogram and its masks (0 or 1); sizes may differ.
-    looks
-        One for each of them.
+    transforms
+        One for each image.
     side
         Rows and columns of the views, pixels.
 
     Returns
     -------
-    images : (len(looks), side, side) float32
+    images : (len(transforms), side, side) float32
         Black where a view reaches beyond its image.
-    masks : (len(looks), n, side, side) float32
+    masks : (len(transforms), n, side, side) float32
         0 there.
     """
-    views = torch.cat([_seen(*pair, side) for pair in zip(layers, looks, strict=True)])
-    return _jittered(views[:, 0], looks), views[:, 1:].round()
+    views = torch.cat([_warp(*pair, side) for pair in zip(layers, transforms, strict=True)])
+    return _jitter(views[:, 0], transforms), views[:, 1:].round()
 
 
-def _seen(layers: Tensor, look: Look, side: int) -> Tensor:
-    theta = torch.from_numpy(look.theta)[None].to(layers.device, non_blocking=True)
+def _warp(layers: Tensor, transform: ViewTransform, side: int) -> Tensor:
+    theta = torch.from_numpy(transform.theta)[None].to(layers.device, non_blocking=True)
     grid = affine_grid(theta, [1, 1, side, side], align_corners=False)
     return grid_sample(layers[None], grid, align_corners=False)
 
 
 def reach(side: int, augmentation: Augmentation) -> float:
-    """How far from its centre a view takes in the image at most, pixels."""
+    """Return how far from its centre a view can show the image, pixels."""
     stretch = augmentation.scale_ratio * np.sqrt(augmentation.aspect_ratio)
     return float(side / np.sqrt(2) * stretch)
 
 
-def _jittered(images: Tensor, looks: Sequence[Look]) -> Tensor:
-    """Views with the gray levels of their looks."""
+def _jitter(images: Tensor, transforms: Sequence[ViewTransform]) -> Tensor:
+    """Change the gray levels of views."""
     device = images.device
-    drawn = [(k.gain, k.gamma, *k.slope, k.sharpness, k.noise) for k in looks]
+    drawn = [(t.gain, t.gamma, *t.slope, t.sharpness, t.noise) for t in transforms]
     columns = torch.tensor(drawn, dtype=torch.float32).to(device, non_blocking=True)
     gain, gamma, down, right, sharpness, spread = columns.T[..., None, None]
     axis = torch.linspace(-0.5, 0.5, images.shape[-1], device=device)
     shading = 1 + down * axis[:, None] + right * axis
     lit = gain * images**gamma * shading
     lit += sharpness * (lit - smoothed(lit, DETAIL_SIGMA, truncate=3.0))
-    noise = torch.stack([_noise(image, look) for image, look in zip(images, looks, strict=True)])
+    noise = torch.stack([_noise(*pair) for pair in zip(images, transforms, strict=True)])
     return torch.where(images > 0, lit + spread * noise, 0).clip(0, 1)
 
 
-def _noise(image: Tensor, look: Look) -> Tensor:
-    generator = torch.Generator(image.device).manual_seed(look.noise_seed)
+def _noise(image: Tensor, transform: ViewTransform) -> Tensor:
+    generator = torch.Generator(image.device).manual_seed(transform.noise_seed)
     return torch.randn(image.shape, generator=generator, device=image.device)
 
 

@@ -1,4 +1,4 @@
-"""Cross-validation by patient: nobody is scored by a network that has seen them."""
+"""Cross-validation by patient: each is scored by a network that has not seen them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.weights import save_model
 from napari_npa.segmentation.segmenter import Segmentation, Segmenter
-from napari_npa.training.examples import LabelledFile
-from napari_npa.training.reading import read_examples
-from napari_npa.training.recipe import TrainingConfig
+from napari_npa.training.config import TrainingConfig
+from napari_npa.training.dataset import LabelledFile
+from napari_npa.training.loading import load_examples
 from napari_npa.training.train import Report, fit
 from napari_npa.types import Mask
 
 THRESHOLD_TABLE = "thresholds.csv"
-"""Name of the table of what each threshold would have given."""
+"""Name of the table with the scores at each threshold."""
 
 MOST_FLAGGED_PERCENT = 0.4
-"""Share of a perfused eye that may be flagged, on average: above 0.5 an index misleads, and other
-eyes may be flagged more than those that the threshold is chosen on."""
+"""Share of a perfused eye that may be flagged, on average. Above 0.5 an index misleads, and other
+eyes may be flagged more than those on which the threshold is chosen."""
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
 """Probabilities tried as thresholds on the held-out images: 0.05 to 0.90."""
@@ -39,10 +39,19 @@ THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 19))
 def patient_folds(
     files: Sequence[LabelledFile], count: int, seed: int
 ) -> list[tuple[list[LabelledFile], list[LabelledFile]]]:
-    """Split files into folds by patient; simulated ones are always trained on.
+    """Split files into folds by patient; simulated files are always trained on.
 
-    Labelled and perfused patients are dealt out separately, so that every fold has its share
-    of both.
+    Labelled and perfused patients are distributed separately, so that every fold has its
+    share of both.
+
+    Parameters
+    ----------
+    files
+        The training set.
+    count
+        Number of folds.
+    seed
+        The same seed gives the same folds.
 
     Returns
     -------
@@ -82,24 +91,30 @@ def cross_validate(
     device: str = "auto",
     report: Report = print,
 ) -> list[Compared]:
-    """Train a network a fold, score it on the fold's patients, and write the tables.
+    """Train one network per fold, score it on the fold's patients, and write the tables.
 
-    In a script, call it under ``if __name__ == "__main__"``: see
+    In a script, call this under ``if __name__ == "__main__"``: see
     :func:`napari_npa.training.train.fit`.
 
     Parameters
     ----------
     files
-        As :func:`napari_npa.training.examples.gather_files` returns them.
+        As :func:`napari_npa.training.dataset.gather_files` returns them.
     output
         Folder for ``fold<N>/`` (run and weights), ``labelled.csv`` and ``.md``,
-        ``perfused.csv`` and ``.md``, and ``thresholds.csv``. Folds whose weights are there
-        are not trained again.
+        ``perfused.csv`` and ``.md``, and ``thresholds.csv``. Folds that already have
+        weights are not trained again.
+    folds
+        Number of folds.
+    device
+        'auto', 'cuda', 'mps' or 'cpu'.
+    report
+        Called with a line of text about each fold and epoch.
 
     Returns
     -------
     rows
-        One a labelled image, at the threshold of :func:`calibration`.
+        One for each labelled image, at the threshold of :func:`calibration`.
 
     Raises
     ------
@@ -108,8 +123,8 @@ def cross_validate(
     SaveError
         A file could not be written.
     """
-    # Once for all folds, and not at all if their weights are there.
-    read = cache(lambda: read_examples(files, config))
+    # Loaded once for all folds, and not at all if they already have weights.
+    load = cache(lambda: load_examples(files, config))
     scored = []
     for fold, (train, held_out) in enumerate(patient_folds(files, folds, config.seed), start=1):
         report(f"fold {fold} of {folds}: held out {', '.join(_patients(held_out))}")
@@ -124,7 +139,7 @@ def cross_validate(
                 device=device,
                 resume=True,
                 report=report,
-                examples=read(),
+                examples=load(),
             )
             save_model(
                 weights,
@@ -137,10 +152,10 @@ def cross_validate(
     write_text(output / THRESHOLD_TABLE, _threshold_table(_counts_by_threshold(scored)))
     threshold = calibration(output).threshold
     rows: dict[str, list[Compared]] = {"labelled": [], "perfused": []}
-    # Segmented again rather than kept: the probabilities of large images fill the memory.
+    # Segmented again rather than kept, because the probabilities of large images fill the memory.
     for name, segmenter, held_out in scored:
         for file in held_out:
-            result, truth, region = judged(segmenter, file)
+            result, truth, region = predicted_and_true(segmenter, file)
             npa = result.at_threshold(threshold).npa
             rows[file.source].append(compared(file.image.stem, npa, truth, region, name))
     for source, compared_rows in rows.items():
@@ -150,24 +165,34 @@ def cross_validate(
 
 
 Fold = tuple[str, Segmenter, list[LabelledFile]]
-"""Name, network, and the files it never saw."""
+"""Name, network, and the files that it has not seen."""
 
 
 def _counts_by_threshold(folds: Sequence[Fold]) -> dict[str, dict[float, list[Agreement]]]:
-    """Agreement of every held-out image at every threshold, by source."""
+    """Compare every held-out image at every threshold, by source."""
     counts: dict[str, dict[float, list[Agreement]]] = {
         source: {threshold: [] for threshold in THRESHOLDS} for source in ("labelled", "perfused")
     }
     for _, segmenter, held_out in folds:
         for file in held_out:
-            result, truth, region = judged(segmenter, file)
+            result, truth, region = predicted_and_true(segmenter, file)
             for threshold, listed in counts[file.source].items():
                 listed.append(compare(result.at_threshold(threshold).npa, truth, region))
     return counts
 
 
-def judged(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmentation, Mask, Mask]:
-    """Result, annotation, and where they are compared: the retina, and all that is annotated."""
+def predicted_and_true(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmentation, Mask, Mask]:
+    """Segment a file, read its annotation, and tell where both are compared.
+
+    Returns
+    -------
+    result
+        Of the segmenter.
+    truth : (rows, columns) bool
+        Annotated non-perfusion.
+    region : (rows, columns) bool
+        The gradable retina, and whatever else is annotated.
+    """
     result = segmenter.segment(file.image)
     truth = np.zeros_like(result.retina) if file.mask is None else read_mask(file.mask)
     return result, truth, result.retina | truth
@@ -175,9 +200,9 @@ def judged(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmentation, Mask
 
 @dataclass(frozen=True)
 class Calibration:
-    """A threshold and what it gave on patients that the networks had not seen.
+    """A threshold and its scores on patients that the networks have not seen.
 
-    The threshold was chosen on the same images, so that the figures flatter it a little.
+    The threshold is chosen on the same images, so the scores flatter it a little.
     """
 
     threshold: float
@@ -187,10 +212,10 @@ class Calibration:
 
 
 def calibration(folder: Path) -> Calibration:
-    """Threshold of a finished cross-validation with the highest mean plus pooled Dice.
+    """Choose the threshold of a finished cross-validation with the highest mean plus pooled Dice.
 
     Thresholds at which more than :data:`MOST_FLAGGED_PERCENT` of perfused eyes is flagged are
-    passed over while another is left. Raises as :func:`tried_thresholds`.
+    passed over, unless there is no other. Raises the errors of :func:`tried_thresholds`.
     """
     tried = tried_thresholds(folder)
     clean = [c for c in tried if (c.perfused_flagged_percent or 0) <= MOST_FLAGGED_PERCENT]
@@ -198,7 +223,7 @@ def calibration(folder: Path) -> Calibration:
 
 
 def tried_thresholds(folder: Path) -> list[Calibration]:
-    """What each threshold gave in a finished cross-validation.
+    """Read the scores at each threshold of a finished cross-validation.
 
     Raises
     ------
@@ -230,7 +255,7 @@ def _patients(files: Sequence[LabelledFile]) -> list[str]:
 
 
 def _threshold_table(by_threshold: dict[str, dict[float, list[Agreement]]]) -> str:
-    """What each threshold would have given on the held-out images."""
+    """Format the scores of the held-out images at each threshold as CSV."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["threshold", "mean_dice", "pooled_dice", "perfused_flagged_percent"])

@@ -1,30 +1,34 @@
-"""Run the recipe on files and keep the weights."""
+"""Train a network: run lightning on a training set and keep the averaged weights."""
 
 from __future__ import annotations
 
 import csv
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
-from torch.utils.data import DataLoader
 
 from napari_npa.errors import TrainingError
 from napari_npa.io.writing import make_folder, write_json
 from napari_npa.models.devices import choose_device, has_fast_bf16
 from napari_npa.models.networks import UNet
 from napari_npa.models.weights import load_model
-from napari_npa.training.examples import Example, LabelledFile
-from napari_npa.training.reading import read_examples
-from napari_npa.training.recipe import Recipe, TrainingConfig
-from napari_npa.training.tiles import cut
-from napari_npa.training.views import Choice, RandomViews, Sampling, Stock, View, whole_view
+from napari_npa.training.config import TrainingConfig
+from napari_npa.training.data_module import TrainingDataModule
+from napari_npa.training.dataset import LabelledFile
+from napari_npa.training.examples import Example, tiles
+from napari_npa.training.loading import load_examples
+from napari_npa.training.module import TrainingModule
 
 Report = Callable[[str], None]
+"""Called with a line of text about progress."""
 
 CHECKPOINT = "last.ckpt"
 """Name of the checkpoint that a run resumes from."""
@@ -36,51 +40,8 @@ SETTINGS = "settings.json"
 """Name of the file that holds the run's configuration."""
 
 
-class ViewsByEpoch(lightning.LightningDataModule):
-    """New views every epoch, numbered through, so that a resumed run draws the same ones."""
-
-    def __init__(
-        self,
-        train: Sequence[Example],
-        held_out: Sequence[Example],
-        config: TrainingConfig,
-        device: torch.device,
-    ) -> None:
-        super().__init__()
-        # A GPU renders the views itself: no processor keeps up with it.
-        self.on_gpu = device.type == "cuda"
-        self.stock = Stock(train, device if self.on_gpu else torch.device("cpu"))
-        self.held_out, self.config = held_out, config
-
-    def train_dataloader(self) -> DataLoader[Choice]:
-        """Views of the epoch that is about to start."""
-        config = self.config
-        done = (self.trainer.current_epoch if self.trainer else 0) * config.steps_per_epoch
-        steps = min(config.steps_per_epoch, config.steps - done)
-        views = RandomViews(
-            self.stock,
-            Sampling(config.view, config.shares),
-            config.augmentation,
-            seed=config.seed,
-            first=done * config.batch_size,
-            count=steps * config.batch_size,
-        )
-        return DataLoader(
-            views,
-            batch_size=config.batch_size,
-            collate_fn=views.rendered,
-            # Beside training on the processor, one process draws and renders.
-            num_workers=0 if self.on_gpu else 1,
-        )
-
-    def val_dataloader(self) -> DataLoader[View]:
-        """Each held-out image whole, on its canvas."""
-        whole = [whole_view(example) for example in self.held_out]
-        return DataLoader(whole, batch_size=1)  # type: ignore[arg-type]
-
-
 class CurveFile(Callback):
-    """Appends a row an epoch to a CSV file and reports it."""
+    """Append a row an epoch to a CSV file and report it."""
 
     def __init__(self, path: Path, report: Report) -> None:
         self.path, self.report = path, report
@@ -107,10 +68,10 @@ class CurveFile(Callback):
 
 
 def training_seconds(run: Path) -> float:
-    """Seconds that a run has trained in all, without reading images; stops are no time."""
+    """Sum the seconds that a run has trained, without reading images and without pauses."""
     with (run / CURVE).open(newline="") as file:
         clock = [float(row["seconds"]) for row in csv.DictReader(file)]
-    # The clock starts anew whenever the run is resumed.
+    # The clock starts at zero again whenever the run is resumed.
     return sum(
         now for now, following in zip(clock, [*clock[1:], 0.0], strict=True) if following < now
     )
@@ -129,19 +90,25 @@ def fit(
 ) -> UNet:
     """Train a network; checkpoints, settings and the curve go to the folder `run`.
 
-    Many files are read by several processes: a script that calls this must keep what it does
-    under ``if __name__ == "__main__"``.
+    Several processes read the files if there are many. A script that calls this must
+    therefore keep its own work under ``if __name__ == "__main__"``.
 
     Parameters
     ----------
     train, held_out
         Files to learn from, and files of other patients on which progress is measured.
+    config
+        How to train.
     run
-        Folder of this run. With `resume` it goes on from the last checkpoint in it.
+        Folder of this run. With `resume` it continues from the last checkpoint in it.
+    device
+        'auto', 'cuda', 'mps' or 'cpu'.
+    resume
+        Continue a run that was interrupted, or start one if there is none.
     report
-        Called with a line of text now and then.
+        Called with a line of text after each epoch.
     examples
-        What was read of the files already, when several runs share it.
+        What was already loaded of the files, if several runs share it.
 
     Returns
     -------
@@ -151,11 +118,12 @@ def fit(
     Raises
     ------
     TrainingError
-        The folder holds another run and `resume` is not set, or what is to be learned is not
-        outlined.
+        The folder holds another run and `resume` is not set, or an image lacks the outline
+        that is to be learned.
     """
     checkpoint = run / CHECKPOINT
-    if checkpoint.exists() and not resume:
+    resumed = checkpoint.exists()
+    if resumed and not resume:
         raise TrainingError(
             run, "already holds a training run", "Add --resume to go on with it, or move it away."
         )
@@ -170,23 +138,63 @@ def fit(
     lightning.seed_everything(config.seed, verbose=False)
     report(f"{len(train)} images to train on and {len(held_out)} held out")
     if examples is None:
-        # What is only scored is shown as it is.
+        # Held-out images are scored as they are, without synthetic lesions.
         examples = {
-            **read_examples(train, config),
-            **read_examples(held_out, replace(config, painted=0)),
+            **load_examples(train, config),
+            **load_examples(held_out, replace(config, painted=0)),
         }
-    shown = [example for file in train for example in examples[file]]
-    if config.tile is not None:
-        shown = cut(shown, config.tile)
-        report(f"{len(shown)} tiles")
-    if config.halved:
-        shown += [example.halved() for example in shown]
     target = choose_device(device)
-    data = ViewsByEpoch(shown, [examples[file][0] for file in held_out], config, target)
-    trainer = lightning.Trainer(
-        accelerator="gpu" if target.type == "cuda" else target.type,
-        devices=[target.index or 0] if target.type == "cuda" else 1,
-        precision="bf16-mixed" if has_fast_bf16(target) else "32-true",
+    data = TrainingDataModule(
+        _shown([example for file in train for example in examples[file]], config, report),
+        [examples[file][0] for file in held_out],
+        config,
+        target,
+    )
+    module = TrainingModule(config)
+    if resumed:
+        report(f"going on from {checkpoint}")
+    with _quiet_lightning():
+        _trainer(config, run, target, report).fit(
+            module,
+            datamodule=data,
+            ckpt_path=str(checkpoint) if resumed else None,
+            weights_only=True,
+        )
+    # Not the network in memory: when a finished run is resumed, nothing averages its weights.
+    load_averaged(module.network, run)
+    network = module.network.eval().cpu()
+    if config.start_from is not None:
+        blend(network, load_model(config.start_from).network, config.fine_tuned_share)
+    return network
+
+
+def _shown(examples: list[Example], config: TrainingConfig, report: Report) -> list[Example]:
+    """Cut examples into tiles, or add them at half their width, if so configured."""
+    if config.tile is not None:
+        examples = tiles(examples, config.tile)
+        report(f"{len(examples)} tiles")
+    if config.halved:
+        examples = examples + [example.halved() for example in examples]
+    return examples
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Hide lightning's remarks on devices, services and its own code."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\.")
+        yield
+
+
+def _trainer(
+    config: TrainingConfig, run: Path, device: torch.device, report: Report
+) -> lightning.Trainer:
+    on_gpu = device.type == "cuda"
+    return lightning.Trainer(
+        accelerator="gpu" if on_gpu else device.type,
+        devices=[device.index or 0] if on_gpu else 1,
+        precision="bf16-mixed" if has_fast_bf16(device) else "32-true",
         max_epochs=config.epochs,  # not max_steps: with that, lightning resumes an epoch late
         reload_dataloaders_every_n_epochs=1,
         callbacks=[
@@ -198,25 +206,9 @@ def fit(
         enable_model_summary=False,
         enable_progress_bar=False,
         num_sanity_val_steps=0,
-        benchmark=target.type == "cuda" or None,
+        benchmark=on_gpu or None,
         log_every_n_steps=config.steps_per_epoch,
     )
-    recipe = Recipe(config)
-    resumed = str(checkpoint) if checkpoint.exists() else None
-    if resumed:
-        report(f"going on from {resumed}")
-    trainer.fit(
-        recipe,
-        datamodule=data,
-        ckpt_path=resumed,
-        weights_only=True,
-    )
-    # Not the network in memory: when a finished run is resumed, nothing averages its weights.
-    load_averaged(recipe.network, run)
-    network = recipe.network.eval().cpu()
-    if config.start_from is not None:
-        blend(network, load_model(config.start_from).network, config.fine_tuned_share)
-    return network
 
 
 def load_averaged(network: UNet, run: Path) -> None:
@@ -226,7 +218,17 @@ def load_averaged(network: UNet, run: Path) -> None:
 
 
 def blend(network: UNet, start: UNet, share: float) -> None:
-    """Move the weights back towards those that fine-tuning began with."""
+    """Average the weights with those that fine-tuning started from.
+
+    Parameters
+    ----------
+    network
+        Fine-tuned network; changed in place.
+    start
+        The network before fine-tuning.
+    share
+        Weight of the fine-tuned network in the average, 0 to 1.
+    """
     before = start.state_dict()
     for name, value in network.state_dict().items():
         if value.is_floating_point():

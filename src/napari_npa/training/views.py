@@ -1,4 +1,4 @@
-"""Random views of the examples, drawn by number: the same seed gives the same training."""
+"""Random views of the examples, drawn by number, so that a seed determines a training run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_npa.imaging.contrast import channels_on_device, input_channels
-from napari_npa.training.augmentation import Augmentation, Look, draw_look, reach, render
-from napari_npa.training.examples import Example, Source
+from napari_npa.training.augmentation import (
+    Augmentation,
+    ViewTransform,
+    draw_transform,
+    reach,
+    render,
+)
+from napari_npa.training.dataset import Source
+from napari_npa.training.examples import Example
 from napari_npa.types import Mask, Window
 
 CENTRE_JITTER = 0.08
-"""How far, as part of the canvas, a view that takes in the whole image may be off centre."""
+"""How far a view that shows the whole image may be off centre, as a share of the canvas."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +36,9 @@ class Sampling:
     side
         Rows and columns of a view, pixels.
     shares
-        Relative share of views from each source; sources without examples are left out.
+        Relative share of the views from each source; a source without examples has none.
     on_npa
-        Share of the partial views that are centred on non-perfusion, where there is any.
+        Share of the partial views that are centred on non-perfusion, if there is any.
     """
 
     side: int
@@ -41,12 +48,12 @@ class Sampling:
 
 View = tuple[Tensor, Tensor, Tensor]
 """Channels (3, rows, columns), targets (2, rows, columns) of non-perfusion and gradable
-retina, and whether each target is known (2,), all float32; a batch of views has one axis more,
-in front."""
+retina, and whether each target is known (2,), all float32; a batch of views has one more axis in
+front."""
 
 
 def whole_view(example: Example) -> View:
-    """View that is the whole canvas of an example, as it is."""
+    """Return the whole canvas of an example, not augmented, as a view."""
     return (
         torch.from_numpy(input_channels(example.image)),
         torch.from_numpy(np.stack(_targets(example)).astype(np.float32)),
@@ -54,13 +61,13 @@ def whole_view(example: Example) -> View:
     )
 
 
-class Stock:
-    """The examples of a training run where its views are rendered: on a GPU, if it has one.
+class ExampleCache:
+    """The examples of a training run, on the device where its views are rendered.
 
     Parameters
     ----------
     examples
-        Kept as they are on the processor; on a GPU they take three bytes a pixel of its memory.
+        They stay as they are on the processor; a GPU keeps copies of three bytes a pixel.
     device
         Where views are rendered.
     """
@@ -75,14 +82,14 @@ class Stock:
         self._by_source: dict[Source, list[int]] = {}
         for number, example in enumerate(examples):
             self._by_source.setdefault(example.source, []).append(number)
-        # A canvas twice as wide has more to show: its images come up twice as often.
+        # A canvas twice as wide has more to show, so its images are drawn twice as often.
         self._up_to = {
             source: np.cumsum([len(examples[n].npa) for n in numbers])
             for source, numbers in self._by_source.items()
         }
 
     def draw(self, shares: dict[Source, float], rng: np.random.Generator) -> int:
-        """Number of an example."""
+        """Draw the number of an example."""
         sources = sorted(self._by_source)
         weights = np.array([shares[source] for source in sources])
         source = sources[rng.choice(len(sources), p=weights / weights.sum())]
@@ -91,28 +98,37 @@ class Stock:
         return self._by_source[source][place]
 
     def nonperfused(self, number: int) -> NDArray[np.int32]:
-        """Pixels of non-perfusion in an example, counted row by row."""
+        """Return the pixels of non-perfusion in an example, counted row by row."""
         return self._places[number]
 
     def layers(self, number: int, window: Window) -> Tensor:
-        """Gray levels, non-perfusion and gradable retina of a part, (3, rows, columns) float32."""
+        """Cut out gray levels, non-perfusion and retina of a part, (3, rows, columns) float32."""
         image, *targets = (layer[window] for layer in self._layers[number])
         return torch.stack([image / 255, *(target.float() for target in targets)])
 
 
-Choice = tuple[int, Window, Look]
-"""Number of an example, part of it, and how that is seen."""
+DrawnView = tuple[int, Window, ViewTransform]
+"""Number of an example, part of it, and how that part is transformed."""
 
 
-class RandomViews(Dataset[Choice]):
+class RandomViews(Dataset[DrawnView]):
     """`count` views; view number `i` depends on the seed and on ``first + i`` only.
 
-    An item is what was drawn; :meth:`rendered` makes a batch of them.
+    An item is a drawn view; :meth:`render_batch` makes a batch of several.
+
+    Parameters
+    ----------
+    cache
+        Examples to draw from.
+    sampling, augmentation
+        How views are drawn.
+    seed, first, count
+        Seed of the run, number of the first view in it, and number of views.
     """
 
     def __init__(
         self,
-        stock: Stock,
+        cache: ExampleCache,
         sampling: Sampling,
         augmentation: Augmentation,
         *,
@@ -120,7 +136,7 @@ class RandomViews(Dataset[Choice]):
         first: int,
         count: int,
     ) -> None:
-        self.stock = stock
+        self.cache = cache
         self.sampling = sampling
         self.augmentation = augmentation
         self.seed, self.first, self.count = seed, first, count
@@ -128,37 +144,37 @@ class RandomViews(Dataset[Choice]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> Choice:
+    def __getitem__(self, index: int) -> DrawnView:
         """Draw a view."""
         rng = np.random.default_rng([self.seed, self.first + index])
         side = self.sampling.side
-        number = self.stock.draw(self.sampling.shares, rng)
-        canvas = len(self.stock.examples[number].npa)
+        number = self.cache.draw(self.sampling.shares, rng)
+        canvas = len(self.cache.examples[number].npa)
         centre = self._centre(number, canvas, rng)
-        # Of a large canvas only what the view can reach.
+        # Only the part of a large canvas that the view can reach.
         far = reach(side, self.augmentation)
         starts = [max(0, int(place - far)) for place in centre]
         ends = [min(canvas, int(place + far) + 2) for place in centre]
         rows, columns = (slice(*pair) for pair in zip(starts, ends, strict=True))
-        look = draw_look(
+        transform = draw_transform(
             (ends[0] - starts[0], ends[1] - starts[1]),
             (centre[0] - starts[0], centre[1] - starts[1]),
             side,
             self.augmentation,
             rng,
         )
-        return number, (rows, columns), look
+        return number, (rows, columns), transform
 
-    def rendered(self, choices: Sequence[Choice]) -> View:
-        """Batch of the views that were drawn, on the device of the stock."""
-        layers = [self.stock.layers(number, window) for number, window, _ in choices]
-        images, targets = render(layers, [look for _, _, look in choices], self.sampling.side)
-        known = torch.tensor([_known(self.stock.examples[number]) for number, _, _ in choices])
+    def render_batch(self, drawn: Sequence[DrawnView]) -> View:
+        """Render drawn views as a batch, on the device of the cache."""
+        layers = [self.cache.layers(number, window) for number, window, _ in drawn]
+        images, targets = render(layers, [transform for *_, transform in drawn], self.sampling.side)
+        known = torch.tensor([_known(self.cache.examples[number]) for number, *_ in drawn])
         return channels_on_device(images), targets, known.to(images.device)
 
     def _centre(self, number: int, canvas: int, rng: np.random.Generator) -> tuple[float, float]:
         half = self.sampling.side / 2
-        places = self.stock.nonperfused(number)
+        places = self.cache.nonperfused(number)
         if canvas <= self.sampling.side:
             row, column = canvas * (0.5 + CENTRE_JITTER * rng.uniform(-1, 1, 2))
         elif rng.random() < self.sampling.on_npa and len(places):
@@ -170,10 +186,10 @@ class RandomViews(Dataset[Choice]):
 
 
 def _targets(example: Example) -> tuple[Mask, Mask]:
-    """Non-perfusion and gradable retina; in place of an unknown retina, anything."""
+    """Return non-perfusion and gradable retina; an unknown retina is replaced by anything."""
     return example.npa, example.npa if example.retina is None else example.retina
 
 
 def _known(example: Example) -> list[float]:
-    """Whether non-perfusion (always) and the gradable retina are known of an example."""
+    """Tell whether an example's non-perfusion (always) and gradable retina are known."""
     return [1.0, float(example.retina is not None)]

@@ -1,4 +1,4 @@
-"""From files to weights with a card: train, save, and score on patients never seen."""
+"""Train, write weights with their model card, and score them on patients they have not seen."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from napari_npa.models.networks import UNetConfig
 from napari_npa.models.weights import Model, load_model, save_model
 from napari_npa.segmentation.retina import find_retina
 from napari_npa.segmentation.segmenter import Segmenter
-from napari_npa.training.cross_validation import calibration, judged
-from napari_npa.training.examples import LabelledFile
-from napari_npa.training.recipe import TrainingConfig
+from napari_npa.training.config import TrainingConfig
+from napari_npa.training.cross_validation import calibration, predicted_and_true
+from napari_npa.training.dataset import LabelledFile
 from napari_npa.training.train import Report, fit, training_seconds
 
 LIMITS = (
@@ -48,26 +48,36 @@ def train_and_score(
     resume: bool = False,
     report: Report = print,
 ) -> Path:
-    """Train, write the weights and their card, and return the card's path.
+    """Train a network, and write its weights and their card.
 
     The scores on the card are those of :class:`napari_npa.Segmenter` with the written
-    weights, on the held-out files at their own size: what a user will get.
-    Parameters that are not explained here are those of :func:`napari_npa.training.train.fit`.
+    weights on the held-out files at their own size, which is what a user will get.
+    Parameters that are not listed here are those of :func:`napari_npa.training.train.fit`.
 
     Parameters
     ----------
+    output
+        Weights file to write; the card is the ``.json`` file of the same name beside it.
     threshold
         Stored with the weights; None: calibrated by `crossval`, or 0.5 without it.
     threshold_uwfa
-        For ultra-widefield images, of which no labelled ones may be at hand; None: the same.
+        The same for ultra-widefield images, of which there may be no labelled ones; None:
+        `threshold`.
     crossval
-        Folder of a cross-validation of the same recipe, quoted on the card: how weights that
-        learned from all patients are judged.
+        Folder of a cross-validation with the same configuration, quoted on the card: it
+        tells how good weights are that learned from all patients.
+    attribution
+        Licence of the weights and source of the images, for the card.
+
+    Returns
+    -------
+    path
+        The card.
 
     Raises
     ------
     TrainingError
-        The set cannot be trained on, or the run's folder is taken.
+        The set cannot be trained on, or the run's folder holds another run.
     SaveError
         Weights or card could not be written.
     """
@@ -117,14 +127,23 @@ def train_and_score(
 
 
 def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto") -> dict[str, Any]:
-    """Scores of weights on files, an image at a time and by source.
+    """Score weights on files, image by image and by source.
+
+    Parameters
+    ----------
+    weights
+        Weights file.
+    files
+        Images that the weights were not trained on.
+    device
+        'auto', 'cuda', 'mps' or 'cpu'.
 
     Returns
     -------
     scores
-        ``images`` (Dice and share of the retina flagged of each) and, for each source,
-        mean Dice, pooled Dice and mean share flagged. Of weights for the gradable retina the
-        same of that: its Dice, and its share of the image.
+        ``images``: Dice and share of the retina flagged, for each image. ``summary``: mean
+        Dice, pooled Dice and mean share flagged, for each source. Weights for the gradable
+        retina are scored on that: its Dice, and its share of the image.
     """
     model = load_model(weights)
     finder = model if model.output == "retina" else Segmenter(device, model)
@@ -155,11 +174,11 @@ def score(weights: Path, files: Sequence[LabelledFile], *, device: str = "auto")
 
 
 def _agreement(finder: Segmenter | Model, file: LabelledFile) -> Agreement:
-    """How well non-perfusion, or the gradable retina, is found in a file."""
+    """Compare the non-perfusion, or the gradable retina, found in a file with its mask."""
     if isinstance(finder, Segmenter):
-        result, truth, region = judged(finder, file)
+        result, truth, region = predicted_and_true(finder, file)
         return compare(result.npa, truth, region)
-    assert file.retina is not None  # see fit
+    assert file.retina is not None  # fit requires it of all files
     truth = read_mask(file.retina)
     try:
         found = find_retina(read_angiogram(file.image).pixels, model=finder).gradable
