@@ -18,7 +18,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from drawing import TINY_CANVASES, draw_round_angiogram
-from napari_npa.batch import BatchOptions, find_images, run_batch
+from napari_npa.batch import BatchOptions, dask_client, find_images, run_batch
 from napari_npa.batch import cluster as on_cluster
 from napari_npa.batch.run import run_on
 from napari_npa.cli.main import app
@@ -204,14 +204,14 @@ def test_worker_with_other_weights_is_told_before_anything_is_written(
     """The same path leads to other weights there: here they are changed after they were read."""
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(tiny_model.read_bytes())
-    connect = on_cluster._connected
+    connect = on_cluster.connected
 
     def change_and_connect(*arguments):
         network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval()
         save_model(weights, network, canvases=TINY_CANVASES, threshold=0.4)
         return connect(*arguments)
 
-    monkeypatch.setattr(on_cluster, "_connected", change_and_connect)
+    monkeypatch.setattr(on_cluster, "connected", change_and_connect)
     with pytest.raises(BatchError, match=r"worker tcp://.*cannot take part.*other weights"):
         run(dask_cluster, folder, tmp_path / "out", BatchOptions(model=str(weights)))
     assert not (tmp_path / "out").exists()
@@ -226,7 +226,7 @@ def test_worker_of_another_version_is_told(dask_cluster, folder, options, tmp_pa
 @pytest.mark.parametrize("answers", [False, True])
 def test_unreachable_scheduler_is_one_line(options, monkeypatch, answers):
     """Nothing listens there, or what listens is not a scheduler and says nothing."""
-    monkeypatch.setattr(on_cluster, "REACH_SECONDS", 1)
+    monkeypatch.setattr(dask_client, "REACH_SECONDS", 1)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         if answers:
@@ -241,7 +241,7 @@ def test_unreachable_scheduler_is_one_line(options, monkeypatch, answers):
 
 
 def test_scheduler_without_workers_is_told(options, monkeypatch):
-    monkeypatch.setattr(on_cluster, "FIRST_WORKER_SECONDS", 0.5)
+    monkeypatch.setattr(dask_client, "FIRST_WORKER_SECONDS", 0.5)
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(BatchError, match=r"has no workers.*dask worker tcp://"),

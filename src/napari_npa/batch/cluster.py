@@ -7,21 +7,19 @@ none of them travels through the scheduler.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from importlib import import_module
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 
 from napari_npa import __version__
+from napari_npa.batch.dask_client import connected, imported_distributed, quiet
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.batch.run import Workers
 from napari_npa.errors import BatchError, NpaError
@@ -29,20 +27,14 @@ from napari_npa.io.names import MANIFEST
 from napari_npa.io.storage import LocalStorage, storage_of
 from napari_npa.results.table import Row
 
-REACH_SECONDS = 10
-"""So long is tried to reach the scheduler."""
-
-FIRST_WORKER_SECONDS = 60
-"""So long is waited for the first worker."""
-
 NO_WORKER_SECONDS = 300
-"""So long a run waits when all workers have left: others may be about to join."""
+"""Time that a run waits when all workers have left: others may be about to join."""
 
 WATCH_SECONDS = 2
 """How often workers are counted during a run."""
 
 RUNS_KEPT = 2
-"""For so many runs a worker keeps the weights in memory."""
+"""Number of runs for which a worker keeps the weights in memory."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +83,12 @@ def cluster_workers(
     WeightsError
         Weights missing here, damaged or of an unknown kind.
     """
-    distributed = _distributed()
+    distributed = imported_distributed()
     options = replace(options, model=_found_anywhere(options.model))
     run = Run(uuid.uuid4().hex, options, device, ImageRunner(options, "cpu").weights)
     with (
-        _quiet("distributed", "tornado"),
-        _connected(distributed, scheduler) as client,
+        quiet("distributed", "tornado"),
+        connected(distributed, scheduler) as client,
         _Cluster(client, scheduler, run, distributed.KilledWorker) as cluster,
     ):
         yield _ClusterWorkers(cluster, run, devices=_prepared(client, run))
@@ -302,59 +294,6 @@ def _failed(task: Task, reason: str) -> Outcome:
     return Outcome(Row(image=name, status="failed", message=f"'{name}' {reason}"))
 
 
-def _distributed() -> Any:  # noqa: ANN401 - its functions have no types
-    try:
-        return import_module("distributed")
-    except ImportError as error:
-        raise BatchError(
-            "--scheduler",
-            f"needs a package that is not installed ({error.name})",
-            "Run: pip install 'napari-npa[cluster]'",
-        ) from error
-
-
-@contextmanager
-def _connected(distributed: Any, scheduler: str) -> Iterator[Any]:  # noqa: ANN401 - as above
-    """Client of a scheduler that has workers."""
-    made: Future[Any] = Future()
-
-    def connect() -> None:
-        try:
-            made.set_result(
-                distributed.Client(
-                    scheduler, timeout=REACH_SECONDS, set_as_default=False, name="napari-npa"
-                )
-            )
-        except Exception as error:  # depends on the network and on who answers
-            made.set_exception(error)
-
-    # In a thread: Dask waits for ever for an answer from a port that is not a scheduler's.
-    Thread(target=connect, daemon=True).start()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tables of packages whose versions differ
-            client = made.result(timeout=2 * REACH_SECONDS)
-    except Exception as error:
-        raise BatchError(
-            scheduler,
-            f"cannot be reached as a Dask scheduler ({str(error) or 'no answer'})",
-            "Is 'dask scheduler' running there, and is the address the one that it shows?",
-        ) from error
-    try:
-        try:
-            client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
-        except TimeoutError as error:
-            raise BatchError(
-                scheduler,
-                f"has no workers (waited {FIRST_WORKER_SECONDS} s)",
-                f"Start some: dask worker {scheduler}",
-            ) from error
-        yield client
-    finally:
-        with suppress(TimeoutError):  # lost its scheduler
-            client.close()
-
-
 def _prepared(client: Any, run: Run) -> tuple[str, ...]:  # noqa: ANN401 - as above
     """Have the workers of now load what the run needs; their devices."""
     answers = client.run(prepare, run, on_error="return")
@@ -384,21 +323,3 @@ def _absolute(where: str) -> str:
 def _found_anywhere(model: str) -> str:
     """The model's name, or the absolute path of its file."""
     return str(Path(model).absolute()) if Path(model).suffix else model
-
-
-@contextmanager
-def _quiet(*packages: str) -> Iterator[None]:
-    """Keep what packages log off the terminal; what matters comes as an exception."""
-    loggers = [
-        logger
-        for name, logger in logging.root.manager.loggerDict.items()
-        if name.split(".")[0] in packages and isinstance(logger, logging.Logger)
-    ]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

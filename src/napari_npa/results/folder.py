@@ -6,7 +6,6 @@ asked for. Rows of other images stay in the table. A correction ends an approval
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 
 from napari_npa.annotation.session import require_image
-from napari_npa.errors import AngiogramError, ReplaceError, SaveError
+from napari_npa.errors import AngiogramError, SaveError
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.io.names import (
@@ -39,6 +38,7 @@ from napari_npa.io.writing import (
 )
 from napari_npa.results.approvals import is_approved, withdraw
 from napari_npa.results.overlay import overlay
+from napari_npa.results.protection import is_ours, refuse_foreign, refuse_to_lose_work
 from napari_npa.results.record import (
     Hashes,
     Identity,
@@ -224,11 +224,11 @@ class ResultFolder:
             require_image(result.session["image_sha256"], angiogram.sha256, name=angiogram.name)
         base, before = self._place(angiogram, stem)
         if not replace:
-            self._refuse_to_replace(base, before, result.basis)
+            refuse_to_lose_work(before, result.basis)
         data = _encoded(result, base, probability=probability)
         hashes = {path.name: sha256_of(content) for path, content in data.items()}
         if not replace:
-            _refuse_foreign([record_path(base), *data], before, hashes)
+            refuse_foreign([record_path(base), *data], before, hashes)
         kept = _maps_of_same_network(base, before, result)
         record = msgspec.structs.replace(
             record_of(result), files=kept | hashes, session=_with_earlier(result, before)
@@ -240,7 +240,7 @@ class ResultFolder:
         write_together({record_path(base): json_text(as_json(pending)), **data})
         write_json(record_path(base), as_json(record))
         outdated = (beside(base, ending) for ending in DATA_FILES)
-        _remove(p for p in outdated if p.name not in record.files and _is_ours(p, before))
+        _remove(p for p in outdated if p.name not in record.files and is_ours(p, before))
         return self._entered(SavedResult(base, record), before, table)
 
     def save_ungradable(
@@ -273,7 +273,7 @@ class ResultFolder:
         base, before = self._place(angiogram, stem)
         data = [beside(base, ending) for ending in DATA_FILES]
         if not replace:
-            _refuse_foreign([*data, record_path(base)], before, {})
+            refuse_foreign([*data, record_path(base)], before, {})
         self.make()
         image = Identity(angiogram.name, angiogram.sha256)
         record = ungradable_record(image, angiogram.notes)
@@ -302,23 +302,6 @@ class ResultFolder:
             return before.base, before
         is_free = SavedResult.at(self.path / stem) is None
         return self.path / (stem if is_free else hashed_stem(stem, angiogram.sha256)), None
-
-    def _refuse_to_replace(self, base: Path, before: SavedResult | None, basis: str) -> None:
-        if before is None:
-            return
-        if before.edited:
-            done = "called ungradable" if before.ungradable else "corrected"
-        elif self.is_approved(before):
-            done = "approved"
-        else:
-            return
-        if before.identity != basis:
-            path = record_path(base) if before.ungradable else before.npa
-            raise ReplaceError(
-                path,
-                f"is of a result that a person {done}",
-                "Replace it only if that work is not needed any more, or choose another folder.",
-            )
 
     def _entered(self, saved: SavedResult, before: SavedResult | None, table: bool) -> SavedResult:
         """End the approval of what was before, and update the table."""
@@ -361,31 +344,6 @@ def _encoded(result: Result, base: Path, *, probability: bool) -> dict[Path, Enc
     if probability and result.automatic is not None:
         data[beside(base, PROBABILITY_FILE)] = probability_tiff(result.automatic.probability)
     return data
-
-
-def _refuse_foreign(paths: list[Path], before: SavedResult | None, hashes: Hashes) -> None:
-    """Refuse to replace files that are not ours, unless by the same content."""
-    for path in paths:
-        if (
-            _is_there(path)
-            and not _is_ours(path, before)
-            and (hash_of(path) != hashes.get(path.name, "-"))
-        ):
-            raise ReplaceError(
-                path,
-                "is there and was not written by this program, or was changed since",
-                "Move it away, choose another folder, or replace it if it is not needed.",
-            )
-
-
-def _is_ours(path: Path, before: SavedResult | None) -> bool:
-    if before is None or path.is_symlink():
-        return False
-    return path == record_path(before.base) or before.wrote(path)
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
 
 
 def _with_earlier(result: Result, before: SavedResult | None) -> dict[str, Any] | None:
