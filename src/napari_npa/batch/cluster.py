@@ -120,7 +120,7 @@ def segment_here(run: Run, task: Task) -> Outcome:
 
 
 async def prepare(run: Run) -> tuple[str, ...]:
-    """Have this worker load what the run needs, and tell its devices."""
+    """Load on this worker what the run needs, and return its devices."""
     return (await asyncio.to_thread(_runner, run)).devices
 
 
@@ -140,7 +140,7 @@ def _loaded(run: Run) -> ImageRunner:
 
 
 class _ClusterWorkers(Workers):
-    """Hands out tasks that can be done on any machine."""
+    """Hands out tasks that any machine can run."""
 
     def __init__(self, cluster: _Cluster, run: Run, devices: tuple[str, ...]) -> None:
         super().__init__(
@@ -153,7 +153,7 @@ class _ClusterWorkers(Workers):
         self._cluster = cluster
 
     def submit(self, task: Task) -> Future[Outcome]:
-        """Have an image done."""
+        """Start to segment an image."""
         self.count = self._cluster.threads
         source, output = _absolute(task.source), _absolute(task.output)
         return super().submit(replace(task, source=source, output=output))
@@ -189,13 +189,13 @@ class _Cluster(Executor):
     def submit(  # type: ignore[override]
         self, function: Callable[[Task], Outcome], task: Task
     ) -> Future[Outcome]:
-        """Have an image done by any worker."""
+        """Let any worker segment an image."""
         future: Future[Outcome] = Future()
         self._hand_out(future, function, task)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Watch no longer; what is in hand is taken back when the client is closed."""
+        """Stop watching; closing the client takes back what is in hand."""
         self._closed.set()
 
     def _hand_out(
@@ -295,7 +295,7 @@ def _failed(task: Task, reason: str) -> Outcome:
 
 
 def _prepared(client: Any, run: Run) -> tuple[str, ...]:  # noqa: ANN401 - as above
-    """Have the workers of now load what the run needs; their devices."""
+    """Load on all present workers what the run needs, and return their devices."""
     answers = client.run(prepare, run, on_error="return")
     for worker, answer in answers.items():
         if isinstance(answer, Exception):
@@ -304,7 +304,7 @@ def _prepared(client: Any, run: Run) -> tuple[str, ...]:  # noqa: ANN401 - as ab
 
 
 def _refusal(worker: str, error: Exception) -> BatchError:
-    """Why a worker cannot take part."""
+    """Error that says why a worker cannot take part."""
     if isinstance(error, NpaError):
         reason, remedy = f"'{error.subject}' {error.reason}", error.remedy
     else:

@@ -95,7 +95,7 @@ def connected(distributed: Any, scheduler: str) -> Iterator[Any]:  # noqa: ANN40
 
 @contextmanager
 def quiet(*packages: str) -> Iterator[None]:
-    """Keep what packages log off the terminal; what matters comes as an exception."""
+    """Silence the loggers of packages: errors that matter are raised."""
     loggers = [
         logger
         for name, logger in logging.root.manager.loggerDict.items()

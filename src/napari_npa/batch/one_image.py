@@ -41,7 +41,7 @@ image needs some 11 bytes a pixel: 4 GiB for the largest, 20,000 x 20,000."""
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What decides the results of a batch besides its images.
+    """Options that determine the results of a batch, besides its images.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an image went.
+    """Outcome of one image.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Outcome:
 
 
 class ImageRunner:
-    """Does images of a batch, several at a time from several threads.
+    """Segments images of a batch, several at a time from several threads.
 
     Parameters
     ----------
@@ -153,7 +153,9 @@ class ImageRunner:
         return {
             **asdict(self.options),
             "model": list(self.weights),
-            "mode": self._segmenters[0].mode,  # by default or asked for: the results are the same
+            "mode": self._segmenters[
+                0
+            ].mode,  # the default and an explicit choice give the same results
             "napari-npa": __version__,
         }
 
@@ -194,7 +196,7 @@ class ImageRunner:
                     read_angiogram(file), threshold=self.options.threshold
                 )
                 seconds = time.perf_counter() - start
-                # Once more: it may have been corrected meanwhile.
+                # Check again: somebody may have corrected the image meanwhile.
                 if (done := kept(resume=False)) is not None:
                     return done
                 result = Result.of(segmentation, seconds=seconds, options=self.made_with)
@@ -205,7 +207,7 @@ class ImageRunner:
             return Outcome(_placed(saved.row, path))
 
     def _save(self, folder: ResultFolder, result: Result, stem: str, own: str) -> SavedResult:
-        """Save a result; where somebody else's files hold its names, under names of its own."""
+        """Save a result; if foreign files have its names, under names with the image's hash."""
         save = partial(folder.save, probability=self.options.probability, table=False)
         try:
             return save(result, stem)
@@ -225,7 +227,7 @@ class ImageRunner:
         *,
         resume: bool,
     ) -> Outcome | None:
-        """Earlier result that is to be kept, if there is one.
+        """Find an earlier result that must be kept.
 
         What a person corrected or approved is kept whatever the batch was asked to do.
         """
@@ -248,9 +250,10 @@ class ImageRunner:
 
 
 class Room:
-    """Lets images into memory while their pixels stay within a limit, or one alone.
+    """Admits images to memory while their pixels stay within a limit, or one image alone.
 
-    In the order in which they come, so that a large one is not kept out by small ones.
+    Images are admitted in the order in which they come, so that small ones cannot keep out a large
+    one.
     """
 
     def __init__(self, limit: int) -> None:
@@ -260,7 +263,7 @@ class Room:
 
     @contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
-        """Hold room for so many pixels, waiting until there is some."""
+        """Reserve room for a number of pixels; waits until there is enough."""
         with self._first, self._changed:
             self._changed.wait_for(lambda: not self._held or self._held + pixels <= self._limit)
             self._held += pixels
@@ -273,7 +276,7 @@ class Room:
 
 
 def all_devices(device: str) -> tuple[str, ...]:
-    """Devices to share the images among: every GPU for ``auto`` and ``cuda``, else that one."""
+    """Devices that share the images: every GPU for ``auto`` and ``cuda``, else the given one."""
     gpus = torch.cuda.device_count() if device in ("auto", "cuda") else 0
     return tuple(f"cuda:{index}" for index in range(gpus)) if gpus > 1 else (device,)
 
@@ -289,7 +292,7 @@ def _is_approved(sha256: str, output: Storage, folder: PurePosixPath) -> bool:
 def _fetched(
     folder: ResultFolder, workspace: Workspace, stem: str, sha256: str
 ) -> SavedResult | None:
-    """Result of an image with its files, or whatever is in the place of one."""
+    """Find the result of an image, and fetch its files or those with its names."""
     for base in (stem, hashed_stem(stem, sha256)):
         workspace.fetch(base + RECORD_FILE)
     saved = folder.find(stem, sha256)
@@ -311,7 +314,7 @@ def _placed(row: Row, path: PurePosixPath) -> Row:
 
 
 def _give_back_free_memory() -> None:
-    """Return what is free inside the process; does nothing but on Linux with glibc.
+    """Return free memory of this process to the system, on Linux with glibc.
 
     Arrays of some megabytes, made and dropped by several threads, leave gaps that glibc keeps:
     over 200 images of 2000 x 2000 a batch grew by a tenth, and held 600 MiB more than it needed.

@@ -29,22 +29,22 @@ from napari_npa.results.record import software_versions
 from napari_npa.results.table import Row
 
 CPU_WORKERS = 2
-"""Images worked on at a time without a GPU."""
+"""Number of images segmented at a time without a GPU."""
 
 GPU_WORKERS = 8
-"""Images worked on at a time for each GPU: beside an H200 and 16 cores one took 0.32 s with four,
-0.25 with eight and 0.24 with sixteen."""
+"""Number of images segmented at a time for each GPU: beside an H200 and 16 cores one took
+0.32 s with four, 0.25 with eight and 0.24 with sixteen."""
 
 AHEAD = 3
-"""Images handed out for each worker, so that none waits."""
+"""Number of tasks handed out to each worker, so that none waits."""
 
 STOP_SECONDS = 0.2
-"""Within this time a wish to stop is seen."""
+"""Time within which a request to stop is noticed."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """An image is done: its row, whether an earlier run did it, and how many are done of all."""
+    """A finished image: its row, whether an earlier run made it, and the progress of the batch."""
 
     row: Row
     done_before: bool
@@ -54,7 +54,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """How a batch went.
+    """Outcome of a batch.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class BatchReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Images by status, and what was not worked on."""
+        """Number of images by status, and of those that were kept or not reached."""
         statuses = Counter(row.status for row in self.rows)
         return {
             "images": self.total,
@@ -97,7 +97,7 @@ class BatchReport:
 
 
 class Workers:
-    """Who does the images: an executor, and the function that it is to run.
+    """An executor, and the function by which it segments images.
 
     Attributes
     ----------
@@ -122,7 +122,7 @@ class Workers:
         self._executor, self._run = executor, run
 
     def submit(self, task: Task) -> Future[Outcome]:
-        """Have an image done."""
+        """Start to segment an image."""
         return self._executor.submit(self._run, task)
 
 
@@ -130,7 +130,7 @@ class Workers:
 def local_workers(
     options: BatchOptions, device: str = "auto", count: int | None = None
 ) -> Iterator[Workers]:
-    """Threads of this process, each with an image of its own.
+    """Start threads of this process that segment one image each.
 
     On a GPU one is in the network while others read, search and write. On the processor each
     has its share of the cores throughout: taking turns on all of them, two scales took an eighth
@@ -163,7 +163,7 @@ def local_workers(
         )
     finally:
         executor.shutdown(cancel_futures=True)
-        torch.set_num_threads(cores)  # what was set for a thread holds for those made after it
+        torch.set_num_threads(cores)  # threads started from now on inherit this
 
 
 def run_batch(
@@ -282,7 +282,7 @@ def run_on(
 def _outcomes(
     workers: Workers, tasks: Iterable[tuple[int, Task]], stop: Event
 ) -> Iterator[tuple[int, Outcome]]:
-    """Outcomes as they come, a few tasks handed out at a time; those in hand after a stop too."""
+    """Yield outcomes as they come; after a stop, those of the images in hand too."""
     waiting = iter(tasks)
     in_hand: dict[Future[Outcome], tuple[int, FoundImage]] = {}
     while True:
@@ -301,7 +301,7 @@ def _outcomes(
 
 
 def _outcome(future: Future[Outcome], image: FoundImage) -> Outcome:
-    """Outcome of a task; where the worker itself was lost, a failed row.
+    """Return the outcome of a task; a failed row if the worker itself was lost.
 
     Raises
     ------
@@ -336,7 +336,7 @@ class _Manifest:
         }
 
     def write(self, status: str, counts: dict[str, int]) -> None:
-        """Write the manifest as of now."""
+        """Write the manifest with a status and counts."""
         times = {"started": self._started, "written": _now()}
         content = {"status": status, **times, "counts": counts, **self._content}
         text = json.dumps(content, indent=2, ensure_ascii=False)

@@ -123,7 +123,7 @@ class Approvals:
         return dict(kept.approved)
 
     def _read(self, below: str) -> tuple[dict[str, str], str]:
-        """Approved and position of the file in a subfolder; `below` comes before the names."""
+        """Approvals and position in the file of a subfolder; names are prefixed with `below`."""
         name = below + APPROVALS
         try:
             kept = msgspec.json.decode((self._output / name).read_bytes(), type=_Kept)

@@ -177,7 +177,7 @@ def read_record(base: Path) -> Record | None:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    """The record as it is written; what a file need not tell is left out."""
+    """The record as it is written; empty optional entries are left out."""
     content: dict[str, Any] = msgspec.to_builtins(record)
     optional = ("options", "session", "replaces")
     return {

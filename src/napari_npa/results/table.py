@@ -19,9 +19,9 @@ from napari_npa.io.writing import write_text
 Status = Literal["ok", "failed", "ungradable"]
 
 changing = Lock()
-"""Held while a table is read, changed and written: one step for all threads."""
+"""Held while a table is read, changed and written, so that threads take turns."""
 
-# What a spreadsheet would take for a formula, and what we would take for our mark of one.
+# Text that a spreadsheet would run as a formula, or that we would take for our own guard of one.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
@@ -115,7 +115,7 @@ def rows_of(text: str) -> list[Row]:
 
 
 def plain(cell: str) -> str:
-    """Text of a cell of the table, without the mark that keeps it from being a formula."""
+    """Text of a cell without the apostrophe that guards against formulas."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
@@ -153,7 +153,7 @@ def parquet_bytes(rows: Sequence[Row]) -> bytes:
 
 
 def require_parquet() -> None:
-    """Refuse before any work what could not be written after it.
+    """Check, before any work, that a Parquet table can be written.
 
     Raises
     ------

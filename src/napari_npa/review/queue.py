@@ -1,4 +1,4 @@
-"""A folder of angiograms to be looked through: what is done, and where one was.
+"""A folder of angiograms under review: what is done, and where the review stopped.
 
 What is edited is read from the records beside the masks, the rest from ``review.json``.
 """
@@ -102,7 +102,7 @@ class ReviewQueue:
 
     @property
     def approved(self) -> int:
-        """How many are approved."""
+        """Number of approved images."""
         return sum(
             self.state(at) == "approved"
             for at, name in enumerate(self.names)
@@ -114,7 +114,7 @@ class ReviewQueue:
         name = self.names[at]
         sha256 = self._hashes.get(name)
         approved = self._approvals.of(name)
-        # An approval whose masks are gone is one of nothing.
+        # An approval counts only if its masks are still there.
         if approved is not None and sha256 is None and self._stems[at] in self._bases:
             return "approved"
         saved = self._saved(at)
@@ -130,7 +130,7 @@ class ReviewQueue:
         return saved is not None and saved.ungradable
 
     def saved_result(self, at: int, sha256: str) -> SavedResult | None:
-        """Result in the output folder that is of this very image, if any."""
+        """Find the result in the output folder that is of this very image."""
         stem = self._stems[at]
         for base in (stem, hashed_stem(stem, sha256)):
             if base in self._bases.get(stem, ()):
@@ -151,7 +151,7 @@ class ReviewQueue:
         return ResultFolder((self.output / self.names[at]).parent).load(angiogram, stem)
 
     def read_records(self) -> None:
-        """Read all records that are not read yet; for a worker: states then come at once."""
+        """Read all records, in a worker, so that the states are known at once later."""
         for at in range(len(self)):
             self.state(at)
 
@@ -181,7 +181,7 @@ class ReviewQueue:
         return None
 
     def go_to(self, at: int) -> None:
-        """Make an image the present one.
+        """Move to an image.
 
         Raises
         ------
@@ -195,14 +195,14 @@ class ReviewQueue:
     # Changes
 
     def opened(self, at: int, sha256: str) -> None:
-        """Learn the hash of an image; an approval of another image of that name is dropped."""
+        """Note the hash of an image; the approval of another image of that name ends."""
         name = self.names[at]
         self._hashes[name] = sha256
         if self._approvals.of(name) != sha256:
             self._approvals.withdraw(name)
 
     def saved(self, at: int, saved: SavedResult) -> None:
-        """Take note that a result of an image was written; it is not approved yet."""
+        """Note that a result of an image was saved; it is not approved yet."""
         base = saved.base.relative_to(self.output).as_posix()
         self._bases.setdefault(self._stems[at], set()).add(base)
         self._records.pop(base, None)

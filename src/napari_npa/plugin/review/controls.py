@@ -32,7 +32,7 @@ MARKS: dict[State | Literal["ungradable"], str] = {
     "approved": "✓",
     "ungradable": "⊘",
 }
-"""What stands before an image's name."""
+"""Mark in front of an image's name, by its state."""
 
 CHOOSE_IMAGES = "Choose a folder of angiograms."
 
@@ -40,7 +40,7 @@ FROM_NOW_ON = "Holds for images that are not segmented yet."
 
 
 class ImageList(QAbstractListModel):
-    """The images of a queue, with a mark each; asks the queue for those on screen only."""
+    """The images of a queue with their marks; reads the states of visible rows only."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -91,7 +91,7 @@ class ReviewControls(Panel):
     def show_place(
         self, queue: ReviewQueue | None, busy: bool, is_shown: bool, has_result: bool
     ) -> None:
-        """Show where a queue stands, and enable what works.
+        """Show the state of a queue, and enable the controls that work.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class ReviewControls(Panel):
             self.recursive.setChecked(queue.recursive)
         if queue is not None:
             self.count.setText(f"{queue.position + 1} of {len(queue)}, {queue.approved} approved")
-            self.list.viewport().update()  # asks again for the states on screen
+            self.list.viewport().update()  # reads the states of visible rows again
             self.list.setCurrentIndex(self.list_model.index(queue.position))
 
     def _build(self) -> None:

@@ -1,4 +1,4 @@
-"""What the review panel says, in its line of status and in a question."""
+"""Texts of the review panel: its line of status, and a question."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL_DONE = "Done, and so is every other image of the folder."
 
 
 def line_of_found(prepared: Prepared, found: Found, *, shown: bool) -> str:
-    """What to say of a result; `shown` False: it was dropped."""
+    """Text about a result; `shown` is False if it was dropped."""
     name = prepared.queue.images[prepared.at].name
     if not shown:
         return f"'{name}' was removed, changed or segmented meanwhile: result dropped."
@@ -35,7 +35,7 @@ def line_of_found(prepared: Prepared, found: Found, *, shown: bool) -> str:
 
 
 def line_of_error(prepared: Prepared, error: Exception) -> str:
-    """What to say of an image that could not be read or segmented."""
+    """Text about an image that could not be read or segmented."""
     if not isinstance(error, RetinaError):
         return tell(error)
     if prepared.queue.is_ungradable(prepared.at):
@@ -44,7 +44,7 @@ def line_of_error(prepared: Prepared, error: Exception) -> str:
 
 
 def line_of_failed_save(error: Exception) -> str:
-    """What to say when masks could not be written."""
+    """Text about masks that could not be written."""
     line = f"{tell(error)}\nThe image stays open: nothing was lost."
     return f"{line} {CAN_BE_MARKED}" if isinstance(error, RetinaError) else line
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.types import Mode, Progress
 
 RESULTS = "npa_results"
-"""Folder, in that of the images, for the results until another is chosen."""
+"""Subfolder of the images' folder for the results, until the user chooses another."""
 
 
 class ReviewPanel(ReviewControls):
@@ -257,7 +257,7 @@ class ReviewPanel(ReviewControls):
     # Showing
 
     def _show_prepared(self, prepared: Prepared) -> None:
-        """Show what is there of the present image; of one ahead, nothing."""
+        """Show as much of the present image as is ready; ignore images ahead."""
         if prepared.queue is not self.queue or prepared.at != self.queue.position:
             return
         if prepared.opened is not None and self.shown is None:
@@ -285,12 +285,12 @@ class ReviewPanel(ReviewControls):
     # Saving
 
     def _leave(self, then: Callable[[], None]) -> None:
-        """Go on once the masks in the viewer are saved as they are now."""
+        """Save the masks in the viewer if they have changed, then go on."""
         snapshot = self.shown.unsaved() if self.shown is not None else None
         if snapshot is None:
             then()
         else:
-            # What is painted while it is being saved is saved in another turn.
+            # Strokes painted during the save are saved in another turn.
             self._save(snapshot, partial(self._leave, then))
 
     def _save(self, snapshot: Result, then: Callable[[], None]) -> None:

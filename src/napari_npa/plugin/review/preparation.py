@@ -1,4 +1,4 @@
-"""What a review does in workers: images on their way to the viewer, and the queue's files."""
+"""Work of a review off the GUI thread: reading and segmenting images, and the queue's files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Found:
 
 
 class Prepared:
-    """An image of a queue: as much of it as is there already."""
+    """An image of a queue, as far as it is ready."""
 
     def __init__(self, queue: ReviewQueue, at: int) -> None:
         self.queue = queue
@@ -77,7 +77,7 @@ class Prepared:
         return again
 
     def take(self, part: Opened | Found | Exception) -> None:
-        """Keep what a job has given."""
+        """Keep the outcome of a job."""
         if isinstance(part, Opened):
             self.opened = part
         elif isinstance(part, Found):
@@ -87,7 +87,7 @@ class Prepared:
 
 
 class Preparer(QObject):
-    """Reads and segments the images wanted, the first of them first.
+    """Reads and segments requested images, in their order.
 
     Reading starts at once; a network runs for one image at a time. What is not wanted any
     more is cancelled and forgotten, so no more is in memory than was last asked for.
@@ -127,7 +127,7 @@ class Preparer(QObject):
         return self._wanted[0]
 
     def segment_again(self) -> None:
-        """Drop what was found ahead, what is being looked at, and what failed: another segmenter.
+        """Discard results and failures of images not shown yet, since the segmenter has changed.
 
         The result that the first image has already stays.
         """
@@ -141,7 +141,7 @@ class Preparer(QObject):
         self._go_on()
 
     def abandon(self) -> None:
-        """Stop: whoever wanted the images is gone."""
+        """Stop, since the panel is gone."""
         self._wanted = []
         self.jobs.abandon()
 
@@ -216,7 +216,7 @@ def read_queue(
     before: ReviewQueue | None,
     progress: Progress,
 ) -> ReviewQueue:
-    """List a folder and read what is done of it; imports torch.
+    """List a folder and read the state of its review; imports torch.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def read_queue(
 
 
 def read_records(queue: ReviewQueue, progress: Progress) -> None:
-    """Read the records of all images, so that their states come at once later."""
+    """Read the records of all images, so that their states are known at once."""
     queue.read_records()
 
 

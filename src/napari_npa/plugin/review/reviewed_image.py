@@ -1,4 +1,4 @@
-"""The image of a review that is in the viewer, and what of its masks is saved."""
+"""The image of a review in the viewer, and whether its masks are saved."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ReviewedImage:
         return True
 
     def unsaved(self) -> Result | None:
-        """What would be lost with the layers; None where the masks are as shown or saved."""
+        """Masks that would be lost with the layers; None if they are as first shown or saved."""
         result = self.result
         if result is None:
             return None
@@ -112,7 +112,7 @@ class ReviewedImage:
         self.is_on_disk = False
 
     def holds_work(self) -> bool:
-        """Whether there are masks that were saved, or corrected and not emptied."""
+        """Whether there are saved masks, or corrected ones that are not empty."""
         result = self.result
         if result is None:
             return self.is_on_disk
