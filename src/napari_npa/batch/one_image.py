@@ -153,9 +153,8 @@ class ImageRunner:
         return {
             **asdict(self.options),
             "model": list(self.weights),
-            "mode": self._segmenters[
-                0
-            ].mode,  # the default and an explicit choice give the same results
+            # The default and the same mode chosen explicitly give the same results.
+            "mode": self._segmenters[0].mode,
             "napari-npa": __version__,
         }
 
