@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-import napari_npa.models.networks  # noqa: F401 - torchvision before any window, as the product does
+import napari_npa.models.networks  # noqa: F401 - triton before any window, as the product does
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
