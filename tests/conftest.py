@@ -14,7 +14,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-import napari_npa.models.networks  # noqa: F401 - torchvision before any window, as the product does
+import napari_npa.models.networks  # noqa: F401 - triton before any window, as the product does
 from batch_folders import THRESHOLD, write_eye
 from drawing import TINY_CANVASES, draw_round_angiogram
 from napari_npa.cli.main import app

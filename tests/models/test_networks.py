@@ -1,9 +1,14 @@
+import subprocess
+import sys
+from dataclasses import replace
+from urllib.error import URLError
+
 import pytest
 import torch
 from torch import nn
 
 from napari_npa.errors import WeightsError
-from napari_npa.models.networks import UNetConfig, VGGUNet, build, fold_batch_norm, vgg_unet
+from napari_npa.models.networks import UNetConfig, VGGUNet, build, fold_batch_norm
 
 SMALL = UNetConfig(decoder=(8, 8, 8, 8))
 
@@ -98,12 +103,44 @@ def test_folded_network_gives_the_same_logits():
         assert torch.allclose(network.eval()(images), folded(images), atol=1e-4)
 
 
-def test_no_network_for_imagenet_weights_is_said_plainly(monkeypatch):
-    from urllib.error import URLError
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_imagenet_weights_are_those_of_vgg16(monkeypatch, batch_norm):
+    from torchvision.models import WeightsEnum, vgg16, vgg16_bn
 
-    def offline(weights):
+    theirs = (vgg16_bn if batch_norm else vgg16)().eval()
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: theirs.state_dict())
+    config = replace(SMALL, input_stride=1, batch_norm=batch_norm)
+    values = image = torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        for stage in VGGUNet(config, imagenet=True).eval().stages:
+            values = stage(values)
+        assert torch.equal(theirs.features[:-1](image), values)
+
+
+def test_imagenet_weights_are_those_of_resnet34(monkeypatch):
+    from torchvision.models import WeightsEnum, resnet34
+
+    theirs = resnet34()
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda *_, **__: theirs.state_dict())
+    ours = build(UNetConfig(encoder="resnet34", decoder=(8, 8, 8, 8)), imagenet=True)
+    assert torch.equal(ours.stages[4][0].conv1.weight, theirs.layer4[0].conv1.weight)
+
+
+def test_no_network_for_imagenet_weights_is_said_plainly(monkeypatch):
+    from torchvision.models import WeightsEnum
+
+    def offline(weights, **settings):
         raise URLError("Name or service not known")
 
-    monkeypatch.setattr(vgg_unet, "vgg16_bn", offline)
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", offline)
     with pytest.raises(WeightsError, match="could not be fetched"):
         VGGUNet(SMALL, imagenet=True)
+
+
+def test_weights_are_loaded_without_what_only_training_needs():
+    code = (
+        "import sys; from napari_npa.models.weights import load_model; load_model('tile');"
+        "sys.exit(' '.join({'torchvision', 'sympy', 'lightning'} & set(sys.modules)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, f"slow to import: {done.stderr}"

@@ -1,1 +1,1 @@
-"""Gray levels, the camera's field, canvases and morphology."""
+"""Gray levels, the camera's field, canvases, resampling and morphology."""

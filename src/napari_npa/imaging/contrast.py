@@ -1,7 +1,7 @@
 """Contrast normalisation: what the network sees of an angiogram.
 
-Angiograms come dim (a wide-field one has a median of about 20 of 255), of any
-phase and exposure. The network gets three channels that depend little on either.
+Angiograms are dim (a wide-field one has a median of about 20 of 255), and their phase and exposure
+vary. The network sees three channels that depend little on either.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from napari_npa.imaging.resampling import resized
 from napari_npa.types import Gray, Mask
 
 WHITE_PERCENTILE = 99.0
-"""Gray level of the gradable retina that becomes 1; lids would drive a percentile of the frame."""
+"""This percentile of the gradable retina becomes 1; that of the frame would depend on lids."""
 
 GAMMA = 0.6
-"""Lifts the dim periphery; found to serve 55° and ultra-widefield angiograms alike."""
+"""Exponent that brightens the dim periphery; it suits 55° and ultra-widefield angiograms alike."""
 
 DARKEST_WHITE = 0.001
-"""Least white level: keeps the noise of a nearly black image from being stretched to white."""
+"""Least white level, so that the noise of a nearly black image is not stretched to white."""
 
 DARK_LEVELS = 4.0
-"""Gray levels of 255 below which the scale of :func:`logarithmic` is nearly even: the noise of an
-ultra-widefield angiogram and the ground of its dark periphery."""
+"""Below this many gray levels of 255, the scale of :func:`logarithmic` is nearly linear: there are
+the noise of an ultra-widefield angiogram and the ground of its dark periphery."""
 
 SURROUND_SIGMA = 16.0
-"""Pixels of the network's input over which the local mean and spread are taken."""
+"""The local mean and spread are those of a Gaussian of this many pixels of the network's input."""
 
 FINE_SIGMA = 1.5
-"""Pixels; detail finer than this is texture: the capillary net where it can be resolved."""
+"""Pixels; detail finer than this is texture, which is the capillary net if it can be resolved."""
 
 TEXTURE_SIGMA = 5.0
-"""Pixels over which the energy of the texture is averaged."""
+"""The energy of the texture is averaged over a Gaussian of this many pixels."""
 
 SPREAD_FLOOR = 0.03
 """Added to a local spread before dividing by it, so that flat regions stay flat."""
 
 COARSE = 4
-"""Local means of such width are taken on a grid this many times coarser."""
+"""Local means are computed on a grid this many times coarser."""
 
 TEXTURE_CEILING = 0.06
-"""Detail stronger than this counts as this much: vessels would drown the capillaries."""
+"""Stronger detail is cut to this, because vessels would hide the capillaries."""
 
 TEXTURE_GAIN = 8.5
 """Brings the relative texture energy of a perfused capillary net to about 0.5."""
@@ -61,13 +61,13 @@ def normalise_contrast(pixels: Gray, retina: Mask) -> Gray:
     pixels : (rows, columns) float32
         Gray levels in [0, 1].
     retina : (rows, columns) bool
-        Gradable retina; when empty, the whole image is taken.
+        Gradable retina; if it is empty, the whole image is used.
 
     Returns
     -------
     stretched : (rows, columns) float32
         ``min(pixels / white, 1) ** 0.6``, with ``white`` the 99th percentile of
-        the retina; multiplying `pixels` by a factor changes nothing.
+        the retina. Multiplying `pixels` by a factor changes nothing.
     """
     levels = pixels[retina] if retina.any() else pixels
     white = max(float(np.percentile(levels, WHITE_PERCENTILE)), DARKEST_WHITE)
@@ -78,7 +78,7 @@ def normalise_contrast(pixels: Gray, retina: Mask) -> Gray:
 
 
 def logarithmic(pixels: Gray) -> Gray:
-    """Bring dim and bright retina nearer to each other while it is not known where retina is.
+    """Bring dim and bright retina nearer to each other, before it is known where retina is.
 
     Parameters
     ----------
@@ -88,18 +88,18 @@ def logarithmic(pixels: Gray) -> Gray:
     Returns
     -------
     levels : (rows, columns) float32
-        In [0, 1]; unlike those of :func:`normalise_contrast` they depend on the exposure.
+        In [0, 1]; unlike those of :func:`normalise_contrast`, they depend on the exposure.
     """
     white = 255 / DARK_LEVELS
     return np.asarray(np.log1p(np.float32(white) * pixels) / np.float32(np.log1p(white)))
 
 
 def input_channels(stretched: Gray) -> Gray:
-    """Gray level, local contrast and capillary texture of a stretched angiogram.
+    """Make three channels of a stretched angiogram: gray level, local contrast, capillary texture.
 
-    Where a non-perfused area is as bright as its surround, the missing capillary
-    texture is the only sign of it; where the field is vignetted, the local contrast
-    is what can be compared with the centre.
+    If a non-perfused area is as bright as its surround, the missing capillary texture is the
+    only sign of it. If the field is vignetted, its local contrast can still be compared with
+    that of the centre.
 
     Parameters
     ----------
@@ -129,10 +129,10 @@ def input_channels(stretched: Gray) -> Gray:
 
 
 def _local_mean(values: Gray, sigma: float) -> Gray:
-    """Gaussian mean, computed on a coarser grid."""
+    """Take the Gaussian mean on a coarser grid."""
 
     def smooth(coarse: Tensor) -> Tensor:
-        # Scipy's: on a processor faster than a product of matrices.
+        # On a processor, scipy is faster than a product of matrices.
         sigmas = (0, 0, sigma / COARSE, sigma / COARSE)
         return torch.from_numpy(gaussian_filter(coarse.numpy(), sigmas))
 
@@ -141,7 +141,7 @@ def _local_mean(values: Gray, sigma: float) -> Gray:
 
 
 def channels_on_device(stretched: Tensor) -> Tensor:
-    """:func:`input_channels` of several images at once, computed where they lie.
+    """Make the channels of several images at once, on the device that holds them.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def channels_on_device(stretched: Tensor) -> Tensor:
     Returns
     -------
     channels : (n, 3, rows, columns) float32
-        On the same device; equal to those of :func:`input_channels` but for rounding.
+        On the same device; equal to those of :func:`input_channels`, except for rounding.
     """
     mean = _local_means(stretched, SURROUND_SIGMA)
     local = stretched - mean
@@ -167,7 +167,7 @@ def channels_on_device(stretched: Tensor) -> Tensor:
 
 
 def smoothed(images: Tensor, sigma: float, truncate: float = 4.0) -> Tensor:
-    """`scipy.ndimage.gaussian_filter` of the last two axes, on any device."""
+    """Do `scipy.ndimage.gaussian_filter` along the last two axes, on any device."""
     down, right = (
         _blurring(length, sigma, truncate, images.device) for length in images.shape[-2:]
     )
@@ -176,18 +176,18 @@ def smoothed(images: Tensor, sigma: float, truncate: float = 4.0) -> Tensor:
 
 @lru_cache(maxsize=32)
 def _blurring(length: int, sigma: float, truncate: float, device: torch.device) -> Tensor:
-    """Gaussian of a row of pixels as a matrix: its edges are scipy's own."""
+    """Make the matrix that blurs a row of pixels; its edges are as in scipy."""
     matrix = gaussian_filter1d(np.eye(length, dtype=np.float32), sigma, 0, truncate=truncate)
     return torch.from_numpy(matrix).to(device)
 
 
 def _local_means(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian means, computed on a coarser grid."""
+    """Take Gaussian means on a coarser grid."""
     return _on_coarse_grid(images, lambda coarse: smoothed(coarse, sigma / COARSE))
 
 
 def _on_coarse_grid(images: Tensor, smooth: Callable[[Tensor], Tensor]) -> Tensor:
-    """What a smoothing gives of images (n, rows, columns), computed on fewer pixels."""
+    """Smooth images (n, rows, columns) on fewer pixels, and bring them back to their own grid."""
     coarse = avg_pool2d(images[:, None], COARSE, ceil_mode=True, count_include_pad=False)
     rows, columns = coarse.shape[-2:]
     fine = resized(smooth(coarse), (COARSE * rows, COARSE * columns))

@@ -1,6 +1,6 @@
-"""The instrument's field: what it imaged, and whether that is a camera's round frame.
+"""The instrument's field: which part of an image it imaged, and the outline of that part.
 
-Gray levels are those of an 8-bit export, lengths fractions of the field's diameter.
+Gray levels are those of an 8-bit export; lengths are fractions of the field's diameter.
 """
 
 from __future__ import annotations
@@ -27,53 +27,53 @@ GRAY_LEVEL = 1 / 255
 """One gray level of an 8-bit export."""
 
 WORK_SIDE = 768
-"""Longest side of the reduction, pixels: the thinnest vessels of an ultra-widefield image
-(76 µm wide; 4000 pixels of 19 µm) stay about one pixel wide."""
+"""Longest side of the reduction, pixels. The thinnest vessels of an ultra-widefield image (76 µm
+wide; the image has 4000 pixels of 19 µm) stay about one pixel wide."""
 
 SURROUND_DEPTH = 1.0
-"""Gray levels above the surround at which the field begins; a dim rim has 2 or more, the noise
-of a JPEG surround stays below 1 after a median (measured)."""
+"""The field begins this many gray levels above the surround (measured: a dim rim has 2 or more,
+and the noise of a JPEG surround stays below 1 after a median)."""
 
 BLACKEST_FIELD = 4.0
-"""Gray levels; an image nowhere darker than this has no black surround (measured: the dimmest
-rim of a 55° field has 4.5)."""
+"""Gray levels; an image that is nowhere darker has no black surround (measured: the dimmest rim of
+a 55° field has 4.5)."""
 
 SMALLEST_PART = 0.05
 """Parts of a field smaller than this share of the largest are marks, not retina."""
 
 SMALLEST_FIELD = 0.01
-"""Share of the image below which nothing was imaged."""
+"""A field that covers less than this share of the image is none: the image is black."""
 
 SLIVER = 0.01
 """Share of the image's longest side: anything thinner is a montage trace or lettering."""
 
 ROUND_TOLERANCE = 0.003
-"""How far from the circle, in diameters, the rim of a round field may lie (measured: 55° frames
-scatter by 0.0008; with 0.008, rounded ultra-widefield outlines pass for circles)."""
+"""How far the rim of a round field may lie from the circle, in diameters (measured: 55° frames
+scatter by 0.0008; at 0.008, rounded ultra-widefield outlines pass for circles)."""
 
 ROUND_ARC = 0.7
-"""Share of the circle's arc within the image that must be rim; dark retina hides some of it
-(measured: 0.98 and more on 55° frames, 0.4 on ultra-widefield, 0.6 on simulated ones)."""
+"""Rim must be seen along this share of the circle's arc within the image; dark retina hides some of
+it (measured: 0.98 and more on 55° frames, 0.4 on ultra-widefield images, 0.6 on simulated ones)."""
 
 ROUND_RIM = 0.5
-"""Share of the rim that must lie on the circle: one side of an ultra-widefield outline fits a large
-circle (measured: 0.94 and more on 55° frames, 0.66 with a dark sector of 60°; of ultra-widefield
-0.3 where a side fits)."""
+"""This share of the rim must lie on the circle, because a large circle can fit one side of an
+ultra-widefield outline (measured: 0.94 and more on 55° frames, 0.66 with a dark sector of 60°; 0.3
+on an ultra-widefield image one side of which fits)."""
 
 ROUND_EXCESS = 0.02
 """Share of a round field that may lie outside its circle (tabs, lettering)."""
 
 ROUND_TRIALS = 300
-"""Triples of rim points tried; with half of the rim on the circle one in eight fits."""
+"""Triples of rim points that are tried. One in eight fits if half of the rim lies on the circle."""
 
 ROUND_SECTORS = 72
-"""Sectors in which the rim is looked for, 5° each."""
+"""Number of sectors, 5° each, in which rim is looked for."""
 
 ROUND_LEAST = 18
-"""Sectors of the circle, a quarter turn, that the image must hold."""
+"""The image must hold this many sectors of the circle: a quarter turn."""
 
 RECTANGLE = 0.95
-"""Share of its bounding box above which a field is a rectangle (a circle fills 0.79)."""
+"""A field that fills this share of its bounding box is a rectangle (a circle fills 0.79)."""
 
 
 class Circle(NamedTuple):
@@ -85,7 +85,7 @@ class Circle(NamedTuple):
 
 
 def instrument_field(pixels: Gray, *, name: str = "image") -> Mask:
-    """Area that the instrument imaged, as against the black surround.
+    """Find the area that the instrument imaged; the rest is black surround.
 
     Dark retina at the rim of a round frame belongs to the field: a circle is fitted to the
     rim that can be seen. An image without a black surround is all field.
@@ -115,19 +115,19 @@ def instrument_field(pixels: Gray, *, name: str = "image") -> Mask:
 
 
 def field_of_view(field: Mask) -> FieldOfView:
-    """Kind of field of view, from its outline.
+    """Tell the kind of field of view by the outline of the field.
 
     Parameters
     ----------
     field : (rows, columns) bool
-        Not empty, as :func:`instrument_field` gives it.
+        Not empty; what :func:`instrument_field` returns.
 
     Returns
     -------
     view
-        That of a 55° camera for its round frame, whole or cut by the sides of the image, and
-        for an image that is all field, as narrower cameras export it; ultra-widefield for an
-        irregular outline.
+        A 55° camera's, if the outline is round (whole, or cut by the sides of the image), or if
+        the image is all field, as narrower cameras export it. Ultra-widefield, if the outline is
+        irregular.
     """
     small = reduced(field.astype(np.float32), WORK_SIDE) > 0.5
     is_camera = round_frame(small) is not None or rectangular(small)
@@ -135,7 +135,7 @@ def field_of_view(field: Mask) -> FieldOfView:
 
 
 def scale_window(field: Mask, view: FieldOfView, shape: tuple[int, int]) -> Window:
-    """Part of an image whose longer side is that of the kind of field, whatever the margins.
+    """Choose the part of an image that is put on the canvas: it has the same size on every retina.
 
     Parameters
     ----------
@@ -149,9 +149,9 @@ def scale_window(field: Mask, view: FieldOfView, shape: tuple[int, int]) -> Wind
     Returns
     -------
     window
-        In the image's own pixels. For a camera's frame its bounding box. An ultra-widefield
-        export is taken whole, since its field is irregular and its margins are usual, unless
-        they are far wider than that.
+        In the image's own pixels. Of a camera's frame, its bounding box, unless that is about as
+        wide as the image. An ultra-widefield export is taken whole, because its field is
+        irregular; if its margins are far wider than usual, they are cut to the usual width.
     """
     box = bounding_box(field)
     extent = max(span.stop - span.start for span in box)
@@ -169,7 +169,20 @@ def scale_window(field: Mask, view: FieldOfView, shape: tuple[int, int]) -> Wind
 
 
 def imaged(small: Gray, name: str) -> Mask:
-    """Field on the reduction, as far as it is brighter than the surround."""
+    """Find the part of a reduction that is brighter than the surround.
+
+    Parameters
+    ----------
+    small : (rows, columns) float32
+        Angiogram in [0, 1], reduced to :data:`WORK_SIDE`.
+    name
+        What to call the image in an error.
+
+    Raises
+    ------
+    RetinaError
+        If the image is black.
+    """
     calm = median_of_nine(small)
     black = float(calm.min())
     if black > BLACKEST_FIELD * GRAY_LEVEL:
@@ -184,7 +197,7 @@ def imaged(small: Gray, name: str) -> Mask:
 
 
 def round_frame(field: Mask) -> Circle | None:
-    """Circle of a camera's frame, if most of the rim lies on one."""
+    """Fit the circle of a camera's frame; None unless most of the rim lies on it."""
     rim = field & ~ndi.binary_erosion(field, border_value=1)
     rim[[0, -1]] = rim[:, [0, -1]] = False
     points = np.argwhere(rim).astype(np.float64)
@@ -218,16 +231,16 @@ def round_frame(field: Mask) -> Circle | None:
 
 
 def _tolerance(radius: float) -> float:
-    """How far from a circle its rim may lie, pixels; at least the grid's own coarseness."""
+    """Return how far the rim may lie from a circle, pixels: never less than one."""
     return max(ROUND_TOLERANCE * 2 * radius, 1.0)
 
 
 def _fitted_circle(points: NDArray[np.float64], largest: float) -> Circle | None:
-    """Circle that passes near the most points: the best of many triples, then least squares."""
+    """Fit a circle to as many points as possible: the best of many triples, then least squares."""
     rng = np.random.default_rng(0)
     points = points[:: max(1, len(points) // 600)]
     triples = points[rng.integers(0, len(points), (ROUND_TRIALS, 3))]
-    # The centre c of p0, p1, p2 solves 2 (pi - p0) . c = |pi|² - |p0|²; not if they are in line.
+    # The centre c of p0, p1, p2 solves 2 (pi - p0) . c = |pi|² - |p0|², unless they are in line.
     normals = 2 * (triples[:, 1:] - triples[:, :1])
     proper = np.abs(np.linalg.det(normals)) > 1e-3 * np.ptp(points) ** 2
     triples, normals = triples[proper], normals[proper]
@@ -247,13 +260,13 @@ def _fitted_circle(points: NDArray[np.float64], largest: float) -> Circle | None
 
 
 def _near(circle: Circle, points: NDArray[np.float64]) -> Mask:
-    """Which points lie on a circle's line."""
+    """Tell which points lie on a circle's line."""
     distances = np.hypot(points[:, 0] - circle.row, points[:, 1] - circle.column)
     return np.asarray(np.abs(distances - circle.radius) <= _tolerance(circle.radius))
 
 
 def _sectors(circle: Circle, points: NDArray[np.float64]) -> Mask:
-    """Which sectors of a circle hold a point."""
+    """Tell which sectors of a circle hold a point."""
     turn = np.arctan2(points[:, 0] - circle.row, points[:, 1] - circle.column) / (2 * np.pi)
     held = np.zeros(ROUND_SECTORS, np.bool_)
     held[(turn * ROUND_SECTORS).astype(np.intp) % ROUND_SECTORS] = True
@@ -261,7 +274,7 @@ def _sectors(circle: Circle, points: NDArray[np.float64]) -> Mask:
 
 
 def disk(circle: Circle, small: tuple[int, int], shape: tuple[int, int]) -> Mask:
-    """Circle of a reduction as a mask of the whole image."""
+    """Draw the circle of a reduction as a mask of the whole image."""
     scales = (shape[0] / small[0], shape[1] / small[1])
     rows = ((np.arange(shape[0]) + 0.5) / scales[0] - 0.5 - circle.row).astype(np.float32)
     columns = ((np.arange(shape[1]) + 0.5) / scales[1] - 0.5 - circle.column).astype(np.float32)
@@ -269,5 +282,5 @@ def disk(circle: Circle, small: tuple[int, int], shape: tuple[int, int]) -> Mask
 
 
 def rectangular(field: Mask) -> bool:
-    """Whether a field fills its bounding box, as that of a narrow camera does."""
+    """Tell whether a field fills its bounding box, as that of a narrow camera does."""
     return bool(np.count_nonzero(field) >= RECTANGLE * field[bounding_box(field)].size)

@@ -1,7 +1,7 @@
-"""An image on the network's square canvas, and back to its own grid.
+"""Put an image on the network's square canvas, and bring results back to the image's grid.
 
-A network has learned from retina of one scale. What is put on the canvas is therefore the
-instrument's field, whose true size is known by its kind, and not the file with its margins.
+A network has learned retina of one scale. Therefore the instrument's field is put on the canvas,
+because its kind tells its true size, and not the file with its margins.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_npa.types import Gray, Mask, Window
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Scale a window's longer side to the canvas, centre it, fill the rest with black.
+    """Scales a window's longer side to the canvas and centres it; the rest is black.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Letterbox:
     canvas
         Side of the square canvas, pixels.
     window
-        Rows and columns of the image that are taken; None: all.
+        Rows and columns of the image that are put on the canvas; None: all.
     """
 
     shape: tuple[int, int]
@@ -55,7 +55,7 @@ class Letterbox:
         return (self.canvas - rows) // 2, (self.canvas - columns) // 2
 
     def apply(self, image: Gray) -> Gray:
-        """(rows, columns) float32 to (canvas, canvas) float32; smoothed when made smaller."""
+        """Put an image (rows, columns) on the canvas; it is smoothed if it is made smaller."""
         scaled = resized(torch.from_numpy(np.ascontiguousarray(image[self.taken])), self.inner)
         top, left = self.offset
         rows, columns = self.inner
@@ -63,11 +63,11 @@ class Letterbox:
         return pad(scaled, margins).numpy()
 
     def apply_mask(self, mask: Mask) -> Mask:
-        """(rows, columns) bool to (canvas, canvas) bool: true where at least half is."""
+        """Put a mask (rows, columns) on the canvas: true where at least half of a pixel is."""
         return self.apply(mask.astype(np.float32)) >= 0.5
 
     def invert(self, canvas: Tensor) -> Tensor:
-        """(canvas, canvas) float to the image's own (rows, columns); 0 outside the window."""
+        """Bring a canvas to the image's own (rows, columns); 0 outside the window."""
         top, left = self.offset
         rows, columns = self.inner
         down, right = self.taken

@@ -1,4 +1,4 @@
-"""Masks and gray images: other resolutions, growing, shrinking, choosing parts."""
+"""Masks and gray images: reduce, enlarge, grow, shrink, fill, choose parts."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from napari_npa.types import Gray, Mask, Window
 EIGHT_NEIGHBOURS = np.ones((3, 3), np.bool_)
 
 BLOCK_ROWS = 768
-"""Rows enlarged at a time, to bound the memory."""
+"""Rows that are enlarged at a time, which bounds the memory."""
 
 
 def dilated(mask: Mask, radius: float) -> Mask:
-    """Mask grown by a radius in pixels; what lies outside the image counts as outside.
+    """Grow a mask by a radius in pixels; what lies outside the image is not in the mask.
 
-    The same as ``scipy.ndimage.distance_transform_edt(~mask) <= radius``, in a third of the time
-    where the radius is short against the image.
+    Gives the same as ``scipy.ndimage.distance_transform_edt(~mask) <= radius``, in a third of the
+    time if the radius is short compared with the image.
     """
     columns = np.arange(mask.shape[1], dtype=np.float32)
     left = np.maximum.accumulate(np.where(mask, columns, -np.inf), axis=1)
     right = np.minimum.accumulate(np.where(mask, columns, np.inf)[:, ::-1], axis=1)[:, ::-1]
     along_row = np.minimum(columns - left, right - columns)
-    # In whole numbers: as float32 a radius just below 3 would be 3.
+    # In whole numbers, because a radius just below 3 would be 3 as float32.
     largest_square = int(radius**2) + 1
     while sqrt(largest_square) > radius:
         largest_square -= 1
@@ -40,25 +40,26 @@ def dilated(mask: Mask, radius: float) -> Mask:
 
 
 def eroded(mask: Mask, radius: float) -> Mask:
-    """Mask shrunk by a radius in pixels; the sides of the image do not eat into it."""
+    """Shrink a mask by a radius in pixels, but not where it meets the sides of the image."""
     return ~dilated(~mask, radius)
 
 
 def opened(mask: Mask, radius: float) -> Mask:
-    """Mask without parts thinner than twice a radius in pixels."""
+    """Remove the parts of a mask that are thinner than twice a radius in pixels."""
     return dilated(eroded(mask, radius), radius)
 
 
 def bounding_box(mask: Mask) -> Window:
-    """Smallest rectangle that holds a mask, which is not empty."""
+    """Return the smallest rectangle that holds a mask; the mask must not be empty."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def filled(mask: Mask) -> Mask:
-    """Mask with its holes: all that cannot be reached from the sides of the image.
+    """Fill the holes of a mask: all that cannot be reached from the sides of the image.
 
-    The same as ``scipy.ndimage.binary_fill_holes``, in a seventh of the time.
+    Gives the same as ``scipy.ndimage.binary_fill_holes`` in less time: 3 to 4 ms for 768 x 768
+    pixels, where that takes 9 to 14, and ``skimage.morphology.flood`` from outside 3 to 6.
     """
     parts, count = ndi.label(~mask)
     outside = np.zeros(count + 1, np.bool_)
@@ -69,7 +70,7 @@ def filled(mask: Mask) -> Mask:
 
 
 def largest_part(mask: Mask) -> Mask:
-    """Largest part of a mask."""
+    """Keep the largest part of a mask."""
     parts, _ = ndi.label(mask)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
@@ -77,11 +78,12 @@ def largest_part(mask: Mask) -> Mask:
 
 
 def median_of_nine(image: Gray) -> Gray:
-    """Median of 3 x 3 pixels.
+    """Replace each pixel by the median of the 3 x 3 pixels around it.
 
-    The same as ``scipy.ndimage.median_filter(image, size=3)``, in a tenth of the time. Each column
-    of three is sorted; the median of all nine is then that of three values: the highest of the
-    lows, the middle one of the middles, the lowest of the highs.
+    Gives the same as ``scipy.ndimage.median_filter(image, size=3)`` in a sixth of the time (6 ms
+    for 768 x 768 pixels). Each column of three is sorted; the median of all nine is then the
+    median of three values: the highest of the lows, the middle one of the middles, and the lowest
+    of the highs.
     """
     padded = np.pad(image, 1, mode="symmetric")
     lowest, middle, highest = _sorted(padded[:-2], padded[1:-1], padded[2:])
@@ -96,13 +98,13 @@ def median_of_nine(image: Gray) -> Gray:
 
 
 def _sorted(a: Gray, b: Gray, c: Gray) -> tuple[Gray, Gray, Gray]:
-    """Lowest, middle and highest of three at each place."""
+    """Sort three values at each pixel: lowest, middle, highest."""
     low, high = np.minimum(a, b), np.maximum(a, b)
     return np.minimum(low, c), np.maximum(low, np.minimum(high, c)), np.maximum(high, c)
 
 
 def reduced(pixels: Gray, side: int) -> Gray:
-    """Area average with the given longest side; a smaller image is returned as it is."""
+    """Average areas, so that the longest side is `side`; a smaller image is returned as it is."""
     longest = max(pixels.shape)
     if longest <= side:
         return pixels
@@ -113,9 +115,9 @@ def reduced(pixels: Gray, side: int) -> Gray:
 
 
 def _averaging(small: int, large: int) -> csr_array:
-    """Matrix that averages ``large`` samples into ``small`` by overlap."""
+    """Make the matrix that averages ``large`` samples into ``small`` by overlap."""
     edges = np.arange(small + 1) * (large / small)
-    edges[-1] = large  # not by a rounding error more
+    edges[-1] = large  # a rounding error would make it more
     cuts = np.union1d(edges, np.arange(large + 1))
     middles = (cuts[:-1] + cuts[1:]) / 2
     widths = np.diff(cuts).astype(np.float32) * np.float32(small / large)
@@ -124,7 +126,11 @@ def _averaging(small: int, large: int) -> csr_array:
 
 
 def enlarged(mask: Mask, shape: tuple[int, int]) -> Mask:
-    """Mask of a reduction on the grid of the whole image, its outline linear between pixels."""
+    """Bring the mask of a reduction to the grid of the whole image, linear between pixel centres.
+
+    Equals :func:`napari_npa.imaging.resampling.resized` above 0.5, except that single pixels of
+    exactly one half are rounded otherwise, and takes a bounded amount of memory.
+    """
     if mask.shape == shape:
         return mask
     enlarged = np.empty(shape, np.bool_)
@@ -140,12 +146,12 @@ def enlarged(mask: Mask, shape: tuple[int, int]) -> Mask:
 
 
 def linear_weights(places: NDArray[np.float64], length: int) -> csr_array:
-    """Matrix that interpolates rows linearly at fractional places.
+    """Make the matrix that interpolates linearly between rows.
 
     Parameters
     ----------
     places : (n,) float64
-        Row numbers; beyond the first or last row its values are held.
+        Row numbers, which may be fractional; the outermost rows are continued outwards.
     length
         Number of rows to interpolate between.
 

@@ -1,4 +1,4 @@
-"""Which processor to compute on, and how."""
+"""Choose the processor to compute on, and tell what it can do."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import torch
 from napari_npa.errors import DeviceError
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
-"""What a user may ask for; ``cuda:1`` and the like also."""
+"""Names that a user may give; ``cuda:1`` and the like are also allowed."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name, or the fastest one present for ``auto``.
+    """Return the device of that name; for ``auto``, the fastest one present.
 
     Raises
     ------
     DeviceError
-        No such device here.
+        This machine has no such device.
     """
     if name == "auto":
         return torch.device(present_devices()[0])
@@ -30,19 +30,19 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def present_devices() -> list[str]:
-    """Names of the devices of this machine, the fastest first."""
+    """Name the devices of this machine, the fastest first."""
     return [kind for kind in DEVICES[1:] if _is_present(kind)]
 
 
 def device_name(device: torch.device) -> str:
-    """Kind of a device, and for an NVIDIA one which it is."""
+    """Name the kind of a device, and the model if it is from NVIDIA."""
     if device.type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return str(device)
 
 
 def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; emulation is ten times slower."""
+    """Tell whether a device multiplies bfloat16 in hardware; emulation is ten times slower."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

@@ -1,4 +1,4 @@
-"""Run a network over a canvas: on a device, in the pieces that its memory allows."""
+"""Run a network over a canvas: on a device, in pieces as large as its memory allows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from napari_npa.models.weights import Model, Output
 from napari_npa.types import TARGET_NAMES, Gray, Mask, Progress, Target, Window
 
 CUTS = (1, 2, 4)
-"""Into how many times more pieces a side the canvas is cut, tried in turn as memory runs out."""
+"""Factors on the number of pieces along a side, tried in turn when memory runs out."""
 
 LARGEST_PIECE = 1280
-"""Side of the largest piece, pixels: whole canvases of 1024 go through in one."""
+"""Side of the largest piece, pixels: a canvas of 1024 is one piece."""
 
 CONTEXT = 64
-"""What the network sees around the gradable retina, pixels of the canvas."""
+"""Width of what the network sees around the gradable retina, pixels of the canvas."""
 
 PIECE_CONTEXT = 96
-"""What the network sees around a piece and its seam, pixels of the canvas."""
+"""Width of what the network sees around a piece and its seam, pixels of the canvas."""
 
 SEAM = 32
 """Half the width over which neighbouring pieces are blended, pixels of the canvas."""
@@ -64,10 +64,10 @@ class Inference:
     model
         Network and what is needed to use it.
     device
-        Where it runs; when its memory ends, smaller pieces are tried, then the processor.
+        Where it runs; if its memory is full, smaller pieces are tried, then the processor.
     at_once
-        Images that may be in the network at the same time, on the processor: callers that have
-        a share of its cores each. Elsewhere memory is scarce, and it is one.
+        Number of images that may be in the network at the same time on the processor, where each
+        caller has a share of the cores. On other devices it is one, because memory is scarce.
     """
 
     def __init__(self, model: Model, device: torch.device, at_once: int = 1) -> None:
@@ -83,7 +83,7 @@ class Inference:
         return len(self.network.stages) + len(self.network.decoder)
 
     def channels(self, box: Letterbox, pixels: Gray, gradable: Mask) -> tuple[Window, Tensor]:
-        """What the network is fed of an angiogram.
+        """Make what the network is fed of an angiogram.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class Inference:
         Returns
         -------
         window
-            Part of the canvas that holds the gradable retina and some context.
+            Part of the canvas that holds the gradable retina and its surroundings.
         channels : (1, 3, rows, columns) float32
             Of the window.
         """
@@ -108,11 +108,11 @@ class Inference:
 
     @property
     def multiple(self) -> int:
-        """What the sides of the network's images are multiples of, pixels."""
+        """Sides of the network's images are multiples of this, pixels."""
         return self.network.config.multiple
 
     def mirrors(self, view: FieldOfView) -> tuple[tuple[int, ...], ...]:
-        """Axes along which images of a field of view are mirrored."""
+        """Return the axes along which images of a field of view are mirrored."""
         return MIRRORS if self.model.wants_mirrors and view.mirrored else MIRRORS[:1]
 
     def probability(
@@ -123,14 +123,14 @@ class Inference:
         mirrors: tuple[tuple[int, ...], ...] = MIRRORS[:1],
         target: Target = "npa",
     ) -> tuple[Tensor, torch.device, tuple[str, ...]]:
-        """Probability of non-perfusion, or of gradable retina.
+        """Compute the probability of non-perfusion, or of gradable retina.
 
         Parameters
         ----------
         channels : (1, 3, rows, columns) float32
-            Rows and columns multiples of the network's.
+            Rows and columns are multiples of :attr:`multiple`.
         steps
-            Told after each stage of the network.
+            Counts the stages of the network.
         mirrors
             See :data:`MIRRORS`; the results are averaged.
         target
@@ -143,7 +143,7 @@ class Inference:
         device
             Where it was computed.
         notes
-            What memory forced.
+            What a lack of memory changed.
 
         Raises
         ------
@@ -181,7 +181,7 @@ class Inference:
     def _run(
         self, channels: Tensor, device: torch.device, pieces: int, steps: Steps, target: Target
     ) -> Tensor:
-        """(N, rows, columns) float32 probability; overlapping pieces are blended."""
+        """Compute probabilities (N, rows, columns) float32; overlapping pieces are blended."""
         dtype = torch.bfloat16 if has_fast_bf16(device) else torch.float32
         shape = channels.shape[-2:]
         total = torch.zeros(len(channels), *shape)
@@ -189,7 +189,7 @@ class Inference:
         cut = list(_pieces(shape, pieces, self.multiple))
         on_gpu = device.type == "cuda"
         if on_gpu:
-            # Before the network is free: what it then waits for is copied at the bus's full pace.
+            # Pin before waiting for the network: once free, it waits for a copy at full bus speed.
             channels = channels.pin_memory()
         with (
             self._room,
@@ -208,7 +208,7 @@ class Inference:
         return total / weights
 
     def _network_on(self, device: torch.device, dtype: torch.dtype) -> UNet:
-        # Only if need be: another image may be in the network.
+        # Another image may be in the network: move it only if that is necessary.
         with self._moving:
             if self._is_on != (device, dtype):
                 self.network.to(device, dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -217,14 +217,14 @@ class Inference:
 
 
 def target_probability(logits: Tensor, output: Output, target: Target = "npa") -> Tensor:
-    """(N, 1 or 2, rows, columns) logits to (N, rows, columns) probability of a target."""
+    """Turn logits (N, 1 or 2, rows, columns) into probabilities of a target (N, rows, columns)."""
     if output == "classes":
         return torch.softmax(logits, dim=1)[:, 1]
     return torch.sigmoid(logits[:, output.split("+").index(target)])
 
 
 def _mirrored_mean(found: Tensor, mirrors: tuple[tuple[int, ...], ...]) -> Tensor:
-    """(N, rows, columns) results of N mirrored images to their mean, mirrored back."""
+    """Mirror the results (N, rows, columns) of N mirrored images back, and average them."""
     mean = torch.zeros(found.shape[-2:])
     for axes, mirrored in zip(mirrors, found, strict=True):
         mean += mirrored.flip(axes) / len(mirrors)
@@ -233,14 +233,14 @@ def _mirrored_mean(found: Tensor, mirrors: tuple[tuple[int, ...], ...]) -> Tenso
 
 @contextmanager
 def _reporting(network: UNet, steps: Steps, pieces: int) -> Iterator[None]:
-    """Report after each stage of the network: cancelling takes one stage, not one image."""
+    """Report after each stage of the network, so that cancelling need not wait for the image."""
     if steps.progress is None:
         yield
         return
     caller = get_ident()
 
     def after(module: nn.Module, inputs: object, output: object) -> None:
-        if get_ident() == caller:  # another's image may be in the network too
+        if get_ident() == caller:  # another thread's image may be in the network too
             steps.one_more(1 / pieces)
 
     hooks = [stage.register_forward_hook(after) for stage in (*network.stages, *network.decoder)]
@@ -252,7 +252,7 @@ def _reporting(network: UNet, steps: Steps, pieces: int) -> Iterator[None]:
 
 
 def _around(gradable: Mask, multiple: int) -> Window:
-    """Rectangle about the gradable retina and some context, sides multiples of `multiple`."""
+    """Return the rectangle of the gradable retina and its surroundings, on a grid of `multiple`."""
     if not gradable.any():  # thinner than a pixel of the canvas
         gradable = ~gradable
     shape = (gradable.shape[0], gradable.shape[1])
@@ -260,9 +260,9 @@ def _around(gradable: Mask, multiple: int) -> Window:
 
 
 def with_context(window: Window, shape: tuple[int, int], context: int, multiple: int) -> Window:
-    """Window with at least `context` pixels around it, where `shape` has them.
+    """Widen a window by at least `context` pixels, as far as `shape` reaches.
 
-    Its sides are on a grid of `multiple`, so that the network halves any two windows alike.
+    Its sides lie on a grid of `multiple`, so that the network halves any two windows alike.
     """
     rows, columns = (
         slice(
@@ -275,7 +275,7 @@ def with_context(window: Window, shape: tuple[int, int], context: int, multiple:
 
 
 def _pieces(shape: tuple[int, ...], count: int, multiple: int) -> Iterator[Window]:
-    """Rectangles that make up `shape`, at most `count` a side, sides multiples of `multiple`."""
+    """Cut `shape` into rectangles, at most `count` along a side, on a grid of `multiple`."""
     rows, columns = (
         sorted({multiple * round(at * length / count / multiple) for at in range(count + 1)})
         for length in shape
@@ -286,7 +286,7 @@ def _pieces(shape: tuple[int, ...], count: int, multiple: int) -> Iterator[Windo
 
 
 def _with_margin(piece: Window, shape: tuple[int, ...]) -> Window:
-    """A piece with its seams and the context of these, within `shape`."""
+    """Widen a piece by its seams and their surroundings, within `shape`."""
     margin = SEAM + PIECE_CONTEXT
     (top, bottom), (left, right) = (
         (max(0, span.start - margin), min(length, span.stop + margin))
@@ -296,7 +296,7 @@ def _with_margin(piece: Window, shape: tuple[int, ...]) -> Window:
 
 
 def _weight(piece: Window, around: Window, shape: tuple[int, ...]) -> Tensor:
-    """Weight of a piece's result: 1 inside, falling to 0 across its seams with other pieces."""
+    """Weight the result of a piece: 1 inside, falling to 0 across its seams with other pieces."""
     rows, columns = (
         _ramp(span, wide, length) for span, wide, length in zip(piece, around, shape, strict=True)
     )
@@ -314,7 +314,7 @@ def _ramp(span: slice, wide: slice, length: int) -> Tensor:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory; its CPU allocator has no exception type of its own."""
+    """Tell whether torch ran out of memory; its CPU allocator has no exception type of its own."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 

@@ -6,18 +6,18 @@ WHOLE = "whole"
 """Weights that look at whole images."""
 
 TILE = "tile"
-"""Weights that look at parts of an image, and at ultra-widefield images whole."""
+"""Weights that look at parts of an image, and at whole ultra-widefield images."""
 
 RETINA = "retina"
 """Weights that find the gradable retina, which all others rely on."""
 
 AUTO = "auto"
-"""Not weights but a choice among them: each where it is the better one (see docs/evidence.md),
+"""Not weights but a choice between them: each where it is the better one (see docs/evidence.md),
 `whole` on 55° frames and `tile` on ultra-widefield images."""
 
 
 def is_auto(model: object) -> bool:
-    """Whether the choice of the embedded networks is left to the program.
+    """Tell whether the choice between the embedded networks is left to the program.
 
     The choice was once called ``whole``; scripts that still say so get the same results.
     """

@@ -1,9 +1,9 @@
-"""Load triton so that its LLVM and the one of Mesa's software OpenGL do not meet.
+"""Load triton so that its LLVM does not clash with that of Mesa's software OpenGL.
 
-Importing torchvision or ``torch.optim`` pulls in triton. Under Mesa's software
-OpenGL (virtual machines, remote desktops) a viewer on screen has already loaded
-another LLVM; the symbols clash and the process dies with a segmentation fault.
-Loading triton first with ``RTLD_DEEPBIND`` keeps each to its own symbols.
+Importing torchvision or ``torch.optim`` imports triton. Under Mesa's software OpenGL (virtual
+machines, remote desktops), a viewer on screen has already loaded another LLVM: the symbols clash,
+and the process dies with a segmentation fault. If triton is loaded first, with ``RTLD_DEEPBIND``,
+each of the two uses its own symbols.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 
 def import_triton_apart() -> None:
-    """Import triton with its own symbols first; does nothing where there is no triton."""
+    """Import triton with symbols of its own; do nothing if it is not installed."""
     if not hasattr(os, "RTLD_DEEPBIND") or "triton" in sys.modules:
         return
     flags = sys.getdlopenflags()

@@ -1,8 +1,7 @@
 """The retina that can be judged: where the instrument looked, and where vessels can be seen.
 
-Everything is found on fixed reductions of the image, so that the result belongs to the
-picture and not to the resolution it was exported at. Lengths are fractions of the field's
-diameter.
+Everything is found on reductions of a fixed size, so that the result does not depend on the
+resolution of the export. Lengths are fractions of the field's diameter.
 """
 
 from __future__ import annotations
@@ -34,31 +33,31 @@ from napari_npa.models.names import RETINA
 from napari_npa.models.weights import Model, load_model
 from napari_npa.types import Gray, Mask, Window
 
-# Sources: "measured" is on the development images, 42 of 55° and two of ultra-widefield.
+# "Measured" means on the development images: 42 of 55°, two ultra-widefield ones.
 
 
 EDGE_MARGIN = 0.005
-"""Blurred edge of the field, diameters (measured: 1 to 2 pixels of 525)."""
+"""Width of the field's blurred edge, diameters (measured: 1 to 2 pixels of 525)."""
 
 LEAST_SEEN = 0.02
-"""Share of the field; where less of it is seen, there is no retina in the image."""
+"""If less than this share of the field is seen as retina, the image shows none."""
 
 SPUR = 0.04
-"""Diameters: outgrowths of the outline less than twice as wide, as between a lid and the shadow of
-another, are left out (on 56 simulated eyes as good as the outline with them)."""
+"""Diameters: outgrowths of the outline less than twice as wide, such as one between a lid and the
+shadow of the other, are left out (on 56 simulated eyes that is as good as keeping them)."""
 
 LID_SIDE = 192
-"""Longest side of the reduction on which brightness is followed in from the border, pixels."""
+"""Longest side of the reduction on which brightness is followed from the border inwards, pixels."""
 
 LID_BRIGHTNESS = 1.5
-"""A lid is this many times brighter than any way from the border to the retina (measured: lids
-1.6 to 5)."""
+"""A lid is this many times brighter than the darkest pixel of the brightest path from the border to
+the retina (measured: lids 1.6 to 5)."""
 
 LID_SEEN = 0.5
-"""Share of a bright band that the network may see as retina for the band to be a lid."""
+"""A bright band is a lid only if the network sees less than this share of it as retina."""
 
 LID_MARGIN = 0.012
-"""Lashes and blur beside a lid, diameters."""
+"""Width of the lashes and the blur beside a lid, diameters."""
 
 
 class Retina(NamedTuple):
@@ -67,15 +66,15 @@ class Retina(NamedTuple):
     view: FieldOfView
     gradable: Mask
     window: Window
-    """Part of the image by whose longer side the network scales it."""
+    """Part of the image that is put on the canvas."""
 
 
 def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None) -> Retina:
-    """Kind of field of view, and the retina on which perfusion can be judged.
+    """Find the kind of field of view, and the retina on which perfusion can be judged.
 
-    Of a 55° image, the round frame without its blurred edge: all of it, dark sectors too. Of
-    an ultra-widefield image, what a network has learned to call gradable on simulated eyes,
-    where it is known how far vessels stand out from the noise; without eyelids and sclera.
+    In a 55° image that is the whole round frame without its blurred edge, dark sectors included.
+    In an ultra-widefield image a network finds it, without eyelids and sclera. The network has
+    learned from simulated eyes, of which it is known how far vessels stand out from the noise.
 
     Parameters
     ----------
@@ -84,21 +83,21 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
     name
         What to call the image in an error.
     model
-        Weights of the network; None: the embedded ones.
+        Network that finds gradable retina; None: the embedded one.
 
     Returns
     -------
     view
         See :func:`napari_npa.imaging.field.field_of_view`.
     gradable : (rows, columns) bool
-        Within :func:`instrument_field`; in one piece if ultra-widefield.
+        Within the field of the instrument; in one piece if ultra-widefield.
     window
         See :func:`napari_npa.imaging.field.scale_window`.
 
     Raises
     ------
     RetinaError
-        If the image is black, or is ultra-widefield and shows no vessels.
+        If the image is black, or if it is ultra-widefield and shows no vessels.
     """
     small = reduced(pixels, WORK_SIDE)
     field = imaged(small, name)
@@ -126,17 +125,17 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
 
 
 def retina_weights() -> str:
-    """SHA-256 of the weights by which the retina of ultra-widefield images is found."""
+    """Return the SHA-256 of the weights that find the retina of ultra-widefield images."""
     return _embedded().model.sha256
 
 
 def gradable_retina(pixels: Gray, *, name: str = "image") -> Mask:
-    """Retina on which perfusion can be judged; see :func:`find_retina`."""
+    """Find the retina on which perfusion can be judged; see :func:`find_retina`."""
     return find_retina(pixels, name=name).gradable
 
 
 def _sight(pixels: Gray, field: Mask, model: Model | None) -> Mask:
-    """Where the network sees what it can judge, on the grid of the reduced field."""
+    """Find what the network sees as gradable, on the grid of the reduced field."""
     network = _embedded() if model is None else Inference(model, torch.device("cpu"))
     side = network.model.canvas_for(ULTRA_WIDEFIELD)
     whole, small = (
@@ -150,16 +149,16 @@ def _sight(pixels: Gray, field: Mask, model: Model | None) -> Mask:
 
 @cache
 def _embedded() -> Inference:
-    """The network that comes with the package: on the processor, being small."""
+    """Load the network that comes with the package; it is small enough for the processor."""
     return Inference(load_model(RETINA), torch.device("cpu"))
 
 
 def _lids(small: Gray, inner: Mask, near: Mask, diameter: float) -> Mask:
-    """Bright bands that come in from the border: eyelid and sclera.
+    """Find bright bands that reach in from the border: eyelid and sclera.
 
-    The bright posterior pole is reached from the border only over darker ground. Morphological
-    reconstruction gives each place the brightness of the brightest way to it; on a lid that is
-    its own, on the retina that of the saddle between.
+    From the border, the bright posterior pole is reached only across darker ground. Morphological
+    reconstruction gives each pixel the least brightness along the brightest path from the border
+    to it: on a lid that is the pixel's own, on the retina that of the darker ground.
     """
     coarse = reduced(small, LID_SIDE)
     inside = reduced(inner.astype(np.float32), LID_SIDE) > 0.5
@@ -170,7 +169,7 @@ def _lids(small: Gray, inner: Mask, near: Mask, diameter: float) -> Mask:
     if not retina.any():
         return np.zeros(inner.shape, np.bool_)
     bands, count = ndi.label(ways > LID_BRIGHTNESS * np.median(ways[retina]))
-    # Where the pole is overexposed, a bright way may lead to it from the border after all.
+    # If the pole is overexposed, a bright path may lead from the border to it after all.
     is_lid = ndi.mean(retina, bands, np.arange(count + 1)) < LID_SEEN
-    is_lid[0] = False  # what is in no band
+    is_lid[0] = False  # label of what is in no band
     return dilated(enlarged(is_lid[bands], inner.shape), LID_MARGIN * diameter)

@@ -25,16 +25,16 @@ from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
 from napari_npa.types import Gray, Mask, Mode, Progress
 
 TILE_SHARE = 0.5
-"""Weight of the finer look in the fused logits."""
+"""Share of the finer look in the fused logits."""
 
 RIM_SHARE = 0.9
-"""Part of an area that lies in the rim if the area counts as lying there."""
+"""An area lies in the rim if more than this share of it does."""
 
 RIM_STEP = 4
-"""The rim is found on a grid so many times coarser than the canvas."""
+"""The rim is found on a grid this many times coarser than the canvas."""
 
 JUST_BELOW = np.float32(0.98)
-"""Part of the threshold to which the probability of areas that are not called is cut down."""
+"""The probability of areas that are not called is cut down to this share of the threshold."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,18 @@ class Segmentation:
     probability : (rows, columns) float32
         Of non-perfusion, in [0, 1].
     imaged
-        What the angiogram shows of the retina: kind of field of view, gradable part, window.
+        What the angiogram shows of the retina: kind of field of view, gradable part, and the
+        part of the image that was put on the canvas.
     threshold
         Probability from which a gradable pixel is non-perfused.
     angiogram
         What was segmented.
     model, model_sha256
-        With which weights.
+        Names and hashes of the weights, joined by ``+`` if two networks looked.
     device
-        On which processor.
+        Processor that computed it.
     notes
-        What the user should know: how the image was read, what memory forced.
+        What the user should know: how the image was read, what a lack of memory changed.
     """
 
     probability: Gray
@@ -89,7 +90,7 @@ class Segmentation:
 
 
 def non_perfusion(probability: Gray, retina: Mask, threshold: float) -> Mask:
-    """Gradable pixels whose probability reaches the threshold, (rows, columns) bool."""
+    """Find gradable pixels whose probability reaches the threshold, (rows, columns) bool."""
     return (probability >= np.float32(threshold)) & retina
 
 
@@ -101,9 +102,9 @@ def without_uncalled_areas(
     least_pixels: float = 0.0,
     rim_pixels: float = 0.0,
 ) -> Gray:
-    """Probability that stays below the threshold in areas that are not to be called.
+    """Cut the probability below the threshold in areas that are not to be called.
 
-    They remain visible as doubtful, and a lower threshold brings them back.
+    They stay visible as doubtful, and a lower threshold brings them back.
 
     Parameters
     ----------
@@ -116,8 +117,8 @@ def without_uncalled_areas(
     least_pixels
         Size from which an area is called.
     rim_pixels
-        An area is not called if it lies within so much of the outline of what is gradable, but
-        for :data:`RIM_SHARE`.
+        An area is not called if more than :data:`RIM_SHARE` of it lies this near to the outline
+        of what is gradable.
 
     Returns
     -------
@@ -136,7 +137,7 @@ def without_uncalled_areas(
 
 
 def _rim(gradable: Mask, pixels: float) -> Mask:
-    """What lies within so many pixels of the outline, to :data:`RIM_STEP` pixels."""
+    """Find what lies this near to the outline, to an accuracy of :data:`RIM_STEP` pixels."""
     if not pixels:
         return np.zeros_like(gradable)
     coarse = gradable[::RIM_STEP, ::RIM_STEP]
@@ -156,22 +157,22 @@ class Segmenter:
         :data:`napari_npa.models.names.AUTO`. Or the name of embedded weights, a weights file, or
         a loaded :class:`Model`.
     mode
-        ``whole``, or ``two-scale``: wherever the canvas of `tile` is finer than that of `model`,
-        it looks as well. With ``auto`` it then looks in place of `whole` too, in either mode,
-        since it has learned both scales of ultra-widefield images.
-        None: ``two-scale`` for ``auto``, of which it is the better (docs/evidence.md), ``whole``
-        for any other weights.
+        ``whole``: one network looks once. ``two-scale``: in fields of view in which the canvas of
+        `tile` is finer than that of `model`, the tile network looks as well. With ``auto`` it
+        then also takes the first look, in either mode, because it has learned both scales of
+        ultra-widefield images. None: ``two-scale`` for ``auto``, which is better that way
+        (docs/evidence.md), and ``whole`` for any other weights.
     tile
-        Weights of the tile network, as for `model`; only loaded if it is to look.
+        Weights of the tile network: a name, a file or a model. They are only loaded if needed.
     at_once
         See :class:`napari_npa.models.inference.Inference`.
 
     Raises
     ------
     DeviceError
-        No such device on this machine.
+        This machine has no such device.
     WeightsError
-        Weights missing, damaged or of an unknown kind.
+        The weights are missing, damaged or of an unknown kind.
     """
 
     def __init__(
@@ -211,9 +212,10 @@ class Segmenter:
         image
             File, (rows, columns) array, or an angiogram already read.
         threshold
-            Probability from which a pixel is non-perfused; if None that of the finest network
-            that looked, chosen for what it and the other give together. Smaller
-            areas than the field of view's least, and those in its rim, are kept below it.
+            Probability from which a pixel is non-perfused. None: that of the finest network that
+            looked, which was chosen for what it and the other give together. Areas that are
+            smaller than the field of view's least area, or that lie in its rim, are kept below
+            the threshold.
         progress
             Called with (done, total); what it raises ends the work and is passed on.
 
@@ -267,7 +269,7 @@ class Segmenter:
         )
 
     def _looks(self, view: FieldOfView) -> list[tuple[Inference, int]]:
-        """Which networks look at a field of view, and the sides of their canvases."""
+        """List the networks that look at a field of view, and the sides of their canvases."""
         side, tile = self.model.canvas_for(view), self._tile
         if tile is None or (finest := tile.model.canvas_for(view)) <= side:
             return [(self._whole, side)]
@@ -284,14 +286,14 @@ def segment(
     mode: Mode | None = None,
     threshold: float | None = None,
 ) -> Segmentation:
-    """Segment one angiogram; for several, make a :class:`Segmenter` once."""
+    """Segment one angiogram; for several, make one :class:`Segmenter`."""
     return Segmenter(device, model, mode=mode).segment(image, threshold=threshold)
 
 
 def _on_canvas(
     inference: Inference, side: int, pixels: Gray, retina: Retina, steps: Steps
 ) -> tuple[Tensor, Letterbox, torch.device, tuple[str, ...]]:
-    """Probability on a network's canvas (canvas, canvas), and how the image lies on it."""
+    """Compute the probability on a network's canvas, and return where the image lies on it."""
     shape = (pixels.shape[0], pixels.shape[1])
     box = Letterbox(shape, side, retina.window if inference.model.wants_field else None)
     window, channels = inference.channels(box, pixels, retina.gradable)
@@ -304,10 +306,10 @@ def _on_canvas(
 
 
 def _fused(whole: Tensor, tile: Tensor) -> Tensor:
-    """Mean of the logits of two canvases of the same angiogram, on the finer of them."""
+    """Average the logits of two canvases of the same angiogram, on the finer of them."""
     enlarged = resized(whole, (tile.shape[0], tile.shape[1]))
     logits = torch.lerp(_logit(enlarged), _logit(tile), TILE_SHARE)
-    # Outside the window that either network saw, nothing is claimed.
+    # Where only one of the two networks looked, nothing is found.
     return torch.where((enlarged > 0) & (tile > 0), logits.sigmoid_(), 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Where a segmentation is in doubt, and which doubts matter most to the ischemic index."""
+"""Where a segmentation is in doubt, and which doubts affect the ischemic index most."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from napari_npa.imaging.raster import EIGHT_NEIGHBOURS, reduced
 from napari_npa.types import Gray, Mask, Window
 
 UNCERTAIN = 0.5
-"""Uncertainty from which retina is in doubt: the odds on its label are less than 3 to 1."""
+"""Retina is in doubt from this uncertainty on: its label is right with odds of at most 3 to 1."""
 
 SEARCH_SIDE = 800
-"""Longest side, pixels, of the reduction that is searched: 5 pixels of an image of 4000."""
+"""Longest side of the reduction that is searched, pixels: one is 5 pixels of an image of 4000."""
 
 BLOCK_PIXELS = 2**18
 """Pixels computed at a time: a megabyte, which stays in the processor's cache."""
@@ -32,8 +32,8 @@ class DoubtfulRegion:
     centre
         Row and column, pixels: its centre of mass, by expected errors.
     expected_isi_error
-        Expected number of its pixels that are labelled wrongly, over the gradable pixels of
-        the image: how far the ischemic index would move were they all wrong the same way.
+        Expected number of its pixels that are labelled wrongly, divided by the gradable pixels
+        of the image: how far the ischemic index would move if all were wrong in the same way.
     """
 
     window: Window
@@ -42,7 +42,7 @@ class DoubtfulRegion:
 
 
 def uncertainty(probability: Gray, threshold: float) -> Gray:
-    """How uncertain the label of each pixel is.
+    """Compute how uncertain the label of each pixel is.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def uncertainty(probability: Gray, threshold: float) -> Gray:
 
     Notes
     -----
-    ``1 - |2q - 1|``, with ``logit q = logit p - logit t``: q is the probability calibrated so
-    that the threshold t lies at one half. Written out, ``2q - 1 = (p - t) / (p (1 - 2t) + t)``.
+    ``1 - |2q - 1|``, with ``logit q = logit p - logit t``: q is the probability p, calibrated so
+    that the threshold t becomes one half. Written out, ``2q - 1 = (p - t) / (p (1 - 2t) + t)``.
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"a threshold lies above 0 and not above 1; {threshold} does not")
@@ -91,10 +91,10 @@ def doubtful_regions(
     threshold: float,
     count: int = 20,
 ) -> list[DoubtfulRegion]:
-    """Regions of the gradable retina that are in doubt, those that matter most first.
+    """Find regions of the gradable retina that are in doubt; those that matter most come first.
 
-    Searched on a reduction of :data:`SEARCH_SIDE` pixels, on which the expected errors are
-    averaged, so that their sums are those of the image.
+    The search is on a reduction to :data:`SEARCH_SIDE` pixels. The expected errors are averaged
+    on it, so that their sums are those of the image.
 
     Parameters
     ----------
@@ -105,13 +105,13 @@ def doubtful_regions(
     threshold
         Probability from which a pixel is non-perfused, in (0, 1].
     count
-        As many at most.
+        Number of regions at most.
 
     Returns
     -------
     regions
-        Largest expected effect on the ischemic index first; none where nothing is in doubt,
-        or nothing gradable.
+        Largest expected effect on the ischemic index first; empty if nothing is in doubt, or
+        nothing is gradable.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def doubtful_regions(
 
 
 def _in_image(box: Window, scale: NDArray[np.float64], shape: tuple[int, ...]) -> Window:
-    """Smallest rectangle of image pixels that holds one of the reduction."""
+    """Return the smallest rectangle of image pixels that holds a rectangle of the reduction."""
     rows, columns = (
         slice(int(side.start * pixels), min(int(np.ceil(side.stop * pixels)), size))
         for side, pixels, size in zip(box, scale, shape, strict=True)
@@ -152,6 +152,6 @@ def _in_image(box: Window, scale: NDArray[np.float64], shape: tuple[int, ...]) -
 
 
 def _place_in_image(place: tuple[float, float], scale: NDArray[np.float64]) -> tuple[float, float]:
-    """Image coordinates of a place in the reduction; pixel centres are whole numbers in both."""
+    """Convert a place in the reduction to the image; pixel centres are whole numbers in both."""
     row, column = (np.array(place) + 0.5) * scale - 0.5
     return float(row), float(column)

@@ -2,7 +2,7 @@
 
 from napari_npa.models.triton_guard import import_triton_apart
 
-import_triton_apart()  # before anything below imports torchvision
+import_triton_apart()  # before anything imports torchvision
 
 import torch  # noqa: E402
 
@@ -33,11 +33,11 @@ NETWORKS: dict[Encoder, type[UNet]] = {
 
 
 def build(config: UNetConfig, *, imagenet: bool = False) -> UNet:
-    """Network of a configuration, its encoder from ImageNet if wanted."""
+    """Build the network of a configuration, with ImageNet weights in its encoder if wanted."""
     return NETWORKS[config.encoder](config, imagenet=imagenet)
 
 
 def build_for_loading(config: UNetConfig) -> UNet:
-    """Build a network without values: for ``load_state_dict(…, assign=True)``, and fast."""
+    """Build a network fast, without values, for ``load_state_dict(…, assign=True)``."""
     with torch.device("meta"):
         return build(config)

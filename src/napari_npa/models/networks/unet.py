@@ -1,4 +1,4 @@
-"""The U-Net that all our networks are: an encoder of five stages, and one decoder.
+"""The U-Net of all our networks: an encoder of five stages, and a decoder.
 
 Decoder: upsample x2, concatenate the skip, two 3x3 convolutions; a 1x1 head
 (Li et al., DOI 10.3760/cma.j.cn115989-20240415-00110). The networks differ in their encoders.
@@ -7,6 +7,7 @@ Decoder: upsample x2, concatenate the skip, two 3x3 convolutions; a 1x1 head
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 ENCODER_REDUCTION = 16
-"""The deepest stage has this many times fewer rows and columns than the first."""
+"""The first stage has this many times more rows and columns than the deepest."""
 
 Encoder = Literal["vgg16", "plain", "narrow", "resnet34"]
 
@@ -32,16 +33,15 @@ class UNetConfig:
     decoder
         Channels of the four decoder stages, deepest first.
     outputs
-        Channels of the head, in logits: non-perfusion and gradable retina, one of them, or the
-        classes of a network from elsewhere (see :class:`napari_npa.models.weights.Model`).
+        Number of logits: non-perfusion and gradable retina, one of the two, or the classes of a
+        network from elsewhere (see :class:`napari_npa.models.weights.Model`).
     batch_norm
         Batch normalisation after each convolution, of encoder and decoder.
     input_stride
-        Stride of the first convolution. With 2 its filters still see every pixel, and
-        everything after them works on a quarter of the positions; the logits are
-        enlarged to the input's size.
+        Stride of the first convolution. With 2, its filters still see every pixel, and all later
+        layers work on a quarter of the positions; the logits are enlarged to the input's size.
     align_corners
-        How the decoder's bilinear enlargement treats the outermost pixels.
+        Whether the decoder's bilinear enlargement aligns the centres of the corner pixels.
     """
 
     encoder: Encoder = "vgg16"
@@ -53,7 +53,7 @@ class UNetConfig:
 
     @classmethod
     def published(cls) -> UNetConfig:
-        """Return the network of Li et al.: wide decoder, two classes, no normalisation."""
+        """Describe the network of Li et al.: wide decoder, two classes, no normalisation."""
         return cls(
             decoder=(512, 256, 128, 64),
             batch_norm=False,
@@ -68,7 +68,7 @@ class UNetConfig:
 
 
 class DecoderStage(nn.Module):
-    """Enlarge x2, append the skip connection, convolve twice."""
+    """Enlarges x2, appends the skip connection and convolves twice."""
 
     def __init__(
         self, below: int, skip: int, channels: int, *, batch_norm: bool, align_corners: bool
@@ -79,13 +79,13 @@ class DecoderStage(nn.Module):
         self.conv2 = convolution(channels, channels, batch_norm=batch_norm)
 
     def forward(self, below: Tensor, skip: Tensor) -> Tensor:
-        """(N, below, h, w) and (N, skip, 2h, 2w) to (N, channels, 2h, 2w)."""
+        """Turn (N, below, h, w) and (N, skip, 2h, 2w) into (N, channels, 2h, 2w)."""
         joined = torch.cat([skip, self.up(below)], dim=1)
         return self.conv2(self.conv1(joined))  # type: ignore[no-any-return]
 
 
 class UNet(nn.Module):
-    """Three-channel image to logits of the same size.
+    """Turns a three-channel image into logits of the same size.
 
     Parameters
     ----------
@@ -93,12 +93,12 @@ class UNet(nn.Module):
         Shape of the network.
     imagenet
         Load torchvision's ImageNet weights into the encoder (downloaded the first time).
-        All else is Xavier-initialised.
+        All other weights are Xavier-initialised.
 
     Raises
     ------
     WeightsError
-        The ImageNet weights are not on this machine and cannot be fetched.
+        The ImageNet weights are not on this machine and cannot be downloaded.
     """
 
     channels: ClassVar[tuple[int, int, int, int, int]]
@@ -114,7 +114,7 @@ class UNet(nn.Module):
             module.apply(_xavier)
 
     def encoder_stages(self, *, imagenet: bool) -> list[nn.Sequential]:
-        """Five stages, each but the first halving rows and columns."""
+        """Build five stages, of which all but the first halve rows and columns."""
         raise NotImplementedError
 
     def _decoder_stages(self) -> list[DecoderStage]:
@@ -134,12 +134,12 @@ class UNet(nn.Module):
         return stages
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of an image.
+        """Compute the logits of an image.
 
         Parameters
         ----------
         images : (N, 3, rows, columns) float
-            In [0, 1]; rows and columns multiples of ``config.multiple``.
+            In [0, 1]; rows and columns are multiples of ``config.multiple``.
 
         Returns
         -------
@@ -161,14 +161,14 @@ class UNet(nn.Module):
         return logits
 
     def freeze_encoder(self, frozen: bool = True) -> None:
-        """Keep the encoder's weights as they are (or let them learn again)."""
+        """Keep the encoder's weights as they are, or let them learn again."""
         self.stages.requires_grad_(not frozen)
 
 
 def fold_batch_norm(network: UNet) -> UNet:
-    """Copy of a network in evaluation mode, its normalisations folded into the convolutions.
+    """Copy a network for evaluation, with its normalisations folded into the convolutions.
 
-    Gives the same logits (up to rounding) in less time; cannot be trained further.
+    The copy gives the same logits (up to rounding) in less time; it cannot be trained further.
     """
     folded = copy.deepcopy(network).eval()
     for module in list(folded.modules()):
@@ -182,7 +182,7 @@ def fold_batch_norm(network: UNet) -> UNet:
 
 
 def convolution(inputs: int, outputs: int, *, batch_norm: bool, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, normalisation if wanted, ReLU."""
+    """Build a 3x3 convolution, normalisation if wanted, and ReLU."""
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1)]
     if batch_norm:
         layers.append(nn.BatchNorm2d(outputs))
@@ -190,8 +190,32 @@ def convolution(inputs: int, outputs: int, *, batch_norm: bool, stride: int = 1)
     return nn.Sequential(*layers)
 
 
+def convolution_stages(
+    channels: Sequence[int], depths: Sequence[int], config: UNetConfig
+) -> list[nn.Sequential]:
+    """Build encoder stages of 3x3 convolutions; max-pooling opens all but the first.
+
+    Parameters
+    ----------
+    channels, depths
+        Of each stage: its channels, and the number of its convolutions.
+    config
+        Says whether convolutions are normalised, and the stride of the first.
+    """
+    stages: list[nn.Sequential] = []
+    inputs, stride = 3, config.input_stride
+    for outputs, depth in zip(channels, depths, strict=True):
+        layers: list[nn.Module] = [nn.MaxPool2d(2)] if stages else []
+        for _ in range(depth):
+            layers += convolution(inputs, outputs, batch_norm=config.batch_norm, stride=stride)
+            inputs, stride = outputs, 1
+        stages.append(nn.Sequential(*layers))
+    return stages
+
+
 def _xavier(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
+    # On the meta device there is nothing to draw, and trying to imports sympy for two seconds.
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
         nn.init.xavier_normal_(module.weight, gain=nn.init.calculate_gain("relu"))
         if module.bias is not None:
             nn.init.zeros_(module.bias)

@@ -6,11 +6,15 @@ Encoder: the thirteen convolutions of VGG-16 in five stages with max-pooling bet
 
 from __future__ import annotations
 
-from torch import nn
-from torchvision.models import VGG16_BN_Weights, VGG16_Weights, vgg16, vgg16_bn
+from itertools import chain
 
-from napari_npa.models.networks.imagenet import fetched
-from napari_npa.models.networks.unet import UNet
+from torch import nn
+
+from napari_npa.models.networks.imagenet import imagenet_weights
+from napari_npa.models.networks.unet import UNet, convolution_stages
+
+FEATURES = "features."
+"""What the names of VGG-16's convolutions begin with; its classifier is not built."""
 
 
 class VGGUNet(UNet):
@@ -19,17 +23,15 @@ class VGGUNet(UNet):
     channels = (64, 128, 256, 512, 512)
 
     def encoder_stages(self, *, imagenet: bool) -> list[nn.Sequential]:
-        """VGG-16's layers, cut before each max-pooling; the pooling opens the next stage."""
-        build, weights = (
-            (vgg16_bn, VGG16_BN_Weights.IMAGENET1K_V1)
-            if self.config.batch_norm
-            else (vgg16, VGG16_Weights.IMAGENET1K_V1)
-        )
-        layers = list(fetched(build, weights if imagenet else None).features)
-        stride = self.config.input_stride
-        layers[0].stride = (stride, stride)
-        pools = [i for i, layer in enumerate(layers) if isinstance(layer, nn.MaxPool2d)]
-        return [
-            nn.Sequential(*layers[start:end])
-            for start, end in zip([0, *pools[:-1]], pools, strict=True)
-        ]
+        """Build VGG-16's layers, cut before each max-pooling, which opens the next stage."""
+        stages = convolution_stages(self.channels, (2, 2, 3, 3, 3), self.config)
+        if imagenet:
+            state = imagenet_weights("vgg16_bn" if self.config.batch_norm else "vgg16")
+            nn.Sequential(*chain.from_iterable(stages)).load_state_dict(
+                {
+                    name.removeprefix(FEATURES): value
+                    for name, value in state.items()
+                    if name.startswith(FEATURES)
+                }
+            )
+        return stages

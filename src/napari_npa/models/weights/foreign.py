@@ -1,8 +1,8 @@
-"""Checkpoints of the PyTorch "unet-pytorch" program's VGG U-Net.
+"""Checkpoints of the VGG U-Net of the PyTorch program "unet-pytorch".
 
-Their keys: ``vgg.features.N``, ``up_concat4.conv1`` … ``up_concat1.conv2``, ``final``.
-Softmax over the classes, class 1 the target; input RGB / 255; bilinear enlargement with
-aligned corners. The layers are those of :meth:`UNetConfig.published`.
+Their keys are ``vgg.features.N``, ``up_concat4.conv1`` … ``up_concat1.conv2``, and ``final``. The
+network takes RGB / 255 and gives a softmax over the classes, of which class 1 is the target; its
+bilinear enlargement aligns the corners. The layers are those of :meth:`UNetConfig.published`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from napari_npa.errors import WeightsError
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 
 VGG_STAGE_STARTS = (0, 4, 9, 16, 23)
-"""Index in VGG-16's layer list at which each of our encoder stages begins."""
+"""Index in VGG-16's list of layers at which each of our encoder stages begins."""
 
 
 def load_unet_pytorch(path: Path) -> UNet:
@@ -28,7 +28,7 @@ def load_unet_pytorch(path: Path) -> UNet:
     Raises
     ------
     WeightsError
-        Not a state dict of that network.
+        The file is not a state dict of that network.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -54,7 +54,7 @@ def load_unet_pytorch(path: Path) -> UNet:
 
 
 def _config(tensors: dict[str, Tensor]) -> UNetConfig:
-    """Decoder widths and number of classes, read off the tensors."""
+    """Read the widths of the decoder and the number of classes off the tensors."""
     widths = [len(tensors[f"decoder.{stage}.conv2.0.bias"]) for stage in range(4)]
     return replace(
         UNetConfig.published(),
@@ -64,7 +64,7 @@ def _config(tensors: dict[str, Tensor]) -> UNetConfig:
 
 
 def _is_used(key: str) -> bool:
-    """VGG's classifier may lie in the file; the U-Net has no use for it."""
+    """Leave out VGG's classifier, which may be in the file but is no part of the U-Net."""
     return not key.startswith("vgg.classifier.")
 
 

@@ -1,4 +1,4 @@
-"""Weights as safetensors files that say what network they belong to."""
+"""Weights in safetensors files, which also describe the network they belong to."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ HEADER = "napari_npa"
 """Key of the safetensors metadata under which a network's description is stored."""
 
 Input = Literal["contrast", "levels", "rgb"]
-"""What a network is fed: our three channels of the contrast within the gradable retina; the same
-of logarithmic gray levels, while that is not known; or gray levels of 255 thrice."""
+"""What a network is fed: three channels made of the contrast within the gradable retina; the same
+made of logarithmic gray levels, before the retina is known; or the gray level three times."""
 
 Output = Literal["npa", "retina", "npa+retina", "classes"]
-"""What its logits say: non-perfusion, yes or no; gradable retina; both; or two classes that exclude
-each other, the second non-perfusion."""
+"""What the logits of a network mean: non-perfusion; gradable retina; both; or two classes that
+exclude each other, of which the second is non-perfusion."""
 
 FED: dict[Target, Input] = {"npa": "contrast", "retina": "levels"}
-"""What our networks are fed, by what they were trained for."""
+"""What our networks are fed, by the target that they were trained for."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network and what must be known to use it.
+    """A network, and what one must know to use it.
 
     Attributes
     ----------
     network
-        Takes (N, 3, rows, columns) in [0, 1], returns logits of the same size.
+        Takes (N, 3, rows, columns) in [0, 1] and returns logits of the same size.
     name, sha256
-        Which weights these are, for the record; the hash is that of the file.
+        Name of the weights and hash of their file, for the record.
     input
         How the three channels are made.
     output
         What the logits mean.
     canvases
-        Side of the whole-image canvas by field of view, pixels.
+        Side of the whole-image canvas, pixels, by name of the field of view.
     threshold
         Probability from which a pixel counts as non-perfused, or as gradable.
     thresholds
-        The same by field of view, where it differs.
+        The same for fields of view in which it differs, by their names.
     halved
-        Whether it has learned canvases half as wide as well.
+        Whether it has learned canvases half as wide too.
     """
 
     network: UNet
@@ -76,41 +76,41 @@ class Model:
 
     @property
     def _is_ours(self) -> bool:
-        """Whether it was trained here; networks from elsewhere give what they gave there."""
+        """Whether this program trained it; others must give here what they give elsewhere."""
         return self.input != "rgb"
 
     @property
     def wants_field(self) -> bool:
-        """Whether the instrument's field is put on its canvas, and not the file as it is.
+        """Whether the instrument's field is put on its canvas, and not the file with its margins.
 
-        Ours have learned retina of one scale.
+        Our networks have learned retina of one scale.
         """
         return self._is_ours
 
     @property
     def wants_mirrors(self) -> bool:
-        """Whether it is shown mirrored images too, in the fields of view that are mirrored."""
+        """Whether it looks at mirrored images too, in the fields of view that are mirrored."""
         return self._is_ours
 
     @property
     def wants_sifting(self) -> bool:
-        """Whether small areas, and those in the rim, are left out of what it calls."""
+        """Whether small areas, and areas in the rim, are left out of what it finds."""
         return self._is_ours
 
     @property
     def wants_gradable(self) -> bool:
-        """Whether it is fed the contrast within the gradable retina, as a close-up holds it."""
+        """Whether it is fed the contrast within the gradable retina, which a close-up holds."""
         return self.input == "contrast"
 
     def channels(self, scaled: Gray, gradable: Mask) -> Gray:
-        """Make the three channels that it is fed.
+        """Make the three channels that the network is fed.
 
         Parameters
         ----------
         scaled : (rows, columns) float32
             Gray levels in [0, 1], at the scale of its canvas.
         gradable : (rows, columns) bool
-            Gradable retina; only looked at if :attr:`wants_gradable`.
+            Gradable retina; it only matters if :attr:`wants_gradable`.
 
         Returns
         -------
@@ -125,25 +125,25 @@ class Model:
         return input_channels(stretched)
 
     def has_learned(self, target: Target) -> bool:
-        """Whether the network can be asked for a mask."""
+        """Tell whether the network can find a target."""
         return target in ("npa" if self.output == "classes" else self.output).split("+")
 
     def canvas_for(self, view: FieldOfView) -> int:
-        """Side of the canvas that an image of a field of view is put on, pixels."""
+        """Return the side of the canvas for images of a field of view, pixels."""
         return self.canvases[view.name]
 
     def threshold_for(self, view: FieldOfView) -> float:
-        """Probability from which a pixel of a field of view counts as non-perfused."""
+        """Return the probability from which a pixel counts as non-perfused in a field of view."""
         return self.thresholds.get(view.name, self.threshold)
 
 
 def embedded_models() -> list[str]:
-    """Names of the weights for non-perfusion that come with the package."""
+    """List the names of the weights for non-perfusion that come with the package."""
     return sorted({path.stem for path in EMBEDDED.glob("*.safetensors")} - {RETINA})
 
 
 def as_model(model: str | Path | Model) -> Model:
-    """Accept a model loaded already, or load it; see :func:`load_model`."""
+    """Return a model that is loaded already, or load it; see :func:`load_model`."""
     return model if isinstance(model, Model) else load_model(model)
 
 
@@ -153,7 +153,8 @@ def load_model(name: str | Path) -> Model:
     Raises
     ------
     WeightsError
-        Missing, damaged (SHA-256 differs from the card's), or of an unknown kind.
+        The weights are missing, damaged (their SHA-256 differs from the card's), or of an
+        unknown kind.
     """
     if str(name) in (*embedded_models(), RETINA):
         path = EMBEDDED / f"{name}.safetensors"
@@ -169,7 +170,7 @@ def load_model(name: str | Path) -> Model:
 
 
 def load_checkpoint(path: str | Path) -> nn.Module:
-    """Network of one of our safetensors files, or of a "unet-pytorch" VGG U-Net ``.pth``.
+    """Load the network of one of our safetensors files, or of a "unet-pytorch" VGG U-Net ``.pth``.
 
     Returns
     -------
@@ -179,7 +180,7 @@ def load_checkpoint(path: str | Path) -> nn.Module:
     Raises
     ------
     WeightsError
-        Missing, damaged, or of an unknown kind.
+        The file is missing, damaged, or of an unknown kind.
     """
     return _load_file(Path(path), expected=None).network
 
@@ -196,17 +197,17 @@ def save_model(
 ) -> str:
     """Write a network in half precision and return the file's SHA-256.
 
-    The other parameters are attributes of :class:`Model`.
+    The parameters not listed are attributes of :class:`Model`.
 
     Parameters
     ----------
     target
-        What it was trained for; a network with two outputs has learned both.
+        What the network was trained for; one with two outputs has learned both targets.
 
     Raises
     ------
     SaveError
-        The file could not be written.
+        The file cannot be written.
     """
     header = {
         "format": 1,
