@@ -1,7 +1,7 @@
 """The training commands: ``napari-npa train`` and ``napari-npa crossval``."""
 
-# Annotations stay objects here (no `from __future__ import annotations`): options are passed
-# on from one function to another, and typer reads them off the result.
+# Annotations stay objects here (no `from __future__ import annotations`): a command gets the
+# options of several functions, and typer reads their annotations.
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
@@ -55,7 +55,7 @@ CanvasUwfa = Annotated[
 
 def _require_training() -> None:
     try:
-        import lightning  # noqa: F401
+        from napari_npa.training import lightning_apart  # noqa: F401
     except ImportError as error:
         raise NpaError(
             "training",
@@ -71,7 +71,7 @@ def _files(
     simulated: Simulated = None,
     patient_pattern: PatientPattern = r"patient\d+",
 ) -> "list[LabelledFile]":
-    """All files of the training set."""
+    """List all files of the training set."""
     from napari_npa.training.dataset import gather_files
 
     if (images is None) != (masks is None):
@@ -86,7 +86,7 @@ def _config(
     canvas_uwfa: CanvasUwfa = None,
     **changes: Any,  # noqa: ANN401 - any field of TrainingConfig
 ) -> TrainingConfig:
-    """Preset with the options that were given; `None` leaves the preset's own value."""
+    """Apply the options that were given to a preset; `None` keeps the preset's own value."""
     canvases = {"55": canvas_55, "uwfa": canvas_uwfa}
     return preset_config(
         preset,
@@ -97,7 +97,7 @@ def _config(
 
 
 def _parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
-    """Named parameters of a function, as keyword-only ones."""
+    """Return the named parameters of a function as keyword-only ones."""
     return {
         name: parameter.replace(kind=parameter.KEYWORD_ONLY)
         for name, parameter in inspect.signature(function).parameters.items()
@@ -122,7 +122,7 @@ def _settings() -> dict[str, inspect.Parameter]:
 
 
 def _with_files_and_config(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace a command's `files` and `config` by the options that they are made from."""
+    """Replace a command's `files` and `config` by the options from which they are made."""
     for_files, for_config = _parameters(_files), _parameters(_config) | _settings()
 
     def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
@@ -216,9 +216,9 @@ def crossval(
     folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
     device: Device = "auto",
 ) -> None:
-    """Train and score in folds: each patient is judged by a network that never saw them.
+    """Train and score in folds: each patient is scored by a network that has not seen them.
 
-    Interrupted, the same command goes on where it stopped.
+    After an interruption, the same command continues where it stopped.
     """
     from napari_npa.analysis.evaluate import markdown_summary
     from napari_npa.io.writing import make_folder
