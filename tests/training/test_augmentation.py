@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_npa.training.augmentation import Augmentation, draw_transform, reach, render
+from napari_npa.training.augmentation import draw_transform, reach, render
+from napari_npa.training.config import Augmentation
 
 STILL = {
     "scale_ratio": 1,

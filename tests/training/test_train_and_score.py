@@ -14,6 +14,7 @@ from napari_npa.cli.main import app
 from napari_npa.errors import SaveError
 from napari_npa.models.weights import load_model
 from napari_npa.simulate import simulate_many
+from napari_npa.training.config import TrainingConfig
 from napari_npa.training.train_and_score import train_and_score
 
 ONCE = replace(TINY, steps=1)
@@ -55,8 +56,18 @@ def test_train_command_writes_weights_with_scores_of_unseen_patients(labelled, t
     card = json.loads(output.with_suffix(".json").read_text())
     assert card["sha256"] == load_model(output).sha256
     assert card["training"]["patients"] == ["patient01", "patient03"]
+    settings = card["training"]["settings"]
+    assert (settings["batch_size"], settings["view"], settings["seed"]) == (1, 64, 0)
+    assert settings["canvases"] == {"55": 64, "uwfa": 64}
+    assert settings["learning_rate"] == TrainingConfig().learning_rate, "not given"
     assert [image["patient"] for image in card["held_out"]["images"]] == ["patient02"]
     assert 0 <= card["held_out"]["summary"]["labelled"]["mean_dice"] <= 1
+
+
+@pytest.mark.parametrize("wrong", [("--steps", 0), ("--segment-share", 1.1), ("--view", 63)])
+def test_train_command_refuses_values_out_of_range(wrong, tmp_path):
+    command = ("train", "--output", tmp_path / "m.safetensors", *wrong)
+    assert CliRunner().invoke(app, [str(word) for word in command]).exit_code == 2
 
 
 @pytest.mark.slow

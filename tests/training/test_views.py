@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_npa.training.augmentation import Augmentation
-from napari_npa.training.config import TrainingConfig
+from napari_npa.training.config import Augmentation, TrainingConfig
 from napari_npa.training.examples import Example
 from napari_npa.training.views import ExampleCache, RandomViews, Sampling, whole_view
 

@@ -1,20 +1,21 @@
 """The training commands: ``napari-npa train`` and ``napari-npa crossval``."""
 
-# Annotations stay objects here (no `from __future__ import annotations`): options are passed
-# on from one function to another, and typer reads them off the result.
+# Annotations stay objects here (no `from __future__ import annotations`): a command gets the
+# options of several functions, and typer reads their annotations.
 import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 from rich.console import Console
 
 from napari_npa.cli.options import Device
 from napari_npa.errors import NpaError
+from napari_npa.training.config import Preset, TrainingConfig, preset_config
 
 if TYPE_CHECKING:
-    from napari_npa.training.config import TrainingConfig
     from napari_npa.training.dataset import LabelledFile
 
 console = Console(soft_wrap=True)
@@ -30,8 +31,8 @@ Simulated = Annotated[
 PatientPattern = Annotated[
     str, typer.Option(help="Regular expression that finds the patient in a file name.")
 ]
-Preset = Annotated[
-    Literal["default", "tile", "published", "retina"],
+PresetName = Annotated[
+    Preset,
     typer.Option(
         help="Recipe to begin with: ours, that of the network for parts of images, that of Li et "
         "al., or that of the network which finds the gradable retina of ultra-widefield images."
@@ -44,51 +45,17 @@ Encoder = Annotated[
         "not given."
     ),
 ]
-Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
-StepsPerEpoch = Annotated[
-    int | None, typer.Option(min=1, help="Steps between two checkpoints and validations.")
-]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Views a step.")]
-LearningRate = Annotated[float | None, typer.Option(min=0.0, help="Peak rate of Adam.")]
-View = Annotated[int | None, typer.Option(min=64, help="Side of a training view, pixels.")]
-Tile = Annotated[
-    int | None,
-    typer.Option(min=64, help="Cut the canvases into tiles of this side, for a tile network."),
-]
 Canvas55 = Annotated[
     int | None, typer.Option("--canvas-55", min=64, help="Canvas of 55° images, pixels.")
 ]
 CanvasUwfa = Annotated[
     int | None, typer.Option("--canvas-uwfa", min=64, help="Canvas of ultra-widefield images.")
 ]
-CrossEntropyShare = Annotated[
-    float | None, typer.Option(min=0, max=1, help="λ of λ·CE + (1-λ)·Dice.")
-]
-ClassWeight = Annotated[float | None, typer.Option(min=0, help="Weight of non-perfused pixels.")]
-SegmentShare = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Share of the segment-level loss.")
-]
-ImageNet = Annotated[bool | None, typer.Option(help="Start from ImageNet weights.")]
-StartFrom = Annotated[
-    str | None, typer.Option(help="Go on from these weights: an embedded model, or a file.")
-]
-FineTunedShare = Annotated[
-    float | None,
-    typer.Option(min=0, max=1, help="Weight of the result in its average with --start-from."),
-]
-Frozen = Annotated[
-    float | None, typer.Option(min=0, max=1, help="Share of the steps with a frozen encoder.")
-]
-Painted = Annotated[
-    int | None,
-    typer.Option(min=0, help="Diseased variants painted of each perfused 55° angiogram."),
-]
-Seed = Annotated[int, typer.Option(min=0, help="Same seed, same training.")]
 
 
 def _require_training() -> None:
     try:
-        import lightning  # noqa: F401
+        from napari_npa.training import lightning_apart  # noqa: F401
     except ImportError as error:
         raise NpaError(
             "training",
@@ -104,7 +71,7 @@ def _files(
     simulated: Simulated = None,
     patient_pattern: PatientPattern = r"patient\d+",
 ) -> "list[LabelledFile]":
-    """All files of the training set."""
+    """List all files of the training set."""
     from napari_npa.training.dataset import gather_files
 
     if (images is None) != (masks is None):
@@ -113,47 +80,14 @@ def _files(
 
 
 def _config(
-    preset: Preset = "default",
+    preset: PresetName = "default",
     encoder: Encoder = None,
-    steps: Steps = None,
-    steps_per_epoch: StepsPerEpoch = None,
-    batch_size: BatchSize = None,
-    learning_rate: LearningRate = None,
-    view: View = None,
-    tile: Tile = None,
     canvas_55: Canvas55 = None,
     canvas_uwfa: CanvasUwfa = None,
-    cross_entropy_share: CrossEntropyShare = None,
-    class_weight: ClassWeight = None,
-    segment_share: SegmentShare = None,
-    imagenet: ImageNet = None,
-    start_from: StartFrom = None,
-    fine_tuned_share: FineTunedShare = None,
-    frozen: Frozen = None,
-    painted: Painted = None,
-    seed: Seed = 0,
-) -> "TrainingConfig":
-    """Preset with the options that were given; `None` leaves the preset's own value."""
-    from napari_npa.training.config import preset_config
-
+    **changes: Any,  # noqa: ANN401 - any field of TrainingConfig
+) -> TrainingConfig:
+    """Apply the options that were given to a preset; `None` keeps the preset's own value."""
     canvases = {"55": canvas_55, "uwfa": canvas_uwfa}
-    changes = {
-        "steps": steps,
-        "steps_per_epoch": steps_per_epoch,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "view": view,
-        "tile": tile,
-        "cross_entropy_share": cross_entropy_share,
-        "class_weight": class_weight,
-        "segment_share": segment_share,
-        "imagenet": imagenet,
-        "start_from": start_from,
-        "fine_tuned_share": fine_tuned_share,
-        "frozen": frozen,
-        "painted": painted,
-        "seed": seed,
-    }
     return preset_config(
         preset,
         encoder=encoder,
@@ -162,30 +96,48 @@ def _config(
     )
 
 
+def _parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a function as keyword-only ones."""
+    return {
+        name: parameter.replace(kind=parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
+
+
+def _settings() -> dict[str, inspect.Parameter]:
+    """Make an option of each field of the configuration that has a `Setting`."""
+    options = {}
+    for field in fields(TrainingConfig):
+        if get_origin(field.type) is Annotated:
+            kind, setting = get_args(field.type)
+            option = typer.Option(min=setting.least, max=setting.most, help=setting.help)
+            options[field.name] = inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[kind | None, option],
+            )
+    return options
+
+
 def _with_files_and_config(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace a command's `files` and `config` by the options that they are made from."""
-    sources: dict[str, Callable[..., object]] = {"files": _files, "config": _config}
-    options = {name: inspect.signature(make).parameters for name, make in sources.items()}
+    """Replace a command's `files` and `config` by the options from which they are made."""
+    for_files, for_config = _parameters(_files), _parameters(_config) | _settings()
 
     def run(**given: Any) -> None:  # noqa: ANN401 - whatever typer has parsed
         _require_training()
-        made = {
-            name: make(**{option: given.pop(option) for option in options[name]})
-            for name, make in sources.items()
-        }
-        command(**given, **made)
+        files = _files(**{name: given.pop(name) for name in for_files})
+        config = _config(**{name: given.pop(name) for name in for_config})
+        command(files=files, config=config, **given)
 
-    own = inspect.signature(command).parameters
-    parameters = [
-        *(own[name] for name in own if name not in sources),
-        *(parameter for group in options.values() for parameter in group.values()),
-    ]
+    own = _parameters(command)
+    del own["files"], own["config"]
+    parameters = {**own, **for_files, **for_config}
     # What typer reads: the names, defaults and annotations of the options.
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    )
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__signature__ = inspect.Signature([*parameters.values()])  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in parameters.items()}
     return run
 
 
@@ -198,7 +150,7 @@ def _weights_file(path: Path) -> Path:
 @_with_files_and_config
 def train(
     files: "list[LabelledFile]",
-    config: "TrainingConfig",
+    config: TrainingConfig,
     output: Annotated[
         Path,
         typer.Option(help="Weights to write: a .safetensors file.", callback=_weights_file),
@@ -259,14 +211,14 @@ def train(
 @_with_files_and_config
 def crossval(
     files: "list[LabelledFile]",
-    config: "TrainingConfig",
+    config: TrainingConfig,
     output: Annotated[Path, typer.Option(help="Folder for the tables and each fold's weights.")],
     folds: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
     device: Device = "auto",
 ) -> None:
-    """Train and score in folds: each patient is judged by a network that never saw them.
+    """Train and score in folds: each patient is scored by a network that has not seen them.
 
-    Interrupted, the same command goes on where it stopped.
+    After an interruption, the same command continues where it stopped.
     """
     from napari_npa.analysis.evaluate import markdown_summary
     from napari_npa.io.writing import make_folder

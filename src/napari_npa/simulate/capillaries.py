@@ -1,4 +1,4 @@
-"""The capillary bed: ground-glass in a wide field, a fine net in a 55° image."""
+"""The capillary bed: like ground glass in a wide field, a fine net in a 55° image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MESH_MM = 0.11
 arterioles, 67 µm."""
 
 DILATED_MESH_MM = (0.16, 0.4)
-"""Distance between channels where many neighbours are closed."""
+"""Distance between channels where many of their neighbours are closed."""
 
 _FINEST_PX = 0.9
 """Narrowest mesh a camera resolves, standard deviation of the filter in pixels."""
@@ -24,7 +24,7 @@ def texture(
     rng: np.random.Generator,
     mesh_mm: float = MESH_MM,
 ) -> Image:
-    """Brightness of the capillary bed relative to its mean.
+    """Draw the brightness of the capillary bed relative to its mean.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def texture(
     Returns
     -------
     texture : `shape` float32
-        Mean about 0, standard deviation 1: ridges of band-passed noise, which join to a net,
-        over a coarser mottling.
+        Mean about 0, standard deviation 1: ridges of band-passed noise, which join into a
+        net, over a coarser mottling.
     """
     sigma = max(_FINEST_PX, 0.35 * mesh_mm / mm_per_pixel)
     white = rng.standard_normal(shape, dtype=np.float32)
@@ -54,9 +54,9 @@ def texture(
 
 
 def dilated(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generator) -> Image:
-    """Brightness of a sick capillary bed: a coarse net of dilated channels with dark gaps.
+    """Draw the brightness of a diseased capillary bed: a coarse net of dilated channels.
 
-    Parameters and result as for :func:`texture`.
+    Dark gaps lie between the channels. Parameters and result are those of :func:`texture`.
     """
     gap = rng.uniform(*DILATED_MESH_MM) / mm_per_pixel
     band = noise(shape, max(1.0, 0.5 * gap), rng) - noise(shape, 2 * gap, rng)
@@ -65,9 +65,10 @@ def dilated(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generato
 
 
 def lacework(shape: tuple[int, int], mm_per_pixel: float, rng: np.random.Generator) -> Image:
-    """Light of dilated, winding channels that go round closed capillaries, 0 to 1.
+    """Draw the light of dilated, winding channels around closed capillaries, 0 to 1.
 
-    Parameters as for :func:`texture`. Lines about two pixels wide and wider, joined to loops.
+    The channels are lines at least about two pixels wide, joined into loops. Parameters are
+    those of :func:`texture`.
     """
     gap = max(4.0, rng.uniform(*DILATED_MESH_MM) / mm_per_pixel)
     field = noise(shape, 0.5 * gap, rng)

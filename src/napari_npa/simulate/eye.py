@@ -1,4 +1,4 @@
-"""One simulated angiogram, put together: eye, disease and camera."""
+"""One simulated angiogram, composed of eye, disease and camera."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from napari_npa.simulate.vessels import WIDEST_MM, Supply, Vessels, grow, paint
 from napari_npa.types import Mask
 
 Kind = Literal["uwfa", "55"]
-"""Ultra-widefield angiogram, or a round 55° field of any gaze."""
+"""An ultra-widefield angiogram, or a round 55° field that looks in any direction."""
 
 SMALLEST, LARGEST = 128, 4096
-"""Sizes that can be drawn, rows or columns."""
+"""Limits of the size, rows or columns."""
 
 
 @dataclass(frozen=True)
 class SimulatedAngiogram:
-    """A picture of which everything is known.
+    """A picture about which everything is known.
 
     Attributes
     ----------
     pixels : (size, size) uint8
         Gray levels; black (0) outside `field`.
     npa : (size, size) bool
-        Non-perfusion, inside `retina`. In a '55' image without the vessels wider than about
-        two pixels, because the graders of such images leave vessels out.
+        Non-perfusion, inside `retina`. A '55' image leaves out vessels wider than about two
+        pixels, as the graders of such images do.
     retina : (size, size) bool
         Gradable retina: inside `field`, without lids, deep shadows and the unlit rim.
     vessels : (size, size) bool
-        Vessels about a pixel wide and wider, covered ones included.
+        Vessels at least about a pixel wide, including covered ones.
     field : (size, size) bool
         The instrument's field.
     disc, fovea : (row, column)
@@ -44,7 +44,7 @@ class SimulatedAngiogram:
     mm_per_pixel
         At the fovea.
     kind, seed
-        What `simulate` was asked for.
+        Arguments of `simulate`.
     """
 
     pixels: NDArray[np.uint8]
@@ -75,15 +75,16 @@ def simulate(
     size
         Rows and columns, 128 to 4096.
     seed
-        The same seed gives the same angiogram, byte for byte.
+        The same seed gives the same angiogram, byte by byte.
     condition : (size, size) bool
-        Non-perfusion to draw instead of a random one, taken from a real eye or made by hand.
-        The result's `npa` is this mask inside the result's `retina`.
+        Non-perfusion to draw instead of a random one, from a real eye or drawn by hand. The
+        result's `npa` is the part of this mask inside the result's `retina`.
 
     Raises
     ------
     ValueError
-        An unknown kind, a size that cannot be drawn, or a condition of another shape.
+        The kind is unknown, the size cannot be drawn, the seed is negative, or the condition
+        has another shape.
     """
     if kind not in get_args(Kind):
         raise ValueError(f"kind is {kind!r}; allowed are: {', '.join(get_args(Kind))}")
@@ -105,10 +106,10 @@ def simulate(
 
 
 MARGIN_MM = (18.5, 22.5)
-"""Distance from the fovea at which a normal eye's vessels end (two real ones: 19.8 to 21.3)."""
+"""Distance from the fovea at which a normal eye's vessels end (two real eyes: 19.8 to 21.3)."""
 
 SIGHT_MM = 1.5
-"""How far beyond the last vessels the retina can still be judged."""
+"""How far beyond the last vessels the retina is still gradable."""
 
 
 def _photograph(
@@ -158,11 +159,11 @@ def _photograph(
 
 _WIDE_VESSEL_PX = 2.0
 _BLOOD_HIDES = 0.6
-"""Transmission below which blood hides what is behind it."""
+"""Transmission below which blood hides the retina behind it."""
 
 
 def _grow_trees(scene: Scene, rng: np.random.Generator) -> list[Vessels]:
-    """Arteries and veins, with finer twigs where the image is finer."""
+    """Grow arteries and veins, with finer twigs if the image is finer."""
     reach = MARGIN_MM[1] + 0.5
     fovea = (0.0, 0.0)
     levels = [

@@ -1,4 +1,4 @@
-"""Smooth random fields, the raw material of every texture and of every irregular edge."""
+"""Smooth random fields, from which every texture and every irregular edge is made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Image = Gray
 
 
 def noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Image:
-    """Smooth random field of mean 0 and standard deviation about 1.
+    """Draw a smooth random field of mean 0 and standard deviation about 1.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def noise(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> Ima
 def octaves(
     shape: tuple[int, int], scale: float, rng: np.random.Generator, count: int = 3
 ) -> Image:
-    """Sum of `noise` fields, each half as wide and half as strong as the one before.
+    """Draw a sum of `noise` fields, each half as wide and half as strong as the one before.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def octaves(
 
 
 def enlarge(coarse: Image, shape: tuple[int, int]) -> Image:
-    """Smooth enlargement of a coarse image, pixel (0, 0) on pixel (0, 0)'s area.
+    """Enlarge a coarse image smoothly, pixel (0, 0) to the area of pixel (0, 0).
 
     Parameters
     ----------
@@ -68,21 +68,21 @@ def enlarge(coarse: Image, shape: tuple[int, int]) -> Image:
     Returns
     -------
     image : `shape` float32
-        Linear interpolation between the pixel centres, edge values held.
+        Linear interpolation between the pixel centres; beyond them the edge values continue.
     """
     rows, columns = (_linear(long, short) for long, short in zip(shape, coarse.shape, strict=True))
     return np.asarray(rows @ coarse @ columns.T, np.float32)
 
 
 def shrink(image: Image, step: int) -> Image:
-    """Mean of blocks of `step` x `step` pixels; the remainder at the far edges is left out."""
+    """Average blocks of `step` x `step` pixels; the remainder at the far edges is left out."""
     rows, columns = (length // step for length in image.shape)
     blocks = image[: rows * step, : columns * step].reshape(rows, step, columns, step)
     return np.asarray(blocks.mean((1, 3), dtype=np.float32))
 
 
 def blur(image: Image, sigma: float) -> Image:
-    """Gaussian blur, computed on a coarser grid when that changes nothing visible.
+    """Blur an image by a Gaussian, on a coarser grid if that changes nothing visible.
 
     Parameters
     ----------
@@ -101,19 +101,19 @@ def blur(image: Image, sigma: float) -> Image:
 
 
 def soft_step(values: Image, width: float) -> Image:
-    """Smooth step from 0 (far below zero) to 1 (far above), `width` in the units of `values`."""
+    """Step smoothly from 0 (far below zero) to 1 (far above); `width` in the units of `values`."""
     return np.asarray(0.5 + 0.5 * np.tanh(values / width), np.float32)
 
 
 _FINE_SIGMA = 3.0
-"""Standard deviation, coarse pixels, kept by `blur`: enough to hide the coarse grid."""
+"""Standard deviation, in coarse pixels, that `blur` keeps: enough to hide the coarse grid."""
 
 _SPLINE_GAIN = np.float32(2.1)
-"""Undoes the smoothing of cubic B-splines: their squares sum to about 1 / 2.1 on an axis."""
+"""Undoes the smoothing of cubic B-splines, whose squares sum to about 1 / 2.1 on an axis."""
 
 
 def _spline(length: int, scale: float) -> Image:
-    """Weights (length, knots) of cubic B-splines `scale` pixels apart."""
+    """Compute the weights (length, knots) of cubic B-splines `scale` pixels apart."""
     knots = int(np.ceil(length / scale)) + 4
     t = np.abs(np.arange(length)[:, None] / scale - (np.arange(knots)[None] - 2))
     inner = 2 / 3 - t**2 + t**3 / 2
@@ -122,7 +122,7 @@ def _spline(length: int, scale: float) -> Image:
 
 
 def _linear(long: int, short: int) -> Image:
-    """Weights (long, short) of linear interpolation between pixel centres."""
+    """Compute the weights (long, short) of linear interpolation between pixel centres."""
     at = np.clip((np.arange(long) + 0.5) * short / long - 0.5, 0, short - 1)
     weights = 1 - np.abs(at[:, None] - np.arange(short)[None])
     return np.asarray(np.clip(weights, 0, None), np.float32)

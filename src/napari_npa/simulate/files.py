@@ -1,4 +1,4 @@
-"""The files of a simulated angiogram: picture, masks, and what else is known of it."""
+"""The files of a simulated angiogram: picture, masks, and what else is known about it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from napari_npa.simulate.eye import SimulatedAngiogram
 
 
 def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:
-    """Write ``sim_<seed>.tif``, its masks ``_npa`` and ``_retina``, and a JSON of the rest.
+    """Write ``sim_<seed>.tif``, its masks ``_npa`` and ``_retina``, and a JSON file of the rest.
+
+    Parameters
+    ----------
+    simulated
+        What to write.
+    folder
+        Where to write it.
 
     Returns
     -------
     path
-        The angiogram's file.
+        File of the angiogram.
 
     Raises
     ------

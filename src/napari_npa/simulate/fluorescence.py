@@ -1,4 +1,4 @@
-"""What shines in a fluorescein angiogram: the ground, the vessels, staining, and the disc."""
+"""Fluorescence of the retina: its ground, its vessels, staining, and the disc."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ FOVEA_MM = (0.7, 1.6)
 """Radius at which the photoreceptor-dark macula is half as dark as its centre."""
 
 FOVEA_DARKNESS = (0.5, 0.9)
-"""Fovea 10 to 13 gray levels against 30 to 45 around it."""
+"""The fovea has 10 to 13 gray levels, its surround 30 to 45."""
 
 AVASCULAR_ZONE_MM = (0.25, 0.55)
 """Radius without capillaries."""
 
 DISC_RADIUS_MM = (0.75, 1.0)
-"""Half of 1.5 to 2 mm."""
+"""Half of a diameter of 1.5 to 2 mm."""
 
 
 def retina_light(
@@ -30,7 +30,30 @@ def retina_light(
     from_fovea: Image,
     rng: np.random.Generator,
 ) -> tuple[Image, Image]:
-    """Light of the retina (1: ordinary ground) and width of the vessels in pixels."""
+    """Draw the light of a retina.
+
+    Parameters
+    ----------
+    scene
+        Geometry.
+    trees
+        Arteries and veins.
+    npa
+        Where capillaries are missing.
+    vascular : (rows, columns) float32
+        1 where a normal eye has vessels, falling to 0 beyond them.
+    from_fovea : (rows, columns) float32
+        Millimetres.
+    rng
+        Source of the random numbers.
+
+    Returns
+    -------
+    light : (rows, columns) float32
+        1 for an ordinary perfused ground.
+    widths : (rows, columns) float32
+        Width of the vessels in pixels, 0 beside them.
+    """
     lit, widths = _vessel_light(scene, trees, npa, vascular, rng)
     capillaries_left = (1 - npa.softness) * vascular
     capillaries_left *= soft_step(from_fovea - rng.uniform(*AVASCULAR_ZONE_MM), 0.12)
@@ -41,7 +64,7 @@ def retina_light(
     ground = 1 + capillaries_left * grain * capillaries.texture(
         scene.shape, scene.mm_per_pixel, rng, mesh
     )
-    ground += capillaries_left * _sick_bed(scene, npa, rng)
+    ground += capillaries_left * _dilated_capillaries(scene, npa, rng)
     ground *= npa.ratio * (1 - 0.5 * scar_loss) * _shading(scene, from_fovea, rng)
     contrast = rng.uniform(*(_WIDE_CONTRAST if scene.wide else _NARROW_CONTRAST))
     light = np.clip(ground, 0.03, None) + contrast * lit + 1.2 * scar_light
@@ -51,17 +74,19 @@ def retina_light(
     return (light + _disc_light(scene, contrast, rng)).astype(np.float32), widths
 
 
-def _sick_bed(scene: Scene, npa: lesions.NonPerfusion, rng: np.random.Generator) -> Image:
-    """Dilated, patchy, leaking capillaries beside areas without perfusion, seldom alone."""
+def _dilated_capillaries(
+    scene: Scene, npa: lesions.NonPerfusion, rng: np.random.Generator
+) -> Image:
+    """Draw dilated, patchy, leaking capillaries beside areas without perfusion, seldom alone."""
     closed = npa.mask.any()
-    if rng.uniform() > (_SICK_SHARE if closed else _SICK_ALONE_SHARE):
+    if rng.uniform() > (_DILATED_SHARE if closed else _DILATED_ALONE_SHARE):
         return np.zeros(scene.shape, np.float32)
     if closed:
-        near = blur(npa.mask.astype(np.float32), rng.uniform(*_SICK_MM) / scene.mm_per_pixel)
+        near = blur(npa.mask.astype(np.float32), rng.uniform(*_DILATED_MM) / scene.mm_per_pixel)
     else:
         near = np.clip(noise(scene.shape, 4.0 / scene.mm_per_pixel, rng) - 0.8, 0, 1)
     patchy = np.clip(0.7 + 0.5 * noise(scene.shape, 2.0 / scene.mm_per_pixel, rng), 0, 1.3)
-    strength = rng.uniform(*_SICK_STRENGTH) * (0.5 if scene.wide else 1.0)
+    strength = rng.uniform(*_DILATED_STRENGTH) * (0.5 if scene.wide else 1.0)
     bed = 0.5 + capillaries.dilated(scene.shape, scene.mm_per_pixel, rng)
     if not scene.wide or rng.uniform() < 0.5:
         lace = capillaries.lacework(scene.shape, scene.mm_per_pixel, rng)
@@ -69,19 +94,19 @@ def _sick_bed(scene: Scene, npa: lesions.NonPerfusion, rng: np.random.Generator)
     return np.asarray(strength * np.clip(3 * near, 0, 1) * patchy * bed, np.float32)
 
 
-_SICK_SHARE = 0.75
-_SICK_ALONE_SHARE = 0.25
-_SICK_MM = (0.4, 1.5)
-_SICK_STRENGTH = (0.08, 0.5)
+_DILATED_SHARE = 0.75
+_DILATED_ALONE_SHARE = 0.25
+_DILATED_MM = (0.4, 1.5)
+_DILATED_STRENGTH = (0.08, 0.5)
 _LACE = (0.0, 8.0)
-"""Light of the channels in a sick bed, against that of its ground."""
+"""Light of dilated channels as a multiple of that of the ground between them."""
 
 _WIDE_GRAIN = (0.03, 0.2)
 _NARROW_GRAIN = (0.05, 0.3)
-"""Capillaries are below a pixel of a wide field, and a faint net in a 55° image."""
+"""Capillaries are finer than a pixel of a wide field, and form a faint net in a 55° image."""
 
 _WIDE_MESH_MM = (0.11, 0.35)
-"""What is left of the net in a wide field is the coarser part of it."""
+"""A wide field shows only the coarser part of the net."""
 
 _WIDE_CONTRAST = (4.0, 9.0)
 _NARROW_CONTRAST = (4.0, 11.0)
@@ -90,7 +115,7 @@ _WIDE_TWIG_VALUE = (0.1, 0.24)
 _WIDE_TWIG_SPACING_MM = (0.06, 0.3)
 _GLOW = (0.05, 0.4)
 _GLOW_MM = (0.12, 0.4)
-"""Light that vessels too fine to be drawn, and scatter, spread about the drawn ones."""
+"""Light around the drawn vessels, from scatter and from vessels too fine to be drawn."""
 
 
 def _vessel_light(
@@ -100,12 +125,12 @@ def _vessel_light(
     vascular: Image,
     rng: np.random.Generator,
 ) -> tuple[Image, Image]:
-    """Painted vessels (0 to 1, thin ones pruned where not perfused) and their widths (pixels)."""
+    """Paint the vessels (0 to 1) and their widths (pixels), without thin ones in lesions."""
     lit, widths = np.zeros(scene.shape, np.float32), np.zeros(scene.shape, np.float32)
     beside = np.clip(4 * npa.softness * (1 - npa.softness), 0, 1)
     thin_left = np.clip(1 - 0.95 * npa.softness, 0, 1)
     closed = _CLOSED_MM if rng.uniform() < _CLOSED_SHARE else _PRUNED_MM
-    # Well inside: a vessel that runs along the border bounds the area, whole.
+    # Only well inside: a vessel that runs along the border bounds the area and is kept whole.
     deep = blur(npa.softness, _BORDER_MM / scene.mm_per_pixel) > 0.75
     if scene.wide and rng.uniform() < _STUMPS_SHARE:
         lumps = noise(scene.shape, rng.uniform(*_STUMP_MM) / scene.mm_per_pixel, rng)
@@ -129,19 +154,19 @@ def _vessel_light(
 
 
 _PRUNED_MM = (0.045, 0.085)
-"""Vessels thinner than this are lost where there is no perfusion; wider ones cross it."""
+"""Vessels thinner than this are lost where there is no perfusion; wider ones cross the area."""
 
 _BORDER_MM = 0.15
 
 _CLOSED_SHARE = 0.4
 _CLOSED_MM = (0.1, 0.19)
-"""In some eyes the branches that fed an area are gone as well."""
+"""In some eyes the branches that supplied an area are lost as well."""
 
 _STUMPS_SHARE = 0.6
 _STUMPS = (0.2, 1.5)
 _STUMP_MM = (0.4, 1.2)
-"""In some eyes pieces of the pruned vessels are left inside an area: where a random field that
-changes over so many millimetres is above a level."""
+"""In some eyes pieces of the lost vessels remain inside an area: where a random field that changes
+over this many millimetres is above a level."""
 
 _DILATION = 0.35
 _ARTERY_BRIGHTNESS = 0.85
@@ -160,7 +185,7 @@ def _paint_twigs(
 
 
 def _shading(scene: Scene, from_fovea: Image, rng: np.random.Generator) -> Image:
-    """Slow changes of the ground with its capillaries intact: macula pigment, choroid."""
+    """Draw slow changes of the ground with its capillaries intact: macular pigment, choroid."""
     shape = scene.shape
     pigment = rng.uniform(*FOVEA_DARKNESS) * np.exp(-((from_fovea / rng.uniform(*FOVEA_MM)) ** 1.5))
     choroid = 1 + 0.12 * noise(shape, 3.0 / scene.mm_per_pixel, rng)
@@ -172,14 +197,14 @@ def _shading(scene: Scene, from_fovea: Image, rng: np.random.Generator) -> Image
 
 _WIDE_DARKNESS = (0.0, 0.25)
 _NARROW_DARKNESS = (0.0, 0.5)
-"""Perfused ground that is darker for reasons of its own. In a wide field, where its capillaries do
-not show, more of it could not be told from an area without them."""
+"""Perfused ground that is darker for other reasons. In a wide field, which does not show its
+capillaries, darker ground could not be distinguished from an area without them."""
 
 
 def _staining(
     scene: Scene, npa: lesions.NonPerfusion, vascular: Image, lit: Image, rng: np.random.Generator
 ) -> Image:
-    """Leakage, bright borders and microaneurysms, added light."""
+    """Draw the light of leakage, bright borders and microaneurysms."""
     light = np.zeros(scene.shape, np.float32)
     diseased = npa.mask.any() or rng.uniform() < 0.4
     if not diseased:
@@ -210,7 +235,7 @@ _LEAKS = 4.0
 
 
 def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Image:
-    """Light of the disc itself against the retina's: at its vessels' roots and rim, or a lack."""
+    """Draw the light of the disc: added at its rim and the roots of its vessels, or negative."""
     row, column = scene.disc
     y, x = np.ogrid[: scene.size, : scene.size]
     radius = rng.uniform(*DISC_RADIUS_MM) / scene.mm_per_pixel
@@ -226,4 +251,4 @@ def _disc_light(scene: Scene, contrast: float, rng: np.random.Generator) -> Imag
 
 
 _DARK_DISC_SHARE = 0.3
-"""Early frames and atrophic discs: darker than the retina beside them."""
+"""Discs in early frames and atrophic discs are darker than the retina beside them."""

@@ -1,4 +1,4 @@
-"""What disease does: non-perfusion, leakage, microaneurysms, haemorrhages, laser scars."""
+"""Lesions: non-perfusion, leakage, microaneurysms, haemorrhages, laser scars."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ HEALTHY_SHARE = 0.35
 """Share of simulated eyes without any non-perfusion."""
 
 FOVEA_SPARED_MM = 0.9
-"""No non-perfusion nearer the fovea: its own avascular zone is 0.5 mm wide."""
+"""No non-perfusion lies nearer the fovea, whose own avascular zone is 0.5 mm wide."""
 
 DISC_SPARED_MM = 1.1
-"""No non-perfusion on the disc, whose radius is 0.75 to 1 mm."""
+"""No non-perfusion lies on the disc, whose radius is 0.75 to 1 mm."""
 
 TEXTURE_ONLY_RATIO = (0.7, 1.06)
 DARK_RATIO = (0.22, 0.82)
-"""Brightness of the ground inside an area against the perfused ground beside it."""
+"""Brightness of the ground inside an area divided by that of the perfused ground beside it."""
 
 
 @dataclass(frozen=True)
 class NonPerfusion:
-    """Where capillaries are missing and what it looks like.
+    """Where capillaries are missing, and what that looks like.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class NonPerfusion:
 
 
 def perfused(shape: tuple[int, int]) -> NonPerfusion:
-    """Nothing missing, as in an eye without non-perfusion."""
+    """Return an eye in which nothing is missing."""
     return NonPerfusion(
         np.zeros(shape, bool), np.zeros(shape, np.float32), np.ones(shape, np.float32)
     )
@@ -67,11 +67,11 @@ def nonperfusion(
     scene
         Geometry.
     vessels : (rows, columns) float32
-        Painted vessels, 0 to 1; they bound the areas.
+        Drawn vessels, 0 to 1; they bound the areas.
     seen : (rows, columns) bool
-        Visible retina with vessels, on which the share is reckoned.
+        Visible retina with vessels, to which the share of patches refers.
     perfusable : (rows, columns) bool
-        Retina with vessels, seen or not: beyond it even a normal eye has none.
+        Retina with vessels, seen or not: even a normal eye has none beyond it.
     rng
         Source of the random numbers.
 
@@ -107,7 +107,7 @@ def nonperfusion(
 
 
 def _cells(vessels: Image, scene: Scene, step: int, rng: np.random.Generator) -> NDArray[np.int32]:
-    """Watershed cells (labels from 1) between the vessels of a coarse image."""
+    """Find watershed cells (labels from 1) between the vessels of a coarse image."""
     pixel_mm = scene.mm_per_pixel * step
     sizes = _WIDE_CELL_MM if scene.wide else _NARROW_CELL_MM
     if rng.uniform() < _COMPARTMENT_SHARE:
@@ -129,7 +129,7 @@ def _cells_above(
     share: float,
     rng: np.random.Generator,
 ) -> Mask:
-    """Cells with the highest mean wish, up to `share` of the seen area."""
+    """Choose the cells with the highest mean wish, up to `share` of the seen area."""
     inside = np.bincount(cells.ravel(), seen.ravel())
     mean = np.bincount(cells.ravel(), (wish * seen).ravel()) / np.maximum(inside, 1)
     mean[inside < 1] = -np.inf
@@ -139,7 +139,7 @@ def _cells_above(
 
 
 def _whole_cells(cells: NDArray[np.int32], wanted: Mask) -> Mask:
-    """Cells of which more than half is wanted."""
+    """Choose the cells of which more than half is wanted."""
     total = np.bincount(cells.ravel())
     share = np.bincount(cells.ravel(), wanted.ravel()) / np.maximum(total, 1)
     return np.asarray((share > 0.5)[cells])
@@ -170,7 +170,7 @@ def _outlined(
     from_disc: Image,
     rng: np.random.Generator,
 ) -> Mask:
-    """Full-size mask of the chosen cells, with an irregular edge."""
+    """Outline the chosen cells at full size, with an irregular edge."""
     chosen = chosen & (from_fovea > FOVEA_SPARED_MM) & (from_disc > DISC_SPARED_MM)
     soft = ndimage.gaussian_filter(chosen.astype(np.float32), 1.2)
     spared = soft_step(FOVEA_SPARED_MM - from_fovea, 0.1)
@@ -219,21 +219,25 @@ def nonperfusion_of(scene: Scene, mask: Mask, rng: np.random.Generator) -> NonPe
 def dots(
     scene: Scene, where: Image, count: int, width_mm: tuple[float, float], rng: np.random.Generator
 ) -> Image:
-    """Round spots of light, as microaneurysms (small) or leaking new vessels (large).
+    """Draw round spots of light: microaneurysms (small) or leaking new vessels (large).
 
     Parameters
     ----------
+    scene
+        Geometry.
     where : (rows, columns) float32
         Likelihood of a spot, any scale.
     count
-        How many.
+        Number of spots.
     width_mm
         Smallest and largest standard deviation, millimetres.
+    rng
+        Source of the random numbers.
 
     Returns
     -------
     light : (rows, columns) float32
-        0 where there is none; spots reach 0.4 to 1.
+        0 beside the spots, whose peaks are 0.4 to 1.
     """
     light = np.zeros(scene.shape, np.float32)
     flat = np.cumsum(where.ravel(), dtype=np.float64)
@@ -249,9 +253,9 @@ def dots(
 
 
 def haemorrhages(scene: Scene, seen: Mask, rng: np.random.Generator) -> Image:
-    """Transmission of blood before the retina: 1 free, about 0.1 under blood.
+    """Draw the transmission of blood in front of the retina: 1 beside it, about 0.1 under it.
 
-    Blood hides the vessels too, which tells it from non-perfusion.
+    Blood hides the vessels as well, which distinguishes it from non-perfusion.
     """
     free = np.ones(scene.shape, np.float32)
     for _ in range(rng.poisson(_HAEMORRHAGES) if rng.uniform() < _BLEEDING_SHARE else 0):
@@ -261,12 +265,12 @@ def haemorrhages(scene: Scene, seen: Mask, rng: np.random.Generator) -> Image:
 
 
 def scars(scene: Scene, seen: Mask, rng: np.random.Generator) -> tuple[Image, Image]:
-    """Laser scars: capillaries lost in dark discs, and the light of their rims.
+    """Draw laser scars: capillaries lost in dark discs, and the light of their rims.
 
     Returns
     -------
     loss : (rows, columns) float32
-        0 to 1, share of capillaries and ground lost. Not counted as non-perfusion.
+        Share of capillaries and ground lost, 0 to 1. It does not count as non-perfusion.
     light : (rows, columns) float32
         Staining rims, 0 to 1.
     """
@@ -297,7 +301,7 @@ def _blob(
     raggedness: float,
     rng: np.random.Generator,
 ) -> Image:
-    """One irregular blot with a soft edge, 0 to 1, centred on seen retina."""
+    """Draw an irregular blot with a soft edge, 0 to 1, centred on seen retina."""
     blob = np.zeros(scene.shape, np.float32)
     seen_at = np.flatnonzero(seen)
     if not len(seen_at):
@@ -333,7 +337,7 @@ _WIDE_CELL_MM = (0.8, 2.2)
 _NARROW_CELL_MM = (0.22, 1.1)
 _COMPARTMENT_SHARE = 0.35
 _COMPARTMENT_MM = (1.5, 4.5)
-"""In some eyes all that lies between two branches is lost at once."""
+"""In some eyes everything between two branches is lost at once."""
 
 _PATCH_FIELD_MM = 6.0
 
@@ -342,7 +346,7 @@ _NARROW_TEXTURE_ONLY = 0.4
 """Share of areas no darker than what is around them: the capillaries are missing, no more."""
 
 _WIDE_EDGE_MM = (0.05, 0.6)
-"""Seldom sharp where no vessel runs along it: drawn evenly in its logarithm."""
+"""An edge is seldom sharp where no vessel runs along it, so its logarithm is drawn evenly."""
 
 _NARROW_EDGE_MM = (0.02, 0.12)
 _MOTTLED_SHARE = 0.3
@@ -358,4 +362,4 @@ _STYLES: tuple[tuple[float, tuple[float, float], tuple[int, int]], ...] = (
     (0.2, (0.02, 0.1), (1, 1)),
     (0.14, (0.2, 0.5), (0, 1)),
 )
-"""Likelihood, share of the seen retina in patches, and number of sectors."""
+"""Probability, share of the seen retina in patches, and number of sectors of each style."""

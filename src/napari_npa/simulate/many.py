@@ -1,4 +1,4 @@
-"""Writing a whole set of simulated angiograms."""
+"""Simulating a whole set of angiograms, on all cores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_npa.simulate.eye import Kind, simulate
 from napari_npa.simulate.files import write_simulated
 
 EYES_PER_WORKER = 4
-"""Fewer are not worth the seconds in which a process starts."""
+"""Fewer eyes do not repay the seconds that a process takes to start."""
 
 
 def simulate_many(
@@ -30,28 +30,28 @@ def simulate_many(
     Parameters
     ----------
     count
-        How many, at least 1.
+        Number of angiograms, at least 1.
     kind, size
         As in `simulate`.
     seed
-        Seed of the first; the others follow by ones.
+        Seed of the first; each of the others has the next seed.
     output
-        Folder, made when missing.
+        Folder; made if it is missing.
     progress
-        Called with the number done and `count` after each; may raise `Cancelled`.
+        Called after each angiogram with the number done and `count`; may raise `Cancelled`.
     workers
-        Processes that share the work, where there is enough of it. A script that asks for
-        several must keep what it does under ``if __name__ == "__main__"``.
+        Processes that share the work, if there is enough of it. A script that asks for
+        several must keep its own work under ``if __name__ == "__main__"``.
 
     Returns
     -------
     paths
-        The angiograms' files, in the order of their seeds.
+        Files of the angiograms, in the order of their seeds.
 
     Raises
     ------
     ValueError
-        A count below 1, or what `simulate` refuses.
+        The count is below 1, or `simulate` refuses the kind, size or seed.
     SaveError
         A file could not be written.
     """

@@ -1,4 +1,4 @@
-"""What the camera and the lids make of the light: fields, fall-off, lids, seams, noise."""
+"""How camera and lids change the light: fields, fall-off, lids, seams, noise."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ medians of ultra-widefield images are 28-47 / 16-28 / 11-21 / 5-11 in rings of 4
 pixels."""
 
 VISIBLE_OVER_NOISE = 3.05
-"""Ground this many times brighter than the noise of an ultra-widefield image still shows its
+"""Ground this many times as bright as the noise of an ultra-widefield image still shows its
 vessels."""
 
 NARROW_VISIBLE_LEVELS = 3.2
-"""Ground of a 55° frame this bright, gray levels, still shows its vessels."""
+"""Ground of a 55° frame this bright, in gray levels, still shows its vessels."""
 
 NOISE_LEVELS = (0.7, 1.2)
 """Standard deviation of the noise, gray levels."""
@@ -31,18 +31,18 @@ NOISE_LEVELS = (0.7, 1.2)
 
 @dataclass(frozen=True)
 class Camera:
-    """What lies between the retina and the picture.
+    """Everything between the retina and the picture.
 
     Attributes
     ----------
     field : (rows, columns) bool
         The instrument's field; outside it the picture is black.
     light : (rows, columns) float32
-        Gray levels a perfused ground of brightness 1 gets.
+        Gray levels of a perfused ground of brightness 1.
     veil : (rows, columns) float32
         Stray light added, gray levels: haze, black level, lids.
     cover : (rows, columns) float32
-        0 to 1, share of the retina's light that a lid holds back.
+        Share of the retina's light that a lid blocks, 0 to 1.
     sharpness : (rows, columns) float32
         1 in focus, 0 out of focus.
     blur_px
@@ -63,7 +63,7 @@ class Camera:
     visible_levels: float
 
     def gradable(self) -> Mask:
-        """Retina in which vessels and their absence can be seen: the largest lit piece."""
+        """Find the retina in which vessels or their absence can be seen: the largest lit piece."""
         level = blur(self.light * (1 - self.cover) - 0.35 * np.clip(self.veil - 12, 0, None), 4.0)
         visible = (level > self.visible_levels) & (self.cover < _COVERED) & self.field
         step = max(1, len(visible) // 256)
@@ -74,7 +74,7 @@ class Camera:
         return filled(visible & (near > 0)) & self.field
 
     def picture(self, retina: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Gray levels of a retina.
+        """Take a picture of a retina.
 
         Parameters
         ----------
@@ -82,6 +82,11 @@ class Camera:
             Light of the retina, 1 for an ordinary perfused ground.
         rng
             Source of the random numbers.
+
+        Returns
+        -------
+        pixels : (rows, columns) uint8
+            Gray levels, 1 to 255 inside the field and 0 outside.
         """
         lit = retina * self.light * (1 - self.cover)
         lit = self._focused(lit)
@@ -97,7 +102,7 @@ class Camera:
         return np.where(self.field, np.clip(np.rint(rolled), 1, 255), 0).astype(np.uint8)
 
     def _focused(self, lit: Image) -> Image:
-        """Blur that grows as the sharpness falls: between three blurs, the nearest two mixed."""
+        """Blur more where the sharpness is lower: mix the nearest two of three blurs."""
         sharp, soft, dim = (blur(lit, self.blur_px * factor) for factor in _DEFOCUS)
         far = np.clip(2 * self.sharpness, 0, 1)
         near = np.clip(2 * self.sharpness - 1, 0, 1)
@@ -106,7 +111,7 @@ class Camera:
 
 
 def wide_camera(size: int, pole: tuple[float, float], rng: np.random.Generator) -> Camera:
-    """Set up an ultra-widefield scanning laser ophthalmoscope, one frame or a montage.
+    """Set up an ultra-widefield scanning laser ophthalmoscope, for one frame or a montage.
 
     Parameters
     ----------
@@ -183,13 +188,13 @@ _TOP_LID_SHARE, _BOTTOM_LID_SHARE = 0.55, 0.45
 
 
 def _unit_axes(size: int) -> tuple[Image, Image]:
-    """Rows (size, 1) and columns (1, size) as shares of the image, 0 to 1."""
+    """Return rows (size, 1) and columns (1, size) as shares of the image, 0 to 1."""
     axis = np.arange(size, dtype=np.float32) / np.float32(size)
     return axis[:, None], axis[None]
 
 
 def _wide_field(y: Image, x: Image, rng: np.random.Generator) -> Mask:
-    """One to three rounded frames joined, concave at the bottom, cut by frame edges."""
+    """Join one to three rounded frames, concave at the bottom and cut by frame edges."""
     field = np.zeros((y.shape[0], x.shape[1]), bool)
     tilt = rng.normal(0, 0.1)
     for frame in range(rng.integers(1, 4)):
@@ -209,7 +214,7 @@ def _wide_field(y: Image, x: Image, rng: np.random.Generator) -> Mask:
 
 
 def _seam(y: Image, x: Image, rng: np.random.Generator) -> Image:
-    """Gain of one frame of a montage: a step along a slightly curved line."""
+    """Draw the gain of one frame of a montage: a step along a slightly curved line."""
     bearing = rng.uniform(0, 2 * np.pi)
     along = (y - 0.5) * np.cos(bearing) - (x - 0.5) * np.sin(bearing)
     across = (y - 0.5) * np.sin(bearing) + (x - 0.5) * np.cos(bearing)
@@ -218,7 +223,7 @@ def _seam(y: Image, x: Image, rng: np.random.Generator) -> Image:
 
 
 def _wedge(y: Image, x: Image, rng: np.random.Generator) -> Image:
-    """Lay a soft dark wedge from the rim: a shadow in the eye's media."""
+    """Draw a soft dark wedge from the rim: the shadow of an opacity in the eye."""
     bearing = rng.uniform(0, 2 * np.pi)
     apex = 0.5 + rng.uniform(0.08, 0.3) * np.array([np.sin(bearing), np.cos(bearing)])
     dy, dx = y - apex[0], x - apex[1]
@@ -230,7 +235,7 @@ def _wedge(y: Image, x: Image, rng: np.random.Generator) -> Image:
 
 
 def _dim_edge(y: Image, x: Image, rng: np.random.Generator) -> Image:
-    """Dim one side of the field: the pupil's edge or a lid out of focus."""
+    """Dim one side of the field, as the pupil's edge or a lid out of focus does."""
     bearing = rng.uniform(0, 2 * np.pi)
     along = (y - 0.5) * np.sin(bearing) + (x - 0.5) * np.cos(bearing)
     across = (y - 0.5) * np.cos(bearing) - (x - 0.5) * np.sin(bearing)
@@ -241,7 +246,7 @@ def _dim_edge(y: Image, x: Image, rng: np.random.Generator) -> Image:
 def _lid(
     light: Image, veil: Image, cover: Image, top: bool, rng: np.random.Generator
 ) -> tuple[Image, Image, Image]:
-    """Lid: a bright band with lashes, and beside it a shadow in which vessels survive."""
+    """Add a lid: a bright band with lashes, and a shadow beside it in which vessels still show."""
     size = len(light)
     y, x = _unit_axes(size)
     depth = rng.uniform(0.08, 0.24)
@@ -267,7 +272,7 @@ def _lid(
 
 
 def _lashes(size: int, depth: float, top: bool, rng: np.random.Generator) -> Image:
-    """Dark curved streaks across the margin of a lid, 0 to 1."""
+    """Draw dark curved streaks across the margin of a lid, 0 to 1."""
     count = int(rng.integers(8, 40))
     root = np.stack([rng.uniform(0, depth, count), rng.uniform(0.15, 0.85, count)], -1)
     angle = rng.normal(np.pi / 2, 0.5, count)

@@ -1,4 +1,4 @@
-"""Where things lie: the scale, the fovea and the disc of a simulated image."""
+"""Geometry of a simulated image: its scale, the fovea and the disc."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Scene:
     disc_mm
         Centre of the disc (down, right), millimetres along the retina from the fovea.
     wide
-        Stereographic projection about the fovea (ultra-widefield); else flat, which over
-        55° is wrong by less than 6 %.
+        Whether the projection is stereographic about the fovea (ultra-widefield). Otherwise
+        it is flat, which over 55° is wrong by less than 6 %.
     """
 
     size: int
@@ -51,7 +51,7 @@ class Scene:
         return float(row), float(column)
 
     def to_pixels(self, points: Points) -> Points:
-        """Rows and columns of points (n, 2) given in millimetres from the fovea."""
+        """Project points (n, 2), millimetres from the fovea, to rows and columns."""
         return np.asarray(self.fovea) + points * self.magnification(points)[:, None] / (
             self.mm_per_pixel
         )
@@ -59,19 +59,19 @@ class Scene:
     def segments_in_pixels(
         self, start: Points, end: Points, width: NDArray[np.float64]
     ) -> tuple[Points, Points, NDArray[np.float64]]:
-        """Start, end and width of vessel segments in pixels, from millimetres on the retina."""
+        """Project start, end and width of vessel segments from millimetres to pixels."""
         pixels = width * self.magnification(end) / self.mm_per_pixel
         return self.to_pixels(start), self.to_pixels(end), pixels
 
     def magnification(self, points: Points) -> NDArray[np.float64]:
-        """Projected over true distance from the fovea, >= 1, for points (n, 2) in mm."""
+        """Divide projected by true distance from the fovea, >= 1, for points (n, 2) in mm."""
         if not self.wide:
             return np.ones(len(points))
         half = np.clip(np.hypot(*points.T) / (2 * EYE_RADIUS_MM), 1e-6, 1.3)
         return np.asarray(np.tan(half) / half)
 
     def retina_mm(self, step: int = 1) -> tuple[Image, Image]:
-        """Millimetres down and right of the fovea, for every `step`-th pixel."""
+        """Return millimetres down and right of the fovea, for every `step`-th pixel."""
         axis = (np.arange(self.size // step, dtype=np.float32) + 0.5) * step - 0.5
         down = (axis - self.fovea[0])[:, None] * self.mm_per_pixel
         right = (axis - self.fovea[1])[None] * self.mm_per_pixel
@@ -83,7 +83,7 @@ class Scene:
 
 
 def wide_scene(size: int, rng: np.random.Generator) -> Scene:
-    """Place an ultra-widefield image: about 76 mm across, the fovea near the middle."""
+    """Place an ultra-widefield image, about 76 mm wide, with the fovea near the middle."""
     fovea = size * (0.5 + rng.normal(0, 0.02, 2))
     return Scene(
         size,
@@ -95,7 +95,7 @@ def wide_scene(size: int, rng: np.random.Generator) -> Scene:
 
 
 def narrow_scene(size: int, rng: np.random.Generator) -> Scene:
-    """Place a 55° image, its gaze at the macula, the disc or anywhere in the mid-periphery."""
+    """Place a 55° image that looks at the macula, the disc or anywhere in the mid-periphery."""
     disc = _disc_mm(rng)
     span = rng.uniform(*NARROW_SPAN_MM)
     if rng.uniform() < _POSTERIOR_SHARE:
@@ -115,7 +115,8 @@ NARROW_SPAN_MM = (13.3, 18.4)
 
 DISC_FOVEA_MM = (4.5, 5.0)
 DISC_ANGLE = (0.1, 0.42)
-"""Disc above the fovea's horizontal, radians: 15 to 26° measured, less when the head tilts."""
+"""Angle of the disc above the fovea's horizontal, radians: 15 to 26° measured, less when the head
+tilts."""
 
 _POSTERIOR_SHARE = 0.6
 

@@ -1,4 +1,4 @@
-"""Retinal vessels: grown as polylines on the retina, in millimetres, then painted."""
+"""Retinal vessels: polylines grown on the retina, in millimetres, and painted into an image."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ MURRAY_EXPONENT = 3.0
 """The cubes of the daughters' widths sum to the mother's (Murray 1926)."""
 
 LEAF_WIDTH_MM = {"artery": 0.026, "vein": 0.034}
-"""Width of the last twigs; artery : vein about 2 : 3."""
+"""Width of the last twigs; arteries to veins are about 2 : 3."""
 
 WIDEST_MM = 0.21
 """99 % of the vessels in ultra-widefield vessel maps are below 0.2 mm."""
 
 _INERTIA = 1.3
-"""Weight of a vessel's own direction against the pull of the tissue it supplies."""
+"""Weight of a vessel's own direction against the pull of the tissue that it supplies."""
 
 _WOBBLE = 0.16
-"""Random change of direction, standard deviation a step, radians."""
+"""Random change of direction in one step, standard deviation, radians."""
 
 _CHILDREN = 2
 _MAX_STEPS = 160
@@ -43,9 +43,9 @@ class Vessels:
     Attributes
     ----------
     points : (n, 2) float64
-        Ends of the segments (down, right), millimetres from the fovea.
+        Ends of the segments (down, right), in millimetres from the fovea.
     parents : (n,) int64
-        For each point the one nearer the disc, -1 at the disc; always a smaller index.
+        Index of the preceding point, nearer the disc; always smaller; -1 at the disc.
     widths : (n,) float64
         Millimetres.
     """
@@ -55,14 +55,14 @@ class Vessels:
     widths: NDArray[np.float64]
 
     def segments(self) -> tuple[Points, Points, NDArray[np.float64]]:
-        """Start (m, 2), end (m, 2) and width (m,) of every segment, millimetres."""
+        """Return start (m, 2), end (m, 2) and width (m,) of every segment, millimetres."""
         at = np.flatnonzero(self.parents >= 0)
         return self.points[self.parents[at]], self.points[at], self.widths[at]
 
 
 @dataclass(frozen=True)
 class Supply:
-    """One level of growth: tissue that asks for vessels.
+    """One level of growth: tissue that needs vessels.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Supply:
     radius: float
 
     def tissue(self, rng: np.random.Generator) -> Points:
-        """Points (n, 2) to be reached, on a jittered grid."""
+        """Draw points (n, 2) to be reached, on a jittered grid."""
         axis = np.arange(-self.radius, self.radius, self.spacing)
         grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
         grid = grid + rng.uniform(-0.5, 0.5, grid.shape) * self.spacing
@@ -104,11 +104,11 @@ def grow(
     disc
         Centre of the optic disc (down, right), millimetres from the fovea.
     levels
-        What to supply, widest spacing first: growing all at once gives parallel twigs.
+        What to supply, widest spacing first. Growing all at once gives parallel twigs.
     rng
         Source of the random numbers.
     leaf_scale
-        Width of the last twigs against `LEAF_WIDTH_MM`: more where growth ends earlier.
+        Width of the last twigs as a multiple of `LEAF_WIDTH_MM`: larger if growth ends earlier.
 
     Notes
     -----
@@ -124,12 +124,12 @@ def grow(
 def twigs(
     vessels: Vessels, spacing: float, length: float, rng: np.random.Generator
 ) -> tuple[Points, Points]:
-    """Short side branches, the feathery fringe of the vessels.
+    """Draw short side branches, the feathery fringe of the vessels.
 
     Parameters
     ----------
     vessels
-        What they branch from.
+        Vessels from which the twigs branch.
     spacing
         Mean distance between twigs along a vessel, millimetres.
     length
@@ -140,7 +140,7 @@ def twigs(
     Returns
     -------
     starts, ends : (n, 2) float64
-        Segments, two to a twig, millimetres.
+        Segments, two per twig, millimetres.
     """
     start, end, _ = vessels.segments()
     count = int(len(start) * STEP_MM / spacing)
@@ -164,7 +164,7 @@ def paint(
     widths: NDArray[np.float64],
     values: NDArray[np.float64],
 ) -> None:
-    """Draw segments into a canvas; where they overlap the brightest stays.
+    """Paint segments into an image; where they overlap, the brightest is kept.
 
     Parameters
     ----------
@@ -173,8 +173,8 @@ def paint(
     starts, ends : (n, 2) float64
         Row and column of the ends, pixels.
     widths, values : (n,) float64
-        Width in pixels and value on the axis. A line thinner than a pixel is dimmed by as
-        much; wider ones are round in profile, as a blood column seen from above.
+        Width in pixels and value on the axis. A line thinner than a pixel is dimmed in
+        proportion; a wider one has a round profile, like a blood column seen from above.
     """
     lengths = np.hypot(*(ends - starts).T)
     counts = np.maximum(2, np.ceil(lengths / _SAMPLE_PX)).astype(np.int64)
@@ -196,13 +196,13 @@ def paint(
 
 
 _SAMPLE_PX = 0.6
-"""Distance of the samples of a painted line: below a pixel, so that it has no gaps."""
+"""Distance between the samples of a painted line: less than a pixel, so that it has no gaps."""
 
 
 def _trunks(
     disc: tuple[float, float], rng: np.random.Generator
 ) -> tuple[Points, NDArray[np.int64], Points]:
-    """Arcades about the macula and radial trunks on the other side of the disc."""
+    """Grow arcades around the macula and radial trunks on the other side of the disc."""
     lines = [_arcade(disc, sign, rng) for sign in (-1, 1)]
     nasal = np.sign(disc[1])
     for angle in rng.permutation(_SPOKES)[: rng.integers(5, len(_SPOKES))]:
@@ -224,7 +224,7 @@ _SPOKES = (-1.5, -1.15, -0.8, -0.4, 0.0, 0.4, 0.8, 1.15, 1.5)
 
 
 def _arcade(disc: tuple[float, float], sign: int, rng: np.random.Generator) -> Points:
-    """Temporal arcade: about a parabola with its vertex at the disc."""
+    """Grow a temporal arcade: about a parabola with its vertex at the disc."""
     reach = rng.uniform(7.0, 12.0)
     steepness = rng.uniform(1.35, 1.95)  # sqrt(mm): the arcade is 3 to 4.3 mm above the fovea
     x = np.linspace(0, 1, int(1.5 * reach / STEP_MM)) ** 1.6 * reach
@@ -277,7 +277,7 @@ def _colonise(
 
 
 def _nearest(targets: Points, points: Points) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Index of the point nearest to each target, and its distance."""
+    """Find the index of the point nearest to each target, and its distance."""
     squared = (targets**2).sum(1)[:, None] + (points**2).sum(1)[None] - 2 * targets @ points.T
     found = squared.argmin(1)
     return found, np.sqrt(np.clip(squared[np.arange(len(targets)), found], 0, None))
@@ -293,7 +293,7 @@ def _murray(parents: NDArray[np.int64], leaf: float) -> NDArray[np.float64]:
 
 
 def _relaxed(points: Points, parents: NDArray[np.int64]) -> Points:
-    """Each point moved halfway to the middle of its neighbours, which rounds the corners."""
+    """Move each point halfway to the middle of its neighbours, which rounds the corners."""
     smooth = points.copy()
     for _ in range(4):
         linked = np.flatnonzero(parents >= 0)
@@ -308,7 +308,7 @@ def _relaxed(points: Points, parents: NDArray[np.int64]) -> Points:
 
 
 def _meandering(points: Points, rng: np.random.Generator) -> Points:
-    """Points displaced by a few waves of the tissue: vessels are never straight."""
+    """Displace points by a few waves of the tissue, since vessels are never straight."""
     moved = points.copy()
     for length, height in _WAVES_MM:
         bearing = rng.uniform(0, 2 * np.pi)

@@ -11,32 +11,11 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from napari_npa.imaging.contrast import smoothed
+from napari_npa.training.config import Augmentation
 from napari_npa.types import Gray
 
 DETAIL_SIGMA = 1.0
 """Pixels; sharpening adds detail finer than this, and softening removes it."""
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Ranges from which each view is drawn; a ratio `r` stands for the range 1/r to r.
-
-    Published (Li et al.): scale, aspect, horizontal flip, placement on the canvas, and
-    hue-saturation-value jitter, of which an angiogram has only the value. Added here:
-    rotation and vertical flip, since 55° frames look in any direction; `sharpness`, detail
-    removed (down to -1) or added, since cameras and exports differ in it more than in
-    anything else; `shading`, how much brighter one side of the view becomes than the other.
-    """
-
-    scale_ratio: float = 1.3
-    aspect_ratio: float = 1.12
-    rotation_degrees: float = 180.0
-    flip_vertical: bool = True
-    gamma_ratio: float = 1.4
-    gain_range: tuple[float, float] = (0.8, 1.15)
-    noise: float = 0.02
-    sharpness: tuple[float, float] = (-0.7, 1.0)
-    shading: float = 0.35
 
 
 @dataclass(frozen=True)

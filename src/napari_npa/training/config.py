@@ -1,22 +1,74 @@
-"""The configuration of a training run, and its presets."""
+"""The configuration of a training run, and its presets.
 
-from __future__ import annotations
+The command line builds its options from this module, so it imports neither torch nor lightning.
+"""
 
+# Annotations stay objects here (no `from __future__ import annotations`): the command line reads
+# each field's type and `Setting`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from napari_npa.errors import TrainingError
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES
-from napari_npa.models.networks import Encoder, UNetConfig
-from napari_npa.training.augmentation import Augmentation
-from napari_npa.training.dataset import Source
 from napari_npa.types import Target
+
+if TYPE_CHECKING:
+    from napari_npa.models.networks import Encoder, UNetConfig
+
+Source = Literal["labelled", "perfused", "painted", "simulated"]
+"""Where an example comes from: an outlined angiogram, a perfused one, a perfused one with
+synthetic lesions, or the simulator."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What users can change about a field of the configuration.
+
+    Attributes
+    ----------
+    help
+        Meaning of the field, in one line.
+    least, most
+        Smallest and largest value allowed; None: no limit.
+    """
+
+    help: str
+    least: float | None = None
+    most: float | None = None
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges from which each view is drawn; a ratio `r` stands for the range 1/r to r.
+
+    Published (Li et al.): scale, aspect, horizontal flip, placement on the canvas, and
+    hue-saturation-value jitter, of which an angiogram has only the value. Added here:
+    rotation and vertical flip, since 55° frames look in any direction; `sharpness`, detail
+    removed (down to -1) or added, since cameras and exports differ in it more than in
+    anything else; `shading`, how much brighter one side of the view becomes than the other.
+    """
+
+    scale_ratio: float = 1.3
+    aspect_ratio: float = 1.12
+    rotation_degrees: float = 180.0
+    flip_vertical: bool = True
+    gamma_ratio: float = 1.4
+    gain_range: tuple[float, float] = (0.8, 1.15)
+    noise: float = 0.02
+    sharpness: tuple[float, float] = (-0.7, 1.0)
+    shading: float = 0.35
 
 
 def _default_shares() -> dict[Source, float]:
     return {"labelled": 0.28, "perfused": 0.12, "painted": 0.2, "simulated": 0.4}
+
+
+def _network(**shape: Any) -> "UNetConfig":  # noqa: ANN401 - fields of UNetConfig
+    from napari_npa.models.networks import UNetConfig
+
+    return UNetConfig(**shape)
 
 
 @dataclass(frozen=True)
@@ -75,29 +127,45 @@ class TrainingConfig:
     """
 
     target: Target = "npa"
-    steps: int = 3500
-    steps_per_epoch: int = 100
-    batch_size: int = 16
-    learning_rate: float = 1e-3
+    steps: Annotated[int, Setting("Optimiser steps.", least=1)] = 3500
+    steps_per_epoch: Annotated[
+        int, Setting("Steps between two checkpoints and validations.", least=1)
+    ] = 100
+    batch_size: Annotated[int, Setting("Views a step.", least=1)] = 16
+    learning_rate: Annotated[float, Setting("Peak rate of Adam.", least=0.0)] = 1e-3
     warm_up: float = 0.05
-    frozen: float = 0.0
-    cross_entropy_share: float = 0.5
-    class_weight: float = 2.0
-    segment_share: float = 0.0
     averaging: float = 0.99
-    retina_weight: float = 0.5
-    painted: int = 16
-    view: int = 416
-    tile: int | None = None
+    view: Annotated[int, Setting("Side of a training view, pixels.", least=64)] = 416
+    tile: Annotated[
+        int | None,
+        Setting("Cut the canvases into tiles of this side, for a tile network.", least=64),
+    ] = None
     halved: bool = False
     canvases: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_CANVASES))
     shares: dict[Source, float] = field(default_factory=_default_shares)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    network: UNetConfig = field(default_factory=UNetConfig)
-    imagenet: bool = False
-    start_from: str | None = None
-    fine_tuned_share: float = 1.0
-    seed: int = 0
+    network: "UNetConfig" = field(default_factory=_network)
+    cross_entropy_share: Annotated[float, Setting("λ of λ·CE + (1-λ)·Dice.", least=0, most=1)] = 0.5
+    class_weight: Annotated[float, Setting("Weight of non-perfused pixels.", least=0)] = 2.0
+    segment_share: Annotated[
+        float, Setting("Share of the segment-level loss.", least=0, most=1)
+    ] = 0.0
+    retina_weight: float = 0.5
+    imagenet: Annotated[bool, Setting("Start from ImageNet weights.")] = False
+    start_from: Annotated[
+        str | None, Setting("Go on from these weights: an embedded model, or a file.")
+    ] = None
+    fine_tuned_share: Annotated[
+        float,
+        Setting("Weight of the result in its average with --start-from.", least=0, most=1),
+    ] = 1.0
+    frozen: Annotated[
+        float, Setting("Share of the steps with a frozen encoder.", least=0, most=1)
+    ] = 0.0
+    painted: Annotated[
+        int, Setting("Diseased variants painted of each perfused 55° angiogram.", least=0)
+    ] = 16
+    seed: Annotated[int, Setting("Same seed, same training; 0 if not given.", least=0)] = 0
 
     def __post_init__(self) -> None:
         """Refuse canvases that the network's stages cannot halve evenly."""
@@ -121,6 +189,8 @@ def published_config() -> TrainingConfig:
     Whole images at 1024 in pairs, 100 epochs of their 38 images, Adam from 1e-4 along a cosine,
     the ImageNet encoder frozen for half of the steps; only their augmentations, no averaging.
     """
+    from napari_npa.models.networks import UNetConfig
+
     return TrainingConfig(
         steps=1900,
         steps_per_epoch=19,
@@ -164,7 +234,7 @@ def retina_config() -> TrainingConfig:
             sharpness=(-0.5, 0.5),
             shading=0.05,
         ),
-        network=UNetConfig(encoder="narrow", decoder=(64, 48, 32, 16), outputs=1),
+        network=_network(encoder="narrow", decoder=(64, 48, 32, 16), outputs=1),
     )
 
 
@@ -197,7 +267,7 @@ PRESETS: dict[Preset, Callable[[], TrainingConfig]] = {
 
 
 def preset_config(
-    name: Preset, *, encoder: Encoder | None, canvases: dict[str, int], changes: dict[str, Any]
+    name: Preset, *, encoder: "Encoder | None", canvases: dict[str, int], changes: dict[str, Any]
 ) -> TrainingConfig:
     """Return a preset with some values changed.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import lightning
 import torch
 from torch.utils.data import DataLoader
 
 from napari_npa.training.config import TrainingConfig
 from napari_npa.training.examples import Example
+from napari_npa.training.lightning_apart import LightningDataModule
 from napari_npa.training.views import (
     DrawnView,
     ExampleCache,
@@ -20,7 +20,7 @@ from napari_npa.training.views import (
 )
 
 
-class TrainingDataModule(lightning.LightningDataModule):
+class TrainingDataModule(LightningDataModule):
     """Draw new views every epoch and validate on whole images.
 
     Views are numbered throughout a run, so that a resumed run draws the same ones.

@@ -7,16 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal
 
 from napari_npa.errors import TrainingError
 from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.masks import masks_by_stem
 from napari_npa.io.names import MASK_ENDINGS
-
-Source = Literal["labelled", "perfused", "painted", "simulated"]
-"""Where an example comes from: an outlined angiogram, a perfused one, a perfused one with
-synthetic lesions, or the simulator."""
+from napari_npa.training.config import Source
 
 
 @dataclass(frozen=True)

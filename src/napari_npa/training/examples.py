@@ -17,7 +17,8 @@ from napari_npa.imaging.raster import reduced
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.segmentation.retina import find_retina
-from napari_npa.training.dataset import LabelledFile, Source
+from napari_npa.training.config import Source
+from napari_npa.training.dataset import LabelledFile
 from napari_npa.types import Gray, Mask, Target, Window
 
 LEAST_TILE_NPA = 0.1

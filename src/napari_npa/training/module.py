@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import lightning
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from napari_npa.errors import TrainingError
 from napari_npa.models.networks import build
 from napari_npa.models.weights import load_model
 from napari_npa.training.config import TrainingConfig
+from napari_npa.training.lightning_apart import LightningModule
 from napari_npa.training.losses import combined_loss, segment_loss
 from napari_npa.training.views import View
 from napari_npa.types import TARGETS
 
+if TYPE_CHECKING:
+    from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
-class TrainingModule(lightning.LightningModule):
+
+class TrainingModule(LightningModule):
     """Network, loss and optimiser, for lightning's loop.
 
     Raises

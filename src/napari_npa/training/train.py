@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 
 from napari_npa.errors import TrainingError
 from napari_npa.io.writing import make_folder, write_json
@@ -24,6 +22,14 @@ from napari_npa.training.config import TrainingConfig
 from napari_npa.training.data_module import TrainingDataModule
 from napari_npa.training.dataset import LabelledFile
 from napari_npa.training.examples import Example, tiles
+from napari_npa.training.lightning_apart import (
+    Callback,
+    EMAWeightAveraging,
+    LightningModule,
+    ModelCheckpoint,
+    Trainer,
+    seed_everything,
+)
 from napari_npa.training.loading import load_examples
 from napari_npa.training.module import TrainingModule
 
@@ -47,9 +53,7 @@ class CurveFile(Callback):
         self.path, self.report = path, report
         self.started = time.monotonic()
 
-    def on_train_epoch_end(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule
-    ) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Write loss, held-out Dice and time."""
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
         row = {
@@ -135,7 +139,7 @@ def fit(
         )
     make_folder(run)
     write_json(run / SETTINGS, asdict(config))
-    lightning.seed_everything(config.seed, verbose=False)
+    seed_everything(config.seed, verbose=False)
     report(f"{len(train)} images to train on and {len(held_out)} held out")
     if examples is None:
         # Held-out images are scored as they are, without synthetic lesions.
@@ -187,11 +191,9 @@ def _quiet_lightning() -> Iterator[None]:
         yield
 
 
-def _trainer(
-    config: TrainingConfig, run: Path, device: torch.device, report: Report
-) -> lightning.Trainer:
+def _trainer(config: TrainingConfig, run: Path, device: torch.device, report: Report) -> Trainer:
     on_gpu = device.type == "cuda"
-    return lightning.Trainer(
+    return Trainer(
         accelerator="gpu" if on_gpu else device.type,
         devices=[device.index or 0] if on_gpu else 1,
         precision="bf16-mixed" if has_fast_bf16(device) else "32-true",

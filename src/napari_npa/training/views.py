@@ -13,13 +13,12 @@ from torch.utils.data import Dataset
 
 from napari_npa.imaging.contrast import channels_on_device, input_channels
 from napari_npa.training.augmentation import (
-    Augmentation,
     ViewTransform,
     draw_transform,
     reach,
     render,
 )
-from napari_npa.training.dataset import Source
+from napari_npa.training.config import Augmentation, Source
 from napari_npa.training.examples import Example
 from napari_npa.types import Mask, Window
 
