@@ -39,7 +39,7 @@ from napari_npa.models.inference import Inference, Steps
 from napari_npa.results.folder import ResultFolder
 from napari_npa.results.result import Result
 from napari_npa.segmentation.retina import find_retina
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 from napari_npa.types import Mode
 
 Look = tuple[Inference, int]

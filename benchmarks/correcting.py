@@ -32,7 +32,7 @@ from napari_npa.models.inference import PIECE_CONTEXT, with_context
 from napari_npa.plugin.correct.panel import CorrectPanel
 from napari_npa.plugin.segment.panel import SegmentPanel
 from napari_npa.refine import CloseUp, TileNetwork, box_region
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 
 SIDE = 4000
 REGION = 512

@@ -35,7 +35,7 @@ from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.qt.model_choice import KeptSegmenter
 from napari_npa.plugin.segment.panel import SegmentPanel
 from napari_npa.segmentation.retina import find_retina
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 from napari_npa.types import Mode, Progress
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "uwfa"

@@ -24,7 +24,7 @@ from rich.table import Table
 from napari_npa import Segmenter
 from napari_npa.models.devices import has_fast_bf16
 from napari_npa.models.networks import UNetConfig, VGGUNet
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 
 SIDE = 1024
 FINE = 2048

@@ -25,7 +25,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from napari_npa.imaging.contrast import normalise_contrast
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.segmentation.retina import find_retina
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 from napari_npa.training.dataset import angiograms
 
 Gray = NDArray[np.float32]

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from napari_npa.models.devices import choose_device, has_fast_bf16
 from napari_npa.models.networks import UNetConfig
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 from napari_npa.training.config import TrainingConfig
 from napari_npa.training.examples import Example
 from napari_npa.training.module import TrainingModule

@@ -32,7 +32,7 @@ from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.networks import UNet
 from napari_npa.models.weights import load_model
 from napari_npa.results.overlay import overlay
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 from napari_npa.training.cross_validation import (
     THRESHOLD_TABLE,
     Calibration,

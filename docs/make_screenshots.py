@@ -25,7 +25,7 @@ from napari_npa.plugin.batch.table import COLUMNS
 from napari_npa.plugin.correct.panel import CorrectPanel
 from napari_npa.plugin.layers.samples import sample_files
 from napari_npa.plugin.segment.panel import SegmentPanel
-from napari_npa.simulate.many import simulate_many
+from napari_npa.simulation.many import simulate_many
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1500, 1000)

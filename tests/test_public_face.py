@@ -26,7 +26,7 @@ def test_every_public_name_is_there_and_explained(name):
 
 def test_a_function_is_not_hidden_by_a_room_that_was_imported():
     from napari_npa.segmentation import segmenter
-    from napari_npa.simulate import eye
+    from napari_npa.simulation import eye
 
     assert napari_npa.segment is segmenter.segment
     assert napari_npa.simulate is eye.simulate

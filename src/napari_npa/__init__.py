@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_npa.results.folder import ResultFolder
     from napari_npa.results.result import Result
     from napari_npa.segmentation.segmenter import Segmentation, Segmenter, segment
-    from napari_npa.simulate.eye import simulate
+    from napari_npa.simulation.eye import simulate
 
     __version__: str
 
@@ -43,7 +43,7 @@ _MODULES = {
     "read_angiogram": "io.angiogram",
     "run_batch": "batch.run",
     "segment": "segmentation.segmenter",
-    "simulate": "simulate.eye",
+    "simulate": "simulation.eye",
 }
 
 

@@ -12,7 +12,7 @@ from napari_npa.imaging.field import field_of_view, instrument_field
 from napari_npa.imaging.raster import reduced
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.segmentation.retina import find_retina, gradable_retina
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 LABELLED = sorted((DATA / "ffa55" / "labelled").glob("*.jpg"))

@@ -27,7 +27,7 @@ from napari_npa.models.inference import (
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import load_model
 from napari_npa.segmentation.segmenter import non_perfusion, without_uncalled_areas
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 
 
 class Dark(torch.nn.Module):

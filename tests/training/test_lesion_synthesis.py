@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from drawing import draw_round_angiogram
-from napari_npa.simulate import simulate
+from napari_npa.simulation import simulate
 from napari_npa.training.examples import Example
 from napari_npa.training.lesion_synthesis import diseased_variants, find_ground, synthesise_lesions
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from napari_npa.cli.main import app
 from napari_npa.errors import SaveError
 from napari_npa.models.weights import load_model
-from napari_npa.simulate import simulate_many
+from napari_npa.simulation import simulate_many
 from napari_npa.training.config import TrainingConfig
 from napari_npa.training.train_and_score import train_and_score
 

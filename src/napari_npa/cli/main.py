@@ -134,7 +134,7 @@ def simulate(
     ] = None,
 ) -> None:
     """Simulate angiograms with exact masks of non-perfusion and gradable retina."""
-    from napari_npa.simulate import simulate_many
+    from napari_npa.simulation import simulate_many
 
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("Simulating", total=count)

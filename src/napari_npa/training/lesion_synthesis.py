@@ -17,9 +17,9 @@ from skimage.filters import sato
 from skimage.morphology import remove_small_objects
 
 from napari_npa.imaging.contrast import GAMMA
-from napari_npa.simulate import capillaries, lesions
-from napari_npa.simulate.fields import Image, blur, noise
-from napari_npa.simulate.scene import NARROW_SPAN_MM, Scene
+from napari_npa.simulation import capillaries, lesions
+from napari_npa.simulation.fields import Image, blur, noise
+from napari_npa.simulation.scene import NARROW_SPAN_MM, Scene
 from napari_npa.training.examples import Example
 from napari_npa.types import Mask
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from napari_npa.simulate.fields import Image, blur, enlarge, noise, octaves, shrink, soft_step
-from napari_npa.simulate.scene import Scene
+from napari_npa.simulation.fields import Image, blur, enlarge, noise, octaves, shrink, soft_step
+from napari_npa.simulation.scene import Scene
 from napari_npa.types import Mask
 
 HEALTHY_SHARE = 0.35

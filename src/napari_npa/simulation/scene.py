@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.simulate.fields import Image
-from napari_npa.simulate.vessels import Points
+from napari_npa.simulation.fields import Image
+from napari_npa.simulation.vessels import Points
 
 EYE_RADIUS_MM = 12.0
 """Half of an axial length of 24 mm."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from napari_npa.simulate.fields import Image, noise
+from napari_npa.simulation.fields import Image, noise
 
 MESH_MM = 0.11
 """Distance between capillaries in the visible net: about twice the capillary-free margin of

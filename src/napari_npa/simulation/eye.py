@@ -8,11 +8,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.simulate import lesions, optics
-from napari_npa.simulate.fields import Image, noise, soft_step
-from napari_npa.simulate.fluorescence import retina_light
-from napari_npa.simulate.scene import Scene, narrow_scene, wide_scene
-from napari_npa.simulate.vessels import WIDEST_MM, Supply, Vessels, grow, paint
+from napari_npa.simulation import lesions, optics
+from napari_npa.simulation.fields import Image, noise, soft_step
+from napari_npa.simulation.fluorescence import retina_light
+from napari_npa.simulation.scene import Scene, narrow_scene, wide_scene
+from napari_npa.simulation.vessels import WIDEST_MM, Supply, Vessels, grow, paint
 from napari_npa.types import Mask
 
 Kind = Literal["uwfa", "55"]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_npa.errors import Cancelled
-from napari_npa.simulate import capillaries, many, simulate, simulate_many, write_simulated
-from napari_npa.simulate.fields import enlarge, noise
-from napari_npa.simulate.scene import EYE_RADIUS_MM, Scene
+from napari_npa.simulation import capillaries, many, simulate, simulate_many, write_simulated
+from napari_npa.simulation.fields import enlarge, noise
+from napari_npa.simulation.scene import EYE_RADIUS_MM, Scene
 
 SMALL = 128
 

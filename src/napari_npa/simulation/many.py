@@ -8,8 +8,8 @@ from pathlib import Path
 
 from napari_npa.io.writing import make_folder
 from napari_npa.processes import mapping
-from napari_npa.simulate.eye import Kind, simulate
-from napari_npa.simulate.files import write_simulated
+from napari_npa.simulation.eye import Kind, simulate
+from napari_npa.simulation.files import write_simulated
 
 EYES_PER_WORKER = 4
 """Fewer eyes do not repay the seconds that a process takes to start."""

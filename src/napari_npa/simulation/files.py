@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_npa.io.names import NPA_FILE, RETINA_FILE
 from napari_npa.io.writing import write_gray, write_json, write_mask
-from napari_npa.simulate.eye import SimulatedAngiogram
+from napari_npa.simulation.eye import SimulatedAngiogram
 
 
 def write_simulated(simulated: SimulatedAngiogram, folder: Path) -> Path:

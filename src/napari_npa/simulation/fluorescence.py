@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_npa.simulate import capillaries, lesions
-from napari_npa.simulate.fields import Image, blur, noise, soft_step
-from napari_npa.simulate.scene import Scene
-from napari_npa.simulate.vessels import WIDEST_MM, Vessels, paint, twigs
+from napari_npa.simulation import capillaries, lesions
+from napari_npa.simulation.fields import Image, blur, noise, soft_step
+from napari_npa.simulation.scene import Scene
+from napari_npa.simulation.vessels import WIDEST_MM, Vessels, paint, twigs
 
 FOVEA_MM = (0.7, 1.6)
 """Radius at which the photoreceptor-dark macula is half as dark as its centre."""

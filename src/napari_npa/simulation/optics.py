@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_npa.imaging.raster import filled, largest_part
-from napari_npa.simulate.fields import Image, blur, noise, octaves, soft_step
-from napari_npa.simulate.vessels import paint
+from napari_npa.simulation.fields import Image, blur, noise, octaves, soft_step
+from napari_npa.simulation.vessels import paint
 from napari_npa.types import Mask
 
 WIDE_FALL_OFF = ((0.0, 34.0), (0.05, 31.0), (0.15, 17.0), (0.25, 10.0), (0.35, 5.5), (0.45, 2.0))
