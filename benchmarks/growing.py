@@ -35,7 +35,7 @@ from skimage.segmentation import random_walker, watershed
 from napari_npa import Segmenter
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import IMAGE_SUFFIXES
-from napari_npa.io.masks import masks_by_stem, read_mask
+from napari_npa.io.masks import find_masks, read_mask
 from napari_npa.io.names import NPA_ENDING
 from napari_npa.models.weights import load_model
 from napari_npa.refine.close_up import CloseUp
@@ -138,7 +138,7 @@ def main() -> None:
 def clicks(images: Path, masks: Path, segmenter: Segmenter) -> list[Click]:
     """Deepest points of the annotated parts of a folder."""
     canvases = load_model("tile").canvases
-    wanted = masks_by_stem(sorted(masks.iterdir()), NPA_ENDING, IMAGE_SUFFIXES)
+    wanted = find_masks(masks, NPA_ENDING)
     found = []
     for path in sorted(images.iterdir()):
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.stem not in wanted:

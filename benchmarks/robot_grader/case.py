@@ -12,7 +12,7 @@ import numpy as np
 from napari_npa import Segmentation, Segmenter
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import IMAGE_SUFFIXES
-from napari_npa.io.masks import masks_by_stem, read_mask
+from napari_npa.io.masks import find_masks, read_mask
 from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
 from napari_npa.refine import CloseUp, Proposal, Region, TileNetwork, grow, whole_region
 from napari_npa.refine.classical import Method, clusters, local_threshold, threshold
@@ -111,9 +111,8 @@ def cases(
     limit: int | None,
 ) -> Iterator[Case]:
     """Images of a folder that have a mask, by name."""
-    files = sorted(masks.iterdir())
-    truths = masks_by_stem(files, NPA_ENDING, IMAGE_SUFFIXES)
-    known = masks_by_stem(files, RETINA_ENDING, IMAGE_SUFFIXES) if retinas else {}
+    truths = find_masks(masks, NPA_ENDING)
+    known = find_masks(masks, RETINA_ENDING) if retinas else {}
     paths = [
         path
         for path in sorted(images.iterdir())

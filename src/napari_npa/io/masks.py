@@ -104,15 +104,6 @@ def normalised_path(path: str | PurePath) -> str:
     return unicodedata.normalize("NFC", str(path)).replace("\\", "/")
 
 
-def masks_by_stem(paths: Iterable[Path], ending: str, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Return masks of one kind by the stem of their angiogram; see :func:`find_masks`."""
-    return {
-        path.stem.removesuffix(ending): path
-        for path in paths
-        if path.suffix.lower() in suffixes and path.stem.endswith(ending)
-    }
-
-
 def read_mask(path: Path, shape: tuple[int, ...] | None = None) -> Mask:
     """Read a TIFF or PNG mask; every value except 0 is inside.
 

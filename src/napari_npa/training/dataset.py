@@ -10,7 +10,7 @@ from pathlib import Path
 
 from napari_npa.errors import TrainingError
 from napari_npa.io.decoding import IMAGE_SUFFIXES
-from napari_npa.io.masks import masks_by_stem
+from napari_npa.io.masks import find_masks, match_masks
 from napari_npa.io.names import MASK_ENDINGS
 from napari_npa.training.config import Source
 
@@ -153,14 +153,21 @@ def angiograms(folder: Path) -> list[Path]:
 
 
 def _paired(images: Path, masks: Path, pattern: str, source: Source) -> list[LabelledFile]:
-    npa, retina = (
-        masks_by_stem(_entries(masks), ending, IMAGE_SUFFIXES) for ending in MASK_ENDINGS
-    )
+    _entries(masks)  # an absent folder is an error of the training set
+    found = angiograms(images)
+    npa, retina = (_masks_of(found, masks, ending) for ending in MASK_ENDINGS)
     return [
-        LabelledFile(path, npa[path.stem], patient_of(path, pattern), source, retina.get(path.stem))
-        for path in angiograms(images)
-        if path.stem in npa
+        LabelledFile(path, npa[path], patient_of(path, pattern), source, retina.get(path))
+        for path in found
+        if path in npa
     ]
+
+
+def _masks_of(images: list[Path], masks: Path, ending: str) -> dict[Path, Path]:
+    """Masks of one kind, by their images."""
+    there = find_masks(masks, ending)
+    matched = match_masks((path.stem for path in images), there)
+    return {path: there[matched[path.stem]] for path in images if path.stem in matched}
 
 
 def _entries(folder: Path) -> list[Path]:
