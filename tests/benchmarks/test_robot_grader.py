@@ -53,7 +53,7 @@ def graded(robot, eye: Path, tiny_model: Path, name: str) -> list[dict[str, str]
     table = eye / name
     folders = ["--images", str(eye), "--masks", str(eye), "--output", str(table)]
     robot().main([*folders, "--whole", str(tiny_model), "--tile", str(tiny_model)])
-    return list(csv.DictReader(table.open()))
+    return list(csv.DictReader(table.read_text().splitlines()))
 
 
 def test_each_arm_is_told_action_by_action_and_never_gets_worse(robot, eye, tiny_model, capsys):

@@ -194,7 +194,8 @@ def predicted_and_true(segmenter: Segmenter, file: LabelledFile) -> tuple[Segmen
         The gradable retina, and whatever else is annotated.
     """
     result = segmenter.segment(file.image)
-    truth = np.zeros_like(result.retina) if file.mask is None else read_mask(file.mask)
+    shape = result.retina.shape
+    truth = np.zeros(shape, np.bool_) if file.mask is None else read_mask(file.mask, shape)
     return result, truth, result.retina | truth
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_npa.errors import TrainingError
 from napari_npa.imaging.contrast import logarithmic, normalise_contrast
 from napari_npa.imaging.field import field_of_view, instrument_field, scale_window
 from napari_npa.imaging.letterbox import Letterbox
@@ -88,12 +87,12 @@ def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = 
 
     Raises
     ------
-    TrainingError
-        A mask has another size than its angiogram.
+    AngiogramError
+        The angiogram or a mask cannot be read, or the mask has another size.
     """
     pixels = read_angiogram(file.image).pixels
-    npa = _mask(file.mask, file.image, pixels.shape)
-    outlined = _mask(file.retina, file.image, pixels.shape)
+    npa = _mask(file.mask, pixels.shape)
+    outlined = _mask(file.retina, pixels.shape)
     if outlined is None:
         view, gradable, window = find_retina(pixels, name=file.image.name)
     else:
@@ -151,14 +150,5 @@ def _reduced_mask(mask: Mask, side: int) -> Mask:
     return np.asarray(reduced(mask.astype(np.float32), side) >= 0.5)
 
 
-def _mask(path: Path | None, image: Path, shape: tuple[int, int]) -> Mask | None:
-    if path is None:
-        return None
-    mask = read_mask(path)
-    if mask.shape != shape:
-        raise TrainingError(
-            image,
-            f"is {shape} pixels but its mask '{path}' is {mask.shape}",
-            "Export the mask at the image's own size.",
-        )
-    return mask
+def _mask(path: Path | None, shape: tuple[int, int]) -> Mask | None:
+    return None if path is None else read_mask(path, shape)

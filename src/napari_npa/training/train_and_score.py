@@ -179,9 +179,10 @@ def _agreement(finder: Segmenter | Model, file: LabelledFile) -> Agreement:
         result, truth, region = predicted_and_true(finder, file)
         return compare(result.npa, truth, region)
     assert file.retina is not None  # fit requires it of all files
-    truth = read_mask(file.retina)
+    pixels = read_angiogram(file.image).pixels
+    truth = read_mask(file.retina, pixels.shape)
     try:
-        found = find_retina(read_angiogram(file.image).pixels, model=finder).gradable
+        found = find_retina(pixels, model=finder).gradable
     except RetinaError:
         found = np.zeros_like(truth)
     return compare(found, truth)
