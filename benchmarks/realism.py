@@ -1,9 +1,9 @@
-"""How far simulated angiograms are from real ones, in figures.
+"""Measure how simulated angiograms differ from real ones.
 
-Prints, for real and simulated images side by side, gray levels (percentiles; for ultra-widefield
-also by distance from the centre), and says how well a classifier on texture features tells real
-from simulated patches of 55° images it was not trained on (AUC: 0.5 it cannot, 1 it always can),
-and by which features. With ``--figure`` it draws the profiles and spectra.
+Prints gray levels of real and simulated images side by side: percentiles, and for ultra-widefield
+images also medians by distance from the centre. A classifier on texture features then distinguishes
+real from simulated patches of 55° images that it was not trained on. Its AUC (0.5 never, 1 always)
+and the features that differ most are printed. ``--figure`` draws profiles and spectra.
 
     python benchmarks/realism.py --real55 DIR... [--real-uwfa DIR] [--figure FILE.png]
 """
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def frame(path: Path, side: int | None = None) -> tuple[Gray, NDArray[np.bool_]]:
-    """Gray levels (0 to 255) and gradable retina of a file, made smaller to `side` columns."""
+    """Read gray levels (0 to 255) and gradable retina of a file, about `side` columns wide."""
     pixels = read_angiogram(path).pixels
     retina = find_retina(pixels, name=path.name).gradable
     step = 1 if side is None else max(1, pixels.shape[1] // side)
@@ -75,13 +75,13 @@ def frame(path: Path, side: int | None = None) -> tuple[Gray, NDArray[np.bool_]]
 
 
 def simulated(kind: str, size: int, seed: int) -> tuple[Gray, NDArray[np.bool_]]:
-    """Gray levels and gradable retina of a simulated eye."""
+    """Simulate an eye: its gray levels and gradable retina."""
     eye = simulate(kind, size, seed)  # type: ignore[arg-type]
     return eye.pixels.astype(np.float32), eye.retina
 
 
 def print_levels(title: str, real: list, made: list) -> None:  # type: ignore[type-arg]
-    """Percentiles of the gradable retina: median over the images."""
+    """Print percentiles of the gradable retina: the median over the images."""
     table = Table("", *(f"{p} %" for p in PERCENTILES), title=f"{title}: gray levels, percentiles")
     for name, images in (("real", real), ("simulated", made)):
         levels = np.median([np.percentile(p[r], PERCENTILES) for p, r in images], axis=0)
@@ -90,7 +90,7 @@ def print_levels(title: str, real: list, made: list) -> None:  # type: ignore[ty
 
 
 def ring_medians(images: list) -> NDArray[np.float64]:  # type: ignore[type-arg]
-    """Median gray level of the gradable retina by ring, median over the images."""
+    """Compute the median gray level of the gradable retina by ring: the median over the images."""
     rows = []
     for pixels, retina in images:
         y, x = np.ogrid[: len(pixels), : len(pixels)]
@@ -101,7 +101,7 @@ def ring_medians(images: list) -> NDArray[np.float64]:  # type: ignore[type-arg]
 
 
 def print_rings(real: list, made: list) -> None:  # type: ignore[type-arg]
-    """Fall-off towards the periphery."""
+    """Print the fall-off towards the periphery."""
     heads = (f"{low:.1f} to {high:.1f}" for low, high in RINGS)
     table = Table("", *heads, title="ultra-widefield: median gray level by distance (widths)")
     for name, images in (("real", real), ("simulated", made)):
@@ -110,7 +110,7 @@ def print_rings(real: list, made: list) -> None:  # type: ignore[type-arg]
 
 
 def features(patch: Gray) -> dict[str, float]:
-    """Texture of one contrast-normalised patch."""
+    """Compute texture features of one contrast-normalised patch."""
     power = np.abs(np.fft.fft2(patch - patch.mean())) ** 2
     cycles = PATCH * np.hypot(np.fft.fftfreq(PATCH)[:, None], np.fft.fftfreq(PATCH)[None])
     named = {
@@ -127,7 +127,7 @@ def features(patch: Gray) -> dict[str, float]:
 
 
 def print_classifier(real: list, made: list) -> dict[str, list[float]]:  # type: ignore[type-arg]
-    """AUC of real against simulated, and the features that give it away."""
+    """Print the AUC of real against simulated patches, and the features that differ most."""
     rng = np.random.default_rng(0)
     rows, labels, groups = [], [], []
     for group, (pixels, retina) in enumerate(real + made):
@@ -163,7 +163,7 @@ def print_classifier(real: list, made: list) -> dict[str, list[float]]:  # type:
 
 
 def draw(path: Path, spectra: dict[str, list[float]], wide: list) -> None:  # type: ignore[type-arg]
-    """Spectra of 55° patches and radial profiles of ultra-widefield images."""
+    """Draw spectra of 55° patches and radial profiles of ultra-widefield images."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,8 +1,8 @@
-"""How fast training images are made and learned from, on this machine.
+"""Measure how fast this machine makes training images and learns from them.
 
-Simulated images a second on one core, views a second from the training set, and views a second
-through an optimiser step: the default recipe against the published network and number format
-(float32, wide decoder, full-size first convolution) in the same run.
+Prints simulated images a second on one core, views a second from the training set, and views a
+second through an optimiser step: the default recipe against the published network and number
+format (float32, wide decoder, full-size first convolution) in the same run.
 
     python benchmarks/training.py [--steps N]
 """
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def view_source() -> RandomViews:
-    """Views of one simulated eye of each kind."""
+    """Build random views of one simulated eye of each kind."""
     examples = []
     for kind, size in (("uwfa", 1024), ("55", 512)):
         eye = simulate(kind, size, 3)  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def stepping(
 
 
 def times(work: Callable[[int], object], count: int) -> list[float]:
-    """Seconds of `count` calls after one that does not count."""
+    """Time `count` calls, after one that does not count, in seconds."""
     seconds = []
     for index in range(count + 1):
         start = time.perf_counter()
@@ -108,7 +108,7 @@ def times(work: Callable[[int], object], count: int) -> list[float]:
 
 
 def add(table: Table, name: str, seconds: list[float], things: int) -> None:
-    """One row: median, range, and things a second."""
+    """Add a row: median, range, and things a second."""
     median = float(np.median(seconds))
     spread = f"{min(seconds):.3f} to {max(seconds):.3f}"
     table.add_row(name, f"{median:.3f}", spread, f"{things / median:.2f}")

@@ -1,8 +1,8 @@
-"""Write docs/evidence.md: every figure about the embedded weights, measured anew.
+"""Write docs/evidence.md: measure every figure about the embedded weights again.
 
     python docs/make_evidence.py --ffa55 DIR [--uwfa DIR] [--runs runs] [--only unseen scales]
 
-Needs what ``make weights`` left in ``runs``. Real images are measured, never shown.
+Needs the runs that ``make weights`` has left in ``runs``. Real images are measured, never shown.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ FINE_SIDE = 2048
 
 RESOLUTIONS = (1000, 2000)
 EXPORTS = ("mean", "lanczos", "bicubic", "bilinear", "box")
-"""Sizes at which an angiogram of 4000 pixels is exported, and ways of shrinking it."""
+"""Sizes at which an angiogram of 4000 pixels is exported, and ways to shrink it."""
 
 FULL_SIDE = 4000
 RESOLUTION_SEED = 2003
@@ -71,7 +71,7 @@ class Groups:
 
     @classmethod
     def of(cls, folder: Path) -> Groups:
-        """Folders ``labelled``, ``normal`` and ``diseased_perfused``."""
+        """List the images of the folders ``labelled``, ``normal`` and ``diseased_perfused``."""
         perfused = [*angiograms(folder / "normal"), *angiograms(folder / "diseased_perfused")]
         return cls(angiograms(folder / "labelled"), perfused)
 
@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def sections_of(page: str) -> dict[str, str]:
-    """Parts of a page by their headings; what stands before the first has the key ''."""
+    """Split a page by its headings; the part before the first heading has the key ''."""
     first, *others = re.split(r"^(?=## )", page, flags=re.MULTILINE)
     named = {part.partition("\n")[0]: part.rstrip("\n") + "\n" for part in others}
     return ({"": first.rstrip("\n") + "\n"} if first.strip() else {}) | named
@@ -128,13 +128,13 @@ patients are few: differences of 0.03 mean little.
 
 
 def table(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file."""
+    """Read the rows of a CSV file."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
 def simulated_only(weights: Path, real: Groups) -> str:
-    """Weights that saw no real image, on all real ones."""
+    """Score weights that have seen no real image on all real images."""
     segmenter = Segmenter("auto", weights)
     counts = [agreement(segmenter, path) for path in real.labelled]
     flagged = [agreement(segmenter, path, empty=True).flagged for path in real.perfused]
@@ -147,19 +147,19 @@ eyes {fmean(flagged):.2%} flagged (worst {max(flagged):.1%}).
 
 
 def agreement(segmenter: Segmenter, path: Path, *, empty: bool = False) -> Agreement:
-    """Counts of one real image."""
+    """Compare one real image with its annotation."""
     result = segmenter.segment(path, threshold=0.5)
     truth = np.zeros_like(result.npa) if empty else annotated(path)
     return compare(result.npa, truth, result.retina | truth)
 
 
 def annotated(path: Path) -> Mask:
-    """The graders' mask beside a labelled real image."""
+    """Read the graders' mask beside a labelled real image."""
     return read_mask(path.with_name(f"{path.stem}_npa.png"))
 
 
 def cross_validation(folder: Path) -> str:
-    """Fine-tuned networks on patients they never saw."""
+    """Score fine-tuned networks on patients that they have not seen."""
     chosen = calibration(folder)
     rows = table(folder / "labelled.csv")
     flagged = [float(row["isi_predicted_percent"]) for row in table(folder / "perfused.csv")]
@@ -195,7 +195,7 @@ ENCODERS = {"vgg16": "VGG-UNet", "resnet34": "ResNet-UNet", "plain": "U-Net"}
 
 
 def compared_networks(runs: Path) -> str:
-    """The same training from random weights with each encoder, as far as it was run."""
+    """Compare the encoders that ``make compare`` has trained from random weights."""
     tried = {encoder: calibration(folder) for encoder, folder in run_encoders(runs).items()}
     if not tried:
         return ""
@@ -227,7 +227,7 @@ def compared_networks(runs: Path) -> str:
 
 
 def compared_small(runs: Path) -> str:
-    """A short training with each encoder, all at one threshold, as far as it was run."""
+    """Compare the encoders that ``make compare-small`` has trained, at one threshold."""
     rows = [
         f"| {ENCODERS[encoder]} {cells(at_half(folder))}"
         for encoder, folder in run_encoders(runs).items()
@@ -238,7 +238,7 @@ def compared_small(runs: Path) -> str:
 
 
 def run_encoders(folder: Path) -> dict[str, Path]:
-    """The encoders whose cross-validation is in a folder, and where."""
+    """Find the encoders whose cross-validation is in a folder, and its subfolder."""
     return {
         encoder: folder / encoder
         for encoder in ENCODERS
@@ -247,7 +247,7 @@ def run_encoders(folder: Path) -> dict[str, Path]:
 
 
 def remarks(tried: dict[str, Calibration], pretrained: Calibration) -> list[str]:
-    """Which encoders were not run, and what the simulated start is worth."""
+    """Say which encoders were not trained, and what the simulated start is worth."""
     missing = [name for encoder, name in ENCODERS.items() if encoder not in tried]
     lines = [f"{name}: not measured at this size." for name in missing]
     if random := tried.get("vgg16"):
@@ -281,7 +281,7 @@ STARTS = {"random": "random weights", "pretrained": "simulated images first"}
 
 
 def simulated_start(runs: Path) -> str:
-    """The same fine-tuning on real images with and without a start on simulated ones, if run."""
+    """Compare fine-tuning with and without a start on simulated images, if it was run."""
     if not all((runs / name / THRESHOLD_TABLE).exists() for name in STARTS):
         return ""
     tried = {name: calibration(runs / name) for name in STARTS}
@@ -319,7 +319,7 @@ the best one at which few perfused eyes are flagged:
 
 
 def half_precision(folder: Path, labelled: list[Path]) -> str:
-    """Weights as training left them against weights as stored, on held-out patients, if run."""
+    """Compare weights before and after storage on held-out patients, if these were trained."""
     if not (folder / "labelled.csv").exists():
         return ""
     held_out_in = {row["image"]: row["group"] for row in table(folder / "labelled.csv")}
@@ -346,10 +346,10 @@ had not seen, at threshold 0.5: mean Dice {fmean(full):.4f} and {fmean(half):.4f
 
 
 def trained_network(fold: Path) -> UNet:
-    """Network of a fold of a cross-validation in full precision, from its checkpoint."""
+    """Load the network of a fold of a cross-validation in full precision, from its checkpoint."""
     run = fold / "run"
     settings = json.loads((run / SETTINGS).read_text("utf-8"))
-    # Beside the folds, not by its path in the settings, which is relative to where training ran.
+    # The path in the settings is relative to the folder in which training ran.
     begun = load_model(fold.parent.with_suffix(".safetensors")).network
     network = deepcopy(begun)
     load_averaged(network, run)
@@ -358,22 +358,22 @@ def trained_network(fold: Path) -> UNet:
 
 
 def threshold_rows(folder: Path) -> str:
-    """Every second threshold of the cross-validation."""
+    """Format every second threshold of the cross-validation."""
     return "\n".join(cells(tried) for tried in tried_thresholds(folder)[::2])
 
 
 def at_half(folder: Path) -> Calibration:
-    """What a cross-validation gave at threshold 0.5."""
+    """Return the scores of a cross-validation at threshold 0.5."""
     return next(tried for tried in tried_thresholds(folder) if tried.threshold == 0.5)
 
 
 CELL_HEADS = """threshold | mean Dice | pooled Dice | perfused eyes flagged |
 |---|---|---|---|---|"""
-"""Heads of :func:`cells` behind the first column, and the line below."""
+"""Heads of :func:`cells` after the first column, and the line below them."""
 
 
 def cells(tried: Calibration) -> str:
-    """A threshold and what it gave, as cells of a table."""
+    """Format a threshold and its scores as cells of a table."""
     return (
         f"| {tried.threshold} | {tried.mean_dice:.3f} | {tried.pooled_dice:.3f} "
         f"| {tried.perfused_flagged_percent:.2f} % |"
@@ -381,7 +381,7 @@ def cells(tried: Calibration) -> str:
 
 
 def unseen_simulated(segmenter: Segmenter) -> str:
-    """Embedded weights on simulated ultra-widefield eyes of unseen seeds, and the worst of them."""
+    """Score the embedded weights on simulated ultra-widefield eyes of unseen seeds."""
     rows, retinas, worst = [], [], (2.0, -1)
     for seed in UNSEEN_SEEDS:
         eye = simulate("uwfa", 1024, seed)
@@ -403,7 +403,7 @@ The worst of them (seed {worst[1]}; left as segmented, right with its exact mask
 
 
 def picture(segmenter: Segmenter, seed: int, path: Path) -> None:
-    """Segmented and exact, side by side."""
+    """Draw an eye as segmented and with its exact masks, side by side."""
     eye = simulate("uwfa", 1024, seed)
     result = segmenter.segment(eye.pixels)
     pixels = result.angiogram.pixels
@@ -412,7 +412,7 @@ def picture(segmenter: Segmenter, seed: int, path: Path) -> None:
 
 
 def two_scales() -> str:
-    """One look at the whole image against two, on the same simulated eyes."""
+    """Compare one look at the whole image with two, on the same simulated eyes."""
     lines = []
     eyes = [simulate("uwfa", FINE_SIDE, seed) for seed in FINE_SEEDS]
     modes: tuple[Mode, ...] = ("whole", "two-scale")
@@ -448,7 +448,7 @@ counts for more, choose one.
 
 
 def realism(ffa55: Path, uwfa: Path | None) -> str:
-    """What tells simulated from real images: the benchmark's own words and figure."""
+    """Quote the benchmark that distinguishes simulated from real images, and its figure."""
     folders = [str(folder) for folder in sorted(ffa55.iterdir()) if folder.is_dir()]
     figure = DOCS / "images" / "realism.png"
     command = [sys.executable, str(DOCS.parent / "benchmarks" / "realism.py"), "--real55", *folders]
@@ -469,7 +469,7 @@ when it cannot tell real from simulated:
 
 
 def resolutions(segmenter: Segmenter, folder: Path | None) -> str:
-    """Ischemic index of the same picture exported at several sizes, in several ways."""
+    """Measure the ischemic index of one picture exported at several sizes, in several ways."""
     eye = simulate("uwfa", FULL_SIDE, RESOLUTION_SEED)
     pictures = {"simulated": eye.pixels}
     if folder is not None:
@@ -499,7 +499,7 @@ filters of Pillow, which round after the columns and after the rows.
 
 
 def exported(levels: NDArray[np.uint8], side: int, way: str) -> NDArray[np.uint8]:
-    """A square angiogram as a smaller file of 8 bits."""
+    """Shrink a square angiogram to a smaller one of 8 bits."""
     if way == "mean":
         step = len(levels) // side
         means = levels.reshape(side, step, side, step).mean((1, 3))
@@ -508,7 +508,7 @@ def exported(levels: NDArray[np.uint8], side: int, way: str) -> NDArray[np.uint8
 
 
 def published(folder: Path) -> str:
-    """Figures of the method's paper beside ours."""
+    """Put the figures of the method's paper beside ours."""
     card = json.loads((WEIGHTS / "whole.json").read_text("utf-8"))
     return f"""## Beside the published figures
 
@@ -529,7 +529,7 @@ SCORE_HEADS = "mIoU | mPA | mPrecision | mRecall"
 
 
 def published_scores(folder: Path) -> str:
-    """Means over a cross-validation's images of the scores that the paper gives, in percent."""
+    """Average the scores that the paper gives over a cross-validation's images, in percent."""
     rows = table(folder / "labelled.csv")
     names = ("mean_iou", "mean_pixel_accuracy", "mean_precision", "mean_recall")
     return " | ".join(f"{100 * fmean(float(row[name]) for row in rows):.2f}" for name in names)

@@ -13,7 +13,7 @@ WEIGHTS = DOCS.parent / "src" / "napari_npa" / "models" / "weights"
 
 
 def main() -> None:
-    """Read the cards, write a page of each."""
+    """Write a page for each card."""
     for path in sorted(WEIGHTS.glob("*.json")):
         page = DOCS / "models" / f"{path.stem}.md"
         page.parent.mkdir(exist_ok=True)
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def markdown(card: dict[str, Any]) -> str:
-    """The card as a page."""
+    """Format a card as a page."""
     training, held_out = card["training"], card["held_out"]
     settings = training["settings"]
     lines = [
@@ -67,24 +67,24 @@ def markdown(card: dict[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, or minutes where there are several."""
+    """Format seconds, or minutes if there are several."""
     return f"{seconds:.0f} seconds" if seconds < 180 else f"{seconds / 60:.0f} minutes"
 
 
 def whose(patients: list[str]) -> str:
-    """Whom labelled images are of."""
+    """Name the patients of the labelled images."""
     return f"; labelled ones of {', '.join(patients)}" if patients else ""
 
 
 def flagged(card: dict[str, Any]) -> str:
-    """What is meant by it, for what the network looks for."""
+    """Explain what *flagged* means for the target of the network."""
     if card["training"]["settings"].get("target") == "retina":
         return "share of the image called gradable"
     return "share of the gradable retina called non-perfused"
 
 
 def start(settings: dict[str, Any]) -> str:
-    """What training began with."""
+    """Describe the weights that training started from."""
     if settings["start_from"] is None:
         return "random weights"
     if settings["start_from"] in embedded_models():
@@ -95,7 +95,7 @@ def start(settings: dict[str, Any]) -> str:
 
 
 def cross_validation(figures: dict[str, Any] | None) -> list[str]:
-    """Scores of the recipe by patient, where these weights have seen all patients."""
+    """Format the scores of the recipe by patient, if the weights have seen all patients."""
     if figures is None:
         return []
     return [
@@ -116,17 +116,17 @@ def cross_validation(figures: dict[str, Any] | None) -> list[str]:
 
 
 def pairs(values: dict[str, Any]) -> str:
-    """Keys and values in one line."""
+    """Format keys and values in one line."""
     return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def by_view(thresholds: dict[str, float]) -> str:
-    """Thresholds that differ by field of view, after the common one."""
+    """Format the thresholds that differ by field of view, after the common one."""
     return f"; by field of view: {pairs(thresholds)}" if thresholds else ""
 
 
 def number(value: float | None) -> str:
-    """Three digits, or a dash."""
+    """Format a number with three digits, or as a dash."""
     return "–" if value is None else f"{value:.3f}"
 
 

@@ -75,7 +75,7 @@ def test_training_starts_from_given_weights(files, narrow_weights, tmp_path):
 def test_fine_tuned_weights_are_averaged_with_those_they_started_as(
     files, narrow_weights, tmp_path
 ):
-    config = replace(TINY, start_from=str(narrow_weights))
+    config = replace(TINY, steps=1, start_from=str(narrow_weights))
     tuned, half, none = (
         fit_tiny(files, tmp_path / f"{share}", replace(config, fine_tuned_share=share)).state_dict()
         for share in (1.0, 0.5, 0.0)

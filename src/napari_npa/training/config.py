@@ -163,7 +163,7 @@ class TrainingConfig:
         float, Setting("Share of the steps with a frozen encoder.", least=0, most=1)
     ] = 0.0
     painted: Annotated[
-        int, Setting("Diseased variants painted of each perfused 55° angiogram.", least=0)
+        int, Setting("Variants of each perfused 55° angiogram with synthetic lesions.", least=0)
     ] = 16
     seed: Annotated[int, Setting("Same seed, same training; 0 if not given.", least=0)] = 0
 
