@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_npa.annotation.session import AnnotationError, Session
-from napari_npa.errors import AngiogramError, ReplaceError, RetinaError
+from napari_npa.errors import AngiogramError, NpaError, ReplaceError, RetinaError
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.results.folder import ResultFolder
@@ -325,6 +325,15 @@ def test_what_is_not_a_record_is_not_ours(folder, automatic, content):
     with pytest.raises(ReplaceError, match=r"eye_npa\.json"):
         folder.save(automatic, "eye")
     assert (folder.path / "eye_npa.json").read_text() == content
+
+
+def test_a_file_of_another_program_above_the_results_does_not_matter(folder, automatic):
+    folder.save(automatic, "eye")
+    (folder.path.parent / "review.json").write_text('{"stars": 5}')
+    folder.save(Result.of(segmentation_of(threshold=0.9)), "eye")
+    (folder.path / "review.json").write_text("{")
+    with pytest.raises(NpaError, match=r"'review\.json' cannot be read"):
+        folder.save(automatic, "eye")
 
 
 # Table and session

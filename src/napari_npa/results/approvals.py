@@ -6,16 +6,15 @@ read too; where both have an entry for an image, the upper one counts.
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
 import msgspec
 
 from napari_npa.errors import NpaError, SaveError
-from napari_npa.io.names import APPROVALS, hashed_stem
+from napari_npa.io.names import APPROVALS, MANIFEST, TABLE, hashed_stem
 from napari_npa.io.writing import make_folder, write_json
 
 WITHDRAWN = ""
@@ -174,10 +173,7 @@ def is_approved(folder: Path, sha256: str) -> bool:
     NpaError
         Approvals are there and cannot be read: whether it was approved is not known.
     """
-    folder = folder.absolute()
-    return any(
-        sha256 in _approved_in(_content(above)).values() for above in (folder, *folder.parents)
-    )
+    return any(sha256 in kept.approved.values() for _, kept in _kept_here_and_above(folder))
 
 
 def approves(content: str | None, sha256: str) -> bool:
@@ -188,7 +184,7 @@ def approves(content: str | None, sha256: str) -> bool:
     NpaError
         It is damaged.
     """
-    return sha256 in _approved_in(content).values()
+    return content is not None and sha256 in _decoded(content.encode()).approved.values()
 
 
 def withdraw(folder: Path, stem: str, sha256: str) -> None:
@@ -208,44 +204,45 @@ def withdraw(folder: Path, stem: str, sha256: str) -> None:
     NpaError
         Approvals cannot be read or written.
     """
-    folder = folder.absolute()
-    for above in (folder, *folder.parents):
-        content = _content(above)
-        approved = _approved_in(content)
-        here = PurePosixPath(*folder.relative_to(above).parts)
+    for above, kept in _kept_here_and_above(folder):
+        here = PurePosixPath(*folder.absolute().relative_to(above).parts)
         gone = {
             name
-            for name, sha in approved.items()
+            for name, sha in kept.approved.items()
             if sha == sha256 and _is_of(PurePosixPath(name), here, stem, sha256)
         }
-        if gone and content is not None:
-            kept = json.loads(content)
+        if gone:
             # Marked, not removed: the file of a folder below may still approve it.
-            kept["approved"] |= dict.fromkeys(gone, WITHDRAWN)
-            write_json(above / APPROVALS, kept)
+            approved = kept.approved | dict.fromkeys(gone, WITHDRAWN)
+            write_json(above / APPROVALS, {"position": kept.position, "approved": approved})
 
 
 def _is_of(image: PurePosixPath, folder: PurePosixPath, stem: str, sha256: str) -> bool:
     return image.parent == folder and stem in (image.stem, hashed_stem(image.stem, sha256))
 
 
-def _content(folder: Path) -> str | None:
-    try:
-        return (folder / APPROVALS).read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        # A folder above that the user may not enter holds no review of theirs.
-        if os.path.lexists(folder / APPROVALS):
-            raise _unknown() from None
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unknown() from error
+def _kept_here_and_above(folder: Path) -> Iterator[tuple[Path, _Kept]]:
+    """Yield the approvals of a folder and of those above it, with their folders.
+
+    Above, a file of this name that cannot be read may be another program's: it counts only in a
+    folder that holds results.
+    """
+    folder = folder.absolute()
+    for above in (folder, *folder.parents):
+        try:
+            kept = _decoded((above / APPROVALS).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, NpaError) as error:
+            if above == folder or any(os.path.lexists(above / n) for n in (TABLE, MANIFEST)):
+                raise _unknown() from error
+            continue
+        yield above, kept
 
 
-def _approved_in(content: str | None) -> dict[str, str]:
-    if content is None:
-        return {}
+def _decoded(content: bytes) -> _Kept:
     try:
-        return dict(msgspec.json.decode(content, type=_Kept).approved)
+        return msgspec.json.decode(content, type=_Kept)
     except (ValueError, RecursionError) as error:
         raise _unknown() from error
 
