@@ -1,18 +1,21 @@
 # make demo | make test | make lint | make weights | make bench
 .DEFAULT_GOAL := help
-SHELL := /bin/bash
+SHELL := bash
 VENV := .venv
-PY := $(VENV)/bin/python
-NPA := $(VENV)/bin/napari-npa
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY := $(BIN)/python
+NPA := $(BIN)/napari-npa
 READY := $(VENV)/.ready
+# The version is that of the last tag: a new tag is a reason to install again.
+TAGS := $(wildcard $(shell git rev-parse --git-common-dir 2>/dev/null)/refs/tags)
 
-.PHONY: help demo test slow lint bench screenshots weights simulate few crossval \
+.PHONY: help demo test slow lint dist bench screenshots weights simulate few crossval \
     compare compare-small start evidence clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(READY): pyproject.toml scripts/setup.sh
+$(READY): pyproject.toml scripts/setup.sh $(TAGS)
 	scripts/setup.sh $(VENV)
 	touch $@
 
@@ -29,12 +32,27 @@ slow: $(READY)  ## Run the long tests
 	scripts/setup_screen.sh
 	$(PY) -m pytest -m slow -o faulthandler_timeout=3600
 
-lint: $(READY)  ## Linters and type check
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+lint: $(READY)  ## Linters, type check, spelling, and the project's own files by their schemas
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/typos
+	$(BIN)/validate-pyproject pyproject.toml
 	$(PY) -m npe2 validate src/napari_npa/napari.yaml
+	$(SCHEMA).github-workflows .github/workflows/*.yml
+	$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(SCHEMA).github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA).dependabot .github/dependabot.yml
+	$(SCHEMA).citation-file-format CITATION.cff
+
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
+
+dist: $(READY)  ## Build the source archive and the wheel, and try the wheel in a new environment
+	rm -rf dist
+	$(PY) -m build
+	$(PY) -m twine check --strict dist/*
+	scripts/check_wheel.sh dist/*.whl $(PY)
 
 # A shown napari needs a screen; where there is none, a virtual one.
 SCREEN := $(if $(DISPLAY),,xvfb-run -a -s "-screen 0 1600x1000x24")
