@@ -35,9 +35,14 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
-    """Weights file of an untrained network that works on a canvas of 64 pixels."""
+    """Weights file of an untrained network that works on a canvas of 64 pixels.
+
+    On a round angiogram its probabilities are 0.37 to 0.46, with a median of 0.43: it finds all
+    at a low threshold, about half at 0.43, nothing at its own.
+    """
     torch.manual_seed(0)
     network = VGGUNet(UNetConfig(decoder=(8, 8, 8, 8))).eval()
+    network.head.bias.data[0] = -0.64
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_model(path, network, canvases=TINY_CANVASES, threshold=0.5)
     return path
