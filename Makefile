@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # The version is that of the last tag: a new tag is a reason to install again.
 TAGS := $(wildcard $(shell git rev-parse --git-common-dir 2>/dev/null)/refs/tags)
 
-.PHONY: help demo test slow lint dist bench screenshots weights simulate few crossval \
+.PHONY: help demo test slow coverage lint dist bench screenshots weights simulate few crossval \
     compare compare-small start evidence clean
 
 help:  ## Show the targets
@@ -31,6 +31,10 @@ test: $(READY)  ## Run the whole test suite (sets up a virtual screen when missi
 slow: $(READY)  ## Run the long tests
 	scripts/setup_screen.sh
 	$(PY) -m pytest -m slow -o faulthandler_timeout=3600
+
+coverage: $(READY)  ## Run the whole test suite and show which lines and branches it takes
+	scripts/setup_screen.sh
+	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-report=xml $(PYTEST_ARGS)
 
 lint: $(READY)  ## Linters, type check, spelling, and the project's own files by their schemas
 	$(BIN)/ruff check .
