@@ -24,9 +24,12 @@ demo: $(READY)  ## Segment sample_data/ with the embedded weights and print the 
 	@echo; cat demo_output/ischemia.csv; echo
 	@echo "Masks, overlays and records are in $(CURDIR)/demo_output:"; ls demo_output
 
+# A worker for each core; the tests of a file stay together, since they share what they make.
+PYTEST := $(PY) -m pytest -n auto --dist loadfile
+
 test: $(READY)  ## Run the whole test suite (sets up a virtual screen when missing)
 	scripts/setup_screen.sh
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 slow: $(READY)  ## Run the long tests
 	scripts/setup_screen.sh
@@ -34,7 +37,7 @@ slow: $(READY)  ## Run the long tests
 
 coverage: $(READY)  ## Run the whole test suite and show which lines and branches it takes
 	scripts/setup_screen.sh
-	$(PY) -m pytest --cov --cov-report=term:skip-covered --cov-report=xml $(PYTEST_ARGS)
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=xml $(PYTEST_ARGS)
 
 lint: $(READY)  ## Linters, type check, spelling, and the project's own files by their schemas
 	$(BIN)/ruff check .
