@@ -9,6 +9,7 @@ import pytest
 import tifffile
 import torch
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QMessageBox
 
 from napari_npa.io.decoding import decoded
 from napari_npa.models.networks import VGGUNet
@@ -43,6 +44,20 @@ def _no_garbage_is_left():
     """What a test leaves is collected on this thread: a worker's might find it in the next."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def answers(monkeypatch):
+    """What the user will answer to the questions that come, in turn; no question waits."""
+    answers = []
+
+    def question(panel, title, text, *buttons):
+        assert answers, f"nobody expects the question {text!r}"
+        return answers.pop(0)
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    yield answers
+    assert not answers, "a question was expected and did not come"
 
 
 @pytest.fixture(autouse=True)

@@ -552,7 +552,9 @@ def test_damaged_approvals_are_told_and_kept(viewer, review, folder, output, qtb
     assert layers(viewer) == ["a", "Retina", "NPA"]
 
 
-def test_masks_that_cannot_be_read_are_told_and_not_approved_unseen(viewer, opened, output, qtbot):
+def test_masks_that_cannot_be_read_are_told_and_not_approved_unseen(
+    viewer, opened, output, qtbot, answers
+):
     press(qtbot, opened, opened.approve_button)
     (output / "a_npa.tif").write_bytes(b"nonsense")
     press(qtbot, opened, opened.previous)
@@ -561,6 +563,7 @@ def test_masks_that_cannot_be_read_are_told_and_not_approved_unseen(viewer, open
     press(qtbot, opened, opened.next)
     assert (output / "a_npa.tif").read_bytes() == b"nonsense"
     press(qtbot, opened, opened.previous)
+    answers.append(QMessageBox.StandardButton.Yes)  # the result was approved
     press(qtbot, opened, opened.approve_button)
     assert saved(output, "a").shape == (160, 160)
 
