@@ -215,7 +215,7 @@ def test_a_read_only_folder_is_said_in_plain_words_and_can_be_read(store):
     store.write(annotation)
     # Root may write everywhere, and nobody may not even enter the folders above.
     user = os.geteuid()
-    for folder in (store.folder, *store.folder.parents[:3]):
+    for folder in (store.folder, *store.folder.parents[:4]):
         folder.chmod(folder.stat().st_mode | 0o055)
     store.folder.chmod(0o555)
     try:

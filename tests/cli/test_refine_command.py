@@ -86,15 +86,28 @@ def test_a_polygon_goes_to_the_tool_and_its_sensitivity(saved, tiny_model):
     assert areas[0] < areas[1]
 
 
+def test_masks_of_a_grader_are_replaced_only_when_asked(saved):
+    before = (saved / "eye_npa.tif").read_bytes()
+    done = run(saved / "eye.tif", "--masks", saved, *REMOVE)
+    assert isinstance(done.exception, ReplaceError)
+    assert (saved / "eye_npa.tif").read_bytes() == before
+    assert run(saved / "eye.tif", "--masks", saved, "--replace", *REMOVE).exit_code == 0
+    assert not read_mask(saved / "eye_npa.tif")[40:60, 60:100].any()
+
+
 def test_a_click_grows_a_region(saved):
-    done = run(saved / "eye.tif", "--masks", saved, "--click", "110,80")
+    out = saved / "out"
+    done = run(saved / "eye.tif", "--masks", saved, "--output", out, "--click", "110,80")
     assert done.exit_code == 0, done.output
-    assert read_mask(saved / "eye_npa.tif")[110, 80]
+    assert read_mask(out / "eye_npa.tif")[110, 80]
 
 
 def test_a_result_without_gradable_retina_is_refused(saved):
     everything = ("--polygon", "0,0 0,160 160,160 160,0", "--tool", "shape", "--action", "remove")
-    done = run(saved / "eye.tif", "--masks", saved, *everything, "--target", "retina")
+    done = run(
+        saved / "eye.tif", "--masks", saved, "--output", saved / "out", *everything,
+        "--target", "retina",
+    )  # fmt: skip
     assert isinstance(done.exception, NpaError)
     assert "no gradable retina" in str(done.exception)
 
@@ -103,7 +116,7 @@ def test_a_result_without_gradable_retina_is_refused(saved):
 def test_a_tool_without_a_network_touches_neither_device_nor_weights(saved, tool):
     where = ("--click", "110,80") if tool == "grow" else ("--rectangle", "40,60,59,99")
     done = run(
-        saved / "eye.tif", "--masks", saved, *where, "--tool", tool,
+        saved / "eye.tif", "--masks", saved, "--output", saved / "out", *where, "--tool", tool,
         "--device", "no such device", "--tile", "no such weights",
     )  # fmt: skip
     assert done.exit_code == 0, done.exception

@@ -321,6 +321,7 @@ def test_two_scale_mode_needs_and_uses_both_networks(tiny_model, tmp_path):
     np.testing.assert_array_equal(same.probability, alone.probability)  # nothing finer to see
 
 
+@pytest.mark.slow
 def test_the_embedded_tile_network_looks_at_both_scales_of_ultra_widefield_images(tmp_path):
     eye = simulate("uwfa", 512, seed=4).pixels
     one, two = (Segmenter("cpu", mode=mode).segment(eye) for mode in ("whole", "two-scale"))
@@ -330,6 +331,7 @@ def test_the_embedded_tile_network_looks_at_both_scales_of_ultra_widefield_image
     assert Segmenter("cpu").segment(draw_round_angiogram(256)).model == "whole"
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_is_part_of_both_scales(tiny_model):
     eye = simulate("uwfa", 512, seed=4).pixels
     own = replace(load_model(tiny_model), name="own")

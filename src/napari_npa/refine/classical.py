@@ -78,8 +78,9 @@ by 0.02 to 0.04; at 10 000 the equations are too stiff to be solved well)."""
 SOLVER_TOLERANCE = 1e-5
 """Relative residual at which the walker's equations count as solved."""
 
-CHANCE_TOLERANCE = 0.1
-"""How far the walker's probabilities may lie outside [0, 1] without a warning; they are clipped."""
+CHANCE_TOLERANCE = np.inf
+"""How far the walker's probabilities may lie outside [0, 1] without a warning: they are clipped
+in any case, and the areas of small images are seen so enlarged that they lie outside."""
 
 
 class Method(Protocol):
