@@ -127,14 +127,14 @@ def shape_picture(viewer: napari.Viewer, correct: CorrectPanel) -> None:
     look_at(viewer, np.mean(MISSED, axis=0))
     correct.instant.setChecked(False)
     correct.action_buttons["replace"].click()
-    correct.drawing["Rectangle"].click()
+    correct.drawing["rectangle"].click()
     correct.mouse.shapes.layer.add(np.array(MISSED, float), shape_type="rectangle")
     before = shown(viewer)
     correct.apply_shapes()
     wait_while(lambda: len(correct.looking))
     side_by_side("correct_replace", before, shown(viewer))
     correct.result.npa.undo()
-    correct.drawing["Rectangle"].click()
+    correct.drawing["rectangle"].click()
 
 
 def grow_picture(viewer: napari.Viewer, correct: CorrectPanel) -> None:
