@@ -17,7 +17,7 @@ from napari_npa.errors import WeightsError
 from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.writing import atomic, file_sha256
-from napari_npa.models.names import RETINA
+from napari_npa.models.names import AUTO, RETINA
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch
 from napari_npa.types import Gray, Mask, Target
@@ -164,7 +164,7 @@ def load_model(name: str | Path) -> Model:
         raise WeightsError(
             str(name),
             "is not among the weights that come with the package",
-            f"Choose one of {', '.join(embedded_models()) or '(none)'}, or give a file.",
+            f"Choose one of {', '.join((AUTO, *embedded_models()))}, or give a file.",
         )
     return _load_file(path, expected=None)
 
