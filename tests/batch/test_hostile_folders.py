@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from batch_folders import THRESHOLD, line_of, results, statuses, table, write_eye
 
+from batch_folders import THRESHOLD, line_of, results, statuses, table, write_eye
 from napari_npa.io import storage as places
 
 BLACK = np.zeros((256, 256), np.uint8)

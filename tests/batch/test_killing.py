@@ -11,9 +11,9 @@ from threading import Event
 
 import pytest
 import tifffile
+
 from batch_folders import THRESHOLD, results, table, write_eye
 from batch_program import started
-
 from napari_npa.batch import BatchOptions, run_batch
 from napari_npa.io.writing import LEFT_BEHIND_SECONDS
 

@@ -105,7 +105,7 @@ def test_a_read_only_output_is_one_clear_line(source, output, tiny_model, monkey
     def refuse(path):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(writing, "_flush_to_disk", refuse)
+    monkeypatch.setattr(writing, "flush_to_disk", refuse)
     line = said_by_the_program(source, output, tiny_model, monkeypatch, capsys)
     assert "read-only" in line
     assert not list(output.iterdir())
@@ -126,14 +126,14 @@ def said_by_the_program(source, output, model, monkeypatch, capsys):
 def test_a_disk_that_fills_makes_failed_rows_and_a_run_that_goes_on(
     batch, source, output, monkeypatch
 ):
-    flush = writing._flush_to_disk
+    flush = writing.flush_to_disk
 
     def full(path):
         if path.suffix == ".png":
             raise OSError(28, "No space left on device")
         flush(path)
 
-    monkeypatch.setattr(writing, "_flush_to_disk", full)
+    monkeypatch.setattr(writing, "flush_to_disk", full)
     assert batch(source, output, "--recursive").exit_code == 1
     assert set(statuses(output).values()) == {"failed"}
     assert all("disk full" in row["message"] for row in table(output))
@@ -146,7 +146,7 @@ def test_a_table_that_cannot_be_written_at_the_end_is_one_clear_line(
     source, output, tiny_model, monkeypatch, capsys
 ):
     """The disk fills after the first image; the others are failed rows, and the table is told."""
-    flush = writing._flush_to_disk
+    flush = writing.flush_to_disk
     full = []
 
     def fill(path):
@@ -156,7 +156,7 @@ def test_a_table_that_cannot_be_written_at_the_end_is_one_clear_line(
             full.append(path)
         flush(path)
 
-    monkeypatch.setattr(writing, "_flush_to_disk", fill)
+    monkeypatch.setattr(writing, "flush_to_disk", fill)
     write_eye(source / "c.tif", 9)
     arguments = ["batch", str(source), "--output", str(output), "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", ["napari-npa", *arguments, "--model", str(tiny_model)])

@@ -179,14 +179,14 @@ def test_two_images_of_one_stem_do_not_overwrite_each_other(run, tmp_path):
 
 def test_full_disk_is_a_row_and_leaves_nothing_half_written(run, eye, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    flush = writing._flush_to_disk
+    flush = writing.flush_to_disk
 
     def full(path):
         if path.suffix == ".png":
             raise OSError(28, "No space left on device")
         flush(path)
 
-    monkeypatch.setattr(writing, "_flush_to_disk", full)
+    monkeypatch.setattr(writing, "flush_to_disk", full)
     result = run(eye, "--output", out)
     assert result.exit_code == 1
     (row,) = table(out)

@@ -50,7 +50,7 @@ def segmenter(tiny_model):
 def dark(tiny_model):
     """Segmenter whose network flags what is darker than half of white."""
     segmenter = Segmenter("cpu", tiny_model)
-    segmenter._whole.network = Dark(segmenter._whole.network)
+    segmenter.whole.network = Dark(segmenter.whole.network)
     return segmenter
 
 
@@ -192,14 +192,14 @@ def test_out_of_memory_falls_back_to_smaller_pieces_and_says_so(
     whole = Segmenter("cpu", tiny_model)
     expected = whole.segment(round_angiogram)
     scarce = Segmenter("cpu", tiny_model)
-    run = scarce._whole._run
+    run = scarce.whole.run_in_pieces
 
     def run_in_little_memory(channels, device, pieces, *rest):
         if pieces == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return run(channels, device, pieces, *rest)
 
-    monkeypatch.setattr(scarce._whole, "_run", run_in_little_memory)
+    monkeypatch.setattr(scarce.whole, "run_in_pieces", run_in_little_memory)
     result = scarce.segment(round_angiogram)
     assert result.notes == ("out of memory on cpu with 1 piece(s)",)
     # The margin is wider than the 64-pixel canvas here, so pieces see all that the whole saw.
@@ -238,13 +238,13 @@ def test_only_the_part_of_the_canvas_with_retina_goes_through_the_network(tiny_m
     model = replace(load_model(tiny_model), input="rgb", canvases={"55": 512, "uwfa": 512})
     segmenter = Segmenter("cpu", model)
     seen = []
-    run = segmenter._whole._run
+    run = segmenter.whole.run_in_pieces
 
     def watched(channels, *rest):
         seen.append(channels.shape)
         return run(channels, *rest)
 
-    monkeypatch.setattr(segmenter._whole, "_run", watched)
+    monkeypatch.setattr(segmenter.whole, "run_in_pieces", watched)
     image = np.zeros((512, 512), np.uint8)
     image[200:328, 40:168] = draw_round_angiogram(128)
     result = segmenter.segment(image)
@@ -258,10 +258,10 @@ def test_only_the_part_of_the_canvas_with_retina_goes_through_the_network(tiny_m
 def test_a_camera_frame_goes_through_the_network_mirrored_four_ways(tiny_model, monkeypatch):
     segmenter = Segmenter("cpu", tiny_model)
     seen = []
-    run = segmenter._whole._run
+    run = segmenter.whole.run_in_pieces
     monkeypatch.setattr(
-        segmenter._whole,
-        "_run",
+        segmenter.whole,
+        "run_in_pieces",
         lambda channels, *rest: (seen.append(channels.shape), run(channels, *rest))[1],
     )
     segmenter.segment(draw_round_angiogram(128))
@@ -300,7 +300,9 @@ def test_pieces_are_blended_without_a_seam():
     inference = Inference(replace(model, output="npa"), torch.device("cpu"))
     inference.network = Constant(inference.network)
     steps = Steps(None, 1)
-    found = inference._run(torch.zeros(1, 3, 256, 512), torch.device("cpu"), 2, steps, "npa")
+    found = inference.run_in_pieces(
+        torch.zeros(1, 3, 256, 512), torch.device("cpu"), 2, steps, "npa"
+    )
     jumps = np.abs(np.diff(found[0].numpy(), axis=1)).max()
     assert 0 < jumps < 1.5 * 0.91 / 64  # of 0.05 to 0.95 over a seam of 64 pixels
 
@@ -361,7 +363,7 @@ def test_no_memory_at_all_is_said_plainly(segmenter, round_angiogram, monkeypatc
     def run(*_):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")
 
-    monkeypatch.setattr(segmenter._whole, "_run", run)
+    monkeypatch.setattr(segmenter.whole, "run_in_pieces", run)
     with pytest.raises(DeviceError, match="too little free memory"):
         segmenter.segment(round_angiogram)
 
@@ -372,7 +374,7 @@ def test_other_failures_of_the_network_are_not_taken_for_lack_of_memory(
     def run(*_):
         raise RuntimeError("shape mismatch")
 
-    monkeypatch.setattr(segmenter._whole, "_run", run)
+    monkeypatch.setattr(segmenter.whole, "run_in_pieces", run)
     with pytest.raises(RuntimeError, match="shape mismatch"):
         segmenter.segment(round_angiogram)
 

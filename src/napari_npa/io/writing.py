@@ -88,7 +88,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         with _plain_errors(path):
             yield partial
-            _flush_to_disk(partial)
+            flush_to_disk(partial)
             partial.replace(target)
     finally:
         with suppress(OSError):
@@ -114,7 +114,7 @@ def write_together(contents: Mapping[Path, Encoded]) -> None:
         for path, partial in partials.items():
             with _plain_errors(path):
                 partial.write_bytes(contents[path])
-                _flush_to_disk(partial)
+                flush_to_disk(partial)
         for path, partial in partials.items():
             with _plain_errors(path):
                 partial.replace(path)
@@ -360,6 +360,7 @@ def _write(path: str | Path, encoded: Encoded) -> None:
         partial.write_bytes(encoded)
 
 
-def _flush_to_disk(path: Path) -> None:
+def flush_to_disk(path: Path) -> None:
+    """Have the system write a file to the disk now, so that a power cut cannot lose it."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())

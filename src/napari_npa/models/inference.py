@@ -165,7 +165,7 @@ class Inference:
         for device in devices:
             for pieces in (least * cuts for cuts in CUTS):
                 try:
-                    found = self._run(images, device, pieces, steps, target)
+                    found = self.run_in_pieces(images, device, pieces, steps, target)
                     return _mirrored_mean(found, mirrors), device, tuple(notes)
                 except RuntimeError as error:
                     if not _is_out_of_memory(error):
@@ -178,7 +178,7 @@ class Inference:
             "Close other programs and run again.",
         )
 
-    def _run(
+    def run_in_pieces(
         self, channels: Tensor, device: torch.device, pieces: int, steps: Steps, target: Target
     ) -> Tensor:
         """Compute probabilities (N, rows, columns) float32; overlapping pieces are blended."""

@@ -187,15 +187,15 @@ class Segmenter:
         self.device = choose_device(device)
         self._is_auto = is_auto(model)
         self.model = as_model(WHOLE if self._is_auto else model)
-        self._whole = Inference(self.model, self.device, at_once)
+        self.whole = Inference(self.model, self.device, at_once)
         self.mode: Mode = mode or ("two-scale" if self._is_auto else "whole")
         needs_tile = self._is_auto or self.mode == "two-scale"
-        self._tile = Inference(as_model(tile), self.device, at_once) if needs_tile else None
+        self.tile = Inference(as_model(tile), self.device, at_once) if needs_tile else None
 
     @property
     def weights(self) -> tuple[str, ...]:
         """SHA-256 of the weights that results depend on."""
-        used = (self._whole, self._tile) if self._tile else (self._whole,)
+        used = (self.whole, self.tile) if self.tile else (self.whole,)
         return (*(inference.model.sha256 for inference in used), retina_weights())
 
     def segment(
@@ -229,7 +229,7 @@ class Segmenter:
             Out of memory even in small pieces on the CPU.
         """
         looks_twice = self.mode == "two-scale"
-        runs = self._whole.steps + (self._tile.steps if self._tile and looks_twice else 0)
+        runs = self.whole.steps + (self.tile.steps if self.tile and looks_twice else 0)
         steps = Steps(progress, total=3 + runs)
         angiogram = as_angiogram(image)
         steps.one_more()
@@ -270,11 +270,11 @@ class Segmenter:
 
     def _looks(self, view: FieldOfView) -> list[tuple[Inference, int]]:
         """List the networks that look at a field of view, and the sides of their canvases."""
-        side, tile = self.model.canvas_for(view), self._tile
+        side, tile = self.model.canvas_for(view), self.tile
         if tile is None or (finest := tile.model.canvas_for(view)) <= side:
-            return [(self._whole, side)]
+            return [(self.whole, side)]
         knows_both = self._is_auto and tile.model.halved
-        coarse = (tile, finest // 2) if knows_both else (self._whole, side)
+        coarse = (tile, finest // 2) if knows_both else (self.whole, side)
         return [coarse, (tile, finest)] if self.mode == "two-scale" else [coarse]
 
 

@@ -163,7 +163,7 @@ def test_the_sensitivity_moves_the_last_correction_without_the_network(
     corrector.sensitivity.setSliderDown(True)
     for value in np.quantile(1 - proposal.evidence, (0.2, 0.8, 0.5)).clip(0.01, 0.99):
         corrector.sensitivity.setValue(round(float(value), 2))
-        corrector._moves.flush()
+        corrector.moves.flush()
         shown = npa.data[proposal.region.window] != 0
         found = proposal.found(corrector.sensitivity.value())
         np.testing.assert_array_equal(shown[proposal.region.inside], found[proposal.region.inside])

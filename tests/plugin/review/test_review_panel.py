@@ -579,7 +579,7 @@ def test_a_result_is_dropped_when_its_image_was_removed(
     settle(qtbot, review)
     assert layers(viewer) == []
     assert "dropped" in review.status.text()
-    review._go_to_row(review.list_model.index(0))
+    review.go_to_row(review.list_model.index(0))
     settle(qtbot, review)
     assert layers(viewer) == ["a", "Retina", "NPA"]
 
@@ -648,7 +648,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     runs.go.clear()
     review.open_folder(folder, output)
     qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
-    jobs = [*review.preparer.jobs._running]
+    jobs = [*review.preparer.jobs.running]
     close_dock(qtbot, viewer, review)
     runs.go.set()
     qtbot.wait(200)
@@ -657,7 +657,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     viewer.add_image(np.zeros((20, 20)))
     viewer.layers.clear()
     for running in (review.jobs, review.preparer.jobs):
-        running._running.clear()
+        running.running.clear()
 
 
 @pytest.mark.slow
@@ -671,7 +671,7 @@ def test_ten_thousand_images_are_listed_without_a_stutter(shown, viewer, opened,
     assert opened.count.text() == "2 of 10000, 0 approved"
     opened.queue.go_to(7000)
     started = time.perf_counter()
-    opened._refresh()
+    opened.refresh()
     opened.list.repaint()
     assert time.perf_counter() - started < 0.5
     opened.queue.go_to(1)

@@ -96,10 +96,10 @@ class CorrectPanel(CorrectControls):
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
         self._patience.timeout.connect(self._still_looking)
-        self._moves = QSignalThrottler(parent=self)
-        self._moves.setTimeout(ADJUST_MS)
-        self._moves.triggered.connect(self._adjust)
-        self.sensitivity.valueChanged.connect(self._moves.throttle)
+        self.moves = QSignalThrottler(parent=self)
+        self.moves.setTimeout(ADJUST_MS)
+        self.moves.triggered.connect(self._adjust)
+        self.sensitivity.valueChanged.connect(self.moves.throttle)
         self.sensitivity.sliderPressed.connect(self._begin_drag)
         self.sensitivity.sliderReleased.connect(self._end_drag)
         after = QSignalThrottler.EmissionPolicy.Trailing
@@ -319,7 +319,7 @@ class CorrectPanel(CorrectControls):
             self.correction.begin_drag()
 
     def _end_drag(self) -> None:
-        self._moves.flush()
+        self.moves.flush()
         if self.correction is not None:
             self.correction.end_drag()
             self.annotations.record("sensitivity")

@@ -137,13 +137,19 @@ def _call(functions: Iterable[Callable[..., object]], *arguments: object) -> Non
 
 
 class Jobs:
-    """The unfinished jobs of a panel."""
+    """The unfinished jobs of a panel.
+
+    Attributes
+    ----------
+    running
+        The jobs themselves.
+    """
 
     def __init__(self) -> None:
-        self._running: set[Job] = set()
+        self.running: set[Job] = set()
 
     def __len__(self) -> int:
-        return len(self._running)
+        return len(self.running)
 
     def start(
         self,
@@ -152,8 +158,8 @@ class Jobs:
         failed: Callable[[Exception], object] | None = None,
     ) -> None:
         """Start a job; pass what it returns to `then`, or its error to `failed`."""
-        self._running.add(job)
-        job.on_end.append(partial(self._running.discard, job))
+        self.running.add(job)
+        job.on_end.append(partial(self.running.discard, job))
         if then is not None:
             job.on_return.append(then)
         if failed is not None:
@@ -162,6 +168,6 @@ class Jobs:
 
     def abandon(self) -> None:
         """Abandon the jobs that still run: whoever wanted the results is gone."""
-        for job in self._running:
+        for job in self.running:
             job.abandon()
-        self._running.clear()
+        self.running.clear()

@@ -83,7 +83,7 @@ class ReviewPanel(ReviewControls):
         self.busy = False
         self.annotations = annotations_of(self.viewer)
         self._connect()
-        self._refresh()
+        self.refresh()
         self.jobs.start(Job(models_and_devices), self._offer, self._fail_aside)
 
     def _connect(self) -> None:
@@ -97,10 +97,10 @@ class ReviewPanel(ReviewControls):
         self.ungradable_button.clicked.connect(self.mark_ungradable)
         self.models.chosen.connect(self._choose_model)
         self.modes.toggled.connect(self._choose_model)
-        self.list.clicked.connect(self._go_to_row)
-        self.list.activated.connect(self._go_to_row)
+        self.list.clicked.connect(self.go_to_row)
+        self.list.activated.connect(self.go_to_row)
         self.preparer.advanced.connect(self._show_prepared)
-        self.connections.connect(results_of(self.viewer).chosen, self._refresh)
+        self.connections.connect(results_of(self.viewer).chosen, self.refresh)
         bind(self.viewer, REVIEW_KEYS, [self.go_next, self.go_previous, self.approve])
         self.destroyed.connect(partial(unbind, self.viewer, REVIEW_KEYS))
         self.destroyed.connect(self.jobs.abandon)
@@ -165,7 +165,7 @@ class ReviewPanel(ReviewControls):
         self.images_folder.setText(str(queue.folder))
         self.output_folder.setText(str(queue.output))
         self.list_model.list_images_of(queue)
-        self.jobs.start(Job(partial(read_records, queue)), self._refresh)
+        self.jobs.start(Job(partial(read_records, queue)), self.refresh)
         self._open(queue.position)
         if queue.warning is not None:
             self.status.setText(tell(queue.warning))
@@ -225,9 +225,10 @@ class ReviewPanel(ReviewControls):
         self._end("")
         self._approve(self.shown.angiogram.sha256)
 
-    def _go_to_row(self, row: QModelIndex) -> None:
+    def go_to_row(self, row: QModelIndex) -> None:
+        """Open the image of a row of the list."""
         self.go_to(row.row())
-        self._refresh()
+        self.refresh()
 
     def _approve(self, sha256: str) -> None:
         assert self.queue is not None
@@ -238,7 +239,7 @@ class ReviewPanel(ReviewControls):
             return
         self._store()
         self.status.setText(ALL_DONE)
-        self._refresh()
+        self.refresh()
 
     def _open(self, at: int) -> None:
         assert self.queue is not None
@@ -268,7 +269,7 @@ class ReviewPanel(ReviewControls):
             self._show_found(prepared)
         if prepared.error is not None:
             self.status.setText(line_of_error(prepared, prepared.error))
-        self._refresh()
+        self.refresh()
 
     def _show_found(self, prepared: Prepared) -> None:
         assert self.shown is not None
@@ -277,7 +278,8 @@ class ReviewPanel(ReviewControls):
         self.annotations.record("masks saved earlier")
         self.status.setText(line_of_found(prepared, prepared.found, shown=shown))
 
-    def _refresh(self, _: object = None) -> None:
+    def refresh(self, _: object = None) -> None:
+        """Show the state of the queue."""
         shown = self.shown
         has_result = shown is not None and shown.result is not None
         self.show_place(self.queue, self.busy, shown is not None, has_result)
@@ -327,12 +329,12 @@ class ReviewPanel(ReviewControls):
     def _begin(self, doing: str) -> None:
         self.busy = True
         self.status.setText(doing)
-        self._refresh()
+        self.refresh()
 
     def _end(self, line: str) -> None:
         self.busy = False
         self.status.setText(line)
-        self._refresh()
+        self.refresh()
 
     def _fail(self, error: Exception) -> None:
         self._end(tell(error))
