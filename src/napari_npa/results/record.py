@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from napari_npa.io.names import RECORD_FILE, beside
+from napari_npa.measure.ischemia import index_of_counts
 from napari_npa.results.result import Provenance, Result
 
 FORMAT = 1
@@ -125,7 +126,7 @@ def record_of(result: Result) -> Record:
     counts, made = result.counts, result.provenance
     return Record(
         format=FORMAT,
-        isi=round(result.isi, 6),
+        isi=round(index_of_counts(counts, name=result.angiogram.name), 6),
         npa_pixels=counts.npa,
         retina_pixels=counts.retina,
         image=Identity(result.angiogram.name, result.angiogram.sha256),
