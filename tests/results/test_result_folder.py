@@ -193,6 +193,16 @@ def test_a_result_called_ungradable_is_replaced_only_when_asked(folder, automati
     assert folder.save(automatic, "eye", replace=True).record.status == "ok"
 
 
+def test_a_correction_that_nobody_has_seen_is_not_called_ungradable_unasked(folder, automatic):
+    folder.save(corrected(automatic), "eye")
+    before = files(folder)
+    with pytest.raises(ReplaceError, match="corrected"):
+        folder.save_ungradable(automatic.angiogram, "eye")
+    assert files(folder) == before
+    seen = folder.load(automatic.angiogram, "eye").basis
+    assert folder.save_ungradable(automatic.angiogram, "eye", basis=seen).ungradable
+
+
 def test_a_correction_goes_on_from_what_was_loaded(folder, automatic):
     folder.save(corrected(automatic), "eye")
     loaded = folder.load(automatic.angiogram, "eye")

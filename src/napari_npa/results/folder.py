@@ -248,6 +248,7 @@ class ResultFolder:
         angiogram: Angiogram,
         stem: str | None = None,
         *,
+        basis: str = "",
         replace: bool = False,
         table: bool = True,
     ) -> SavedResult:
@@ -260,19 +261,23 @@ class ResultFolder:
         ----------
         angiogram
             The image.
+        basis
+            Identity of the saved result that the person has seen, see :class:`Result`.
         stem, replace, table
             As for :meth:`save`.
 
         Raises
         ------
         ReplaceError
-            A file that would be removed or replaced is not ours.
+            A file that would be removed or replaced is not ours, or holds other work of a person.
         SaveError
             The system refused.
         """
         base, before = self._place(angiogram, stem)
         data = [beside(base, ending) for ending in DATA_FILES]
         if not replace:
+            if before is not None and not before.ungradable:
+                refuse_to_lose_work(before, basis)
             refuse_foreign([*data, record_path(base)], before, {})
         self.make()
         image = Identity(angiogram.name, angiogram.sha256)

@@ -39,7 +39,7 @@ def save(folder: Path, result: Result, replace: bool, progress: Progress) -> Sav
 
 
 def save_ungradable(
-    folder: Path, angiogram: Angiogram, replace: bool, progress: Progress
+    folder: Path, angiogram: Angiogram, basis: str, replace: bool, progress: Progress
 ) -> SavedResult:
     """Write that no part of an angiogram can be judged; runs in a worker.
 
@@ -52,7 +52,7 @@ def save_ungradable(
     """
     from napari_npa.results.folder import ResultFolder
 
-    return ResultFolder(folder).save_ungradable(angiogram, replace=replace)
+    return ResultFolder(folder).save_ungradable(angiogram, basis=basis, replace=replace)
 
 
 def kept_annotation(

@@ -214,7 +214,7 @@ class ReviewPanel(ReviewControls):
         if self.shown.holds_work() and not may_lose_masks(self):
             return
         self._begin(f"Marking '{self.queue.present.name}' as ungradable…")
-        write = partial(save_ungradable, self.queue.results, self.shown.angiogram)
+        write = partial(save_ungradable, self.queue.results, self.shown.angiogram, self.shown.basis)
         start_saving(self.jobs, write, self._end_ungradable, self._fail_save, self)
 
     def _end_ungradable(self, saved: SavedResult) -> None:

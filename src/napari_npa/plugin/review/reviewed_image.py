@@ -111,6 +111,12 @@ class ReviewedImage:
             self._saved = None
         self.is_on_disk = False
 
+    @property
+    def basis(self) -> str:
+        """Identity of the saved result that the user has seen; empty: of none."""
+        result = self.result or self._shown
+        return "" if result is None else result.basis
+
     def holds_work(self) -> bool:
         """Whether there are saved masks, or corrected ones that are not empty."""
         result = self.result
