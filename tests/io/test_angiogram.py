@@ -8,44 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from angiograms import FULL_SCALE, gradient, noise
-from napari_npa.io import angiogram as angiogram_module
+from angiograms import FULL_SCALE, gradient, noise, refusal
+from napari_npa.io import gray_levels as gray_levels_module
 from napari_npa.io.angiogram import angiogram_from_array, as_angiogram, read_angiogram
-
-
-@pytest.mark.parametrize(
-    ("dtype", "stored", "gray"),
-    [
-        ("uint8", 51, 0.2),
-        ("uint16", 32768, 0.50000763),
-        ("uint16", 4095, 0.062485695),  # a 12-bit image in 16-bit samples stays as it is
-        ("int16", 32767, 1.0),
-        ("float32", 0.25, 0.25),
-    ],
-)
-def test_samples_become_parts_of_their_full_scale(dtype, stored, gray):
-    array = np.zeros((64, 64), dtype)
-    array[3, 5] = stored
-    pixels = angiogram_from_array(array).pixels
-    assert pixels.dtype == np.float32
-    assert pixels[3, 5] == np.float32(gray)
-    assert np.count_nonzero(pixels) == 1
-
-
-@pytest.mark.parametrize(
-    ("highest", "gray", "note"),
-    [
-        (1.0, 0.5, ()),
-        (200.0, 100 / 255, ("values up to 200, divided by 255",)),
-        (4000.0, 2000 / 65535, ("values up to 4000, divided by 65535",)),
-    ],
-)
-def test_floats_above_one_are_taken_as_levels_and_that_is_told(highest, gray, note):
-    array = np.zeros((64, 64))
-    array[0, :2] = highest, highest / 2
-    angiogram = angiogram_from_array(array)
-    assert angiogram.pixels[0, 1] == np.float32(gray)
-    assert angiogram.notes == note
 
 
 def test_transparent_pixels_are_black():
@@ -92,7 +57,7 @@ def test_an_image_of_12000_by_12000_is_read_in_bounded_memory(tmp_path):
 
 
 def test_images_larger_than_one_block_are_read_whole(monkeypatch):
-    monkeypatch.setattr(angiogram_module, "SAMPLES_AT_ONCE", 1000)
+    monkeypatch.setattr(gray_levels_module, "SAMPLES_AT_ONCE", 1000)
     for dtype in FULL_SCALE:
         array = np.dstack([noise((101, 97), dtype)] * 3)
         expected = array[..., 0] / np.float64(FULL_SCALE[dtype])
@@ -143,13 +108,23 @@ def test_an_angiogram_prints_without_its_pixels():
 
 def test_every_real_image_is_read(data):
     paths = [path for path in data.rglob("*") if path.suffix in {".jpg", ".png"}]
+    paths = [path for path in paths if not path.stem.endswith("_npa")]
     assert len(paths) > 50
     for path in paths:
         angiogram = read_angiogram(path)
         with Image.open(path) as image:
             assert angiogram.pixels.shape == (image.height, image.width)
-            is_rgb = image.mode == "RGB"
-        assert angiogram.notes == (("stored as RGB, read as gray",) if is_rgb else ())
+        assert angiogram.notes == ()
+
+
+def test_a_mask_is_not_taken_for_an_angiogram(data, tmp_path):
+    for path in data.rglob("*_npa.png"):
+        assert refusal(path).reason == "is a mask, not an angiogram"
+    for values in ((0, 1), (0, 255), (3, 7)):
+        mask = np.full((70, 90), values[0], np.uint8)
+        mask[20:40, 30:50] = values[1]
+        Image.fromarray(mask).save(tmp_path / "mask.png")
+        assert refusal(tmp_path / "mask.png").reason == "is a mask, not an angiogram"
 
 
 def test_the_wide_field_png_files_are_tiff_inside(data):

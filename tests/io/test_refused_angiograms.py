@@ -65,7 +65,7 @@ def test_sixty_four_pixels_on_each_side_are_enough():
 
 
 @pytest.mark.parametrize(
-    ("level", "reason"), [(0, "is entirely black"), (51, "has one value everywhere, 0.2")]
+    ("level", "reason"), [(0, "is entirely black"), (51, "has one value everywhere")]
 )
 def test_an_image_without_contrast_is_refused(tmp_path, level, reason):
     Image.fromarray(np.full((64, 64), level, np.uint8)).save(tmp_path / "eye.png")
@@ -94,7 +94,7 @@ def test_values_that_are_not_numbers_are_counted(tmp_path):
 
 @pytest.mark.parametrize(
     ("extreme", "reason"),
-    [(-0.5, "has values from -0.5 to 0.9"), (65536.0, "has values from 0.1 to 65536")],
+    [(-0.5, "has values from -0.5 to 0.9"), (70000.0, "has values from 0.1 to 70000")],
 )
 def test_floats_out_of_range_are_refused_with_their_range(extreme, reason):
     array = np.full((64, 64), 0.1)
@@ -119,7 +119,7 @@ def test_an_array_that_is_no_image_is_refused_by_its_shape(shape):
 def test_a_difference_that_jpeg_leaves_between_channels_is_still_gray():
     array = np.full((64, 64, 3), 100, np.uint8)
     array[..., 2] = 108
-    array[0, 0] = 0
+    array[0, :2] = [[0], [200]]
     angiogram = angiogram_from_array(array)
     assert angiogram.pixels[5, 5] == pytest.approx((0.3 * 100 + 0.6 * 100 + 0.1 * 108) / 255)
 

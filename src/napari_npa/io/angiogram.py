@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,21 +23,8 @@ from napari_npa.io.decoding import (
     decoded,
     refuse_mask,
 )
+from napari_npa.io.gray_levels import gray_of_planes, row_blocks
 from napari_npa.types import Gray
-
-COLOUR_TOLERANCE = 8
-"""Difference between channels, in 8-bit gray levels, that JPEG compression can leave in a
-gray image."""
-
-COLOURED_FRACTION = 0.001
-"""Fraction of the pixels that may differ by more before an image counts as coloured."""
-
-# Tenths of red, green and blue in gray: Rec. 601, rounded so that sums of 16-bit samples
-# are exact in float32 and equal channels give exactly their common value.
-_LUMA_TENTHS = (3, 6, 1)
-
-SAMPLES_AT_ONCE = 2**22
-"""Samples converted at a time: temporary arrays take some tens of megabytes at most."""
 
 # How to turn a stored image upright, by the orientation tag of TIFF and EXIF: swap rows with
 # columns, then reverse the rows, then the columns.
@@ -60,7 +46,7 @@ class Angiogram:
     Attributes
     ----------
     pixels : (rows, columns) float32
-        Gray levels, 0..1 of the full scale of the stored samples.
+        Gray levels from 0 to 1, see :func:`napari_npa.io.gray_levels.gray_of_planes`.
     name
         File name, or "array".
     sha256
@@ -91,11 +77,9 @@ def read_angiogram(path: str | Path) -> Angiogram:
     -------
     Angiogram
         The first page of a file with several. Gray that is stored as colour becomes gray
-        again. Stored samples are divided by the largest value of their type: 255, 65535, or
-        4095 where a TIFF packs 12 bits. A 12-bit image in 16-bit samples therefore stays
-        between 0 and 0.0625; contrast is normalised later, before the network sees it.
-        Floats above 1 are taken as 8- or 16-bit levels. `notes` lists all other choices and
-        changes.
+        again. Gray levels are the same whatever the container: 8 bits, 10, 12 or 14 in 16,
+        16, floats; see :func:`napari_npa.io.gray_levels.gray_of_planes`. `notes` lists all
+        other choices and changes.
 
     Raises
     ------
@@ -128,8 +112,8 @@ def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:
     ----------
     array : (rows, columns), (rows, columns, channels) or (frames, rows, columns)
         uint8, uint16, int16 without negative values, or floats from 0 to 1 (larger ones are
-        taken as 8- or 16-bit levels). A last axis of up to 4 is taken as channels: gray,
-        gray and alpha, RGB, RGBA. The first of several frames is used.
+        taken as levels of 8, 10, 12, 14 or 16 bits). A last axis of up to 4 is taken as channels:
+        gray, gray and alpha, RGB, RGBA. The first of several frames is used.
     name
         Name of the angiogram in results and errors.
 
@@ -146,7 +130,7 @@ def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:
     array = np.asarray(array)
     pixels, notes = _gray_levels(name, Stored(array))
     digest = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
-    for rows in _row_blocks(array):
+    for rows in row_blocks(array):
         digest.update(np.ascontiguousarray(array[rows]).data)
     return Angiogram(pixels, name, digest.hexdigest(), notes)
 
@@ -196,13 +180,10 @@ def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, 
     check_size(subject, *samples.shape[:2])
     planes = [samples] if samples.ndim == 2 else list(np.moveaxis(samples, -1, 0))
     alpha = planes.pop() if len(planes) in (2, 4) else None
-    full_scale, scale_notes = _full_scale(subject, planes)
-    full_scale = stored.full_scale or full_scale
+    pixels, scale_notes = gray_of_planes(
+        subject, planes, stored_white=stored.full_scale, zero_is_white=stored.zero_is_white
+    )
     notes = [*stored.notes, *frame_notes, *scale_notes]
-    if len(planes) == 3:
-        _refuse_colour(subject, planes, full_scale)
-        notes.append("stored as RGB, read as gray")
-    pixels = _scaled(planes, full_scale, zero_is_white=stored.zero_is_white)
     if stored.zero_is_white:
         notes.append("stored with zero as white, inverted")
     if alpha is not None:
@@ -211,7 +192,7 @@ def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, 
     if stored.orientation in _TURNS:
         pixels = _upright(pixels, stored.orientation)
         notes.append("turned upright as the file says")
-    _refuse_one_value(subject, pixels)
+    _refuse_few_values(subject, pixels)
     return pixels, tuple(notes)
 
 
@@ -232,91 +213,16 @@ def _first_frame(
     return frame, (f"first of {frames} frames",) if frames > 1 else ()
 
 
-def _full_scale(subject: str | Path, planes: list[NDArray[Any]]) -> tuple[float, tuple[str, ...]]:
-    """Return the sample value of white, by the sample type and, for floats, the values."""
-    dtype = planes[0].dtype
-    if dtype.kind == "b":
-        refuse_mask(subject)
-    if dtype.kind == "f":
-        return _full_scale_of_floats(subject, planes)
-    if dtype.kind not in "ui" or dtype.itemsize > 2 or dtype == np.int8:
-        raise AngiogramError(
-            subject,
-            f"has samples of type {dtype}",
-            "Convert it to 8- or 16-bit gray, or to floats from 0 to 1.",
-        )
-    if dtype.kind == "i" and min(plane.min() for plane in planes) < 0:
-        raise AngiogramError(
-            subject, "has negative values", "Shift them to start at 0, or export it as 8-bit gray."
-        )
-    return float(np.iinfo(dtype).max), ()
-
-
-def _full_scale_of_floats(
-    subject: str | Path, planes: list[NDArray[Any]]
-) -> tuple[float, tuple[str, ...]]:
-    not_finite = 0
-    lowest, highest = np.inf, -np.inf
-    for plane in planes:
-        for rows in _row_blocks(plane):
-            block = plane[rows]
-            not_finite += block.size - int(np.count_nonzero(np.isfinite(block)))
-            lowest, highest = min(lowest, float(block.min())), max(highest, float(block.max()))
-    if not_finite:
-        raise AngiogramError(
-            subject,
-            f"has {not_finite} values that are not numbers or are infinite",
-            "Replace them, for example by 0.",
-        )
-    if lowest < 0 or highest > np.iinfo(np.uint16).max:
-        raise AngiogramError(
-            subject,
-            f"has values from {lowest:g} to {highest:g}",
-            "Scale them to lie between 0 and 1.",
-        )
-    for full_scale in (1, np.iinfo(np.uint8).max, np.iinfo(np.uint16).max):
-        if highest <= full_scale:
-            break
-    notes = (f"values up to {highest:g}, divided by {full_scale}",) if full_scale > 1 else ()
-    return float(full_scale), notes
-
-
-def _refuse_colour(subject: str | Path, planes: list[NDArray[Any]], full_scale: float) -> None:
-    tolerance = COLOUR_TOLERANCE * full_scale / 255
-    coloured = 0
-    for rows in _row_blocks(planes[0]):
-        red, green, blue = (plane[rows] for plane in planes)
-        spread = np.maximum(np.maximum(red, green), blue)
-        spread -= np.minimum(np.minimum(red, green), blue)
-        coloured += int(np.count_nonzero(spread > tolerance))
-    if coloured > COLOURED_FRACTION * planes[0].size:
-        raise AngiogramError(
-            subject,
-            "is a colour photograph; an angiogram has one gray channel",
-            "Choose the angiogram, or export it as gray.",
-        )
-
-
-def _refuse_one_value(subject: str | Path, pixels: Gray) -> None:
+def _refuse_few_values(subject: str | Path, pixels: Gray) -> None:
+    """Refuse an image that shows nothing, and a mask."""
     lowest, highest = pixels.min(), pixels.max()
-    if lowest < highest:
-        return
-    what = "is entirely black" if highest == 0 else f"has one value everywhere, {highest:g}"
-    raise AngiogramError(subject, what, "Choose an image that shows the retina.")
-
-
-def _scaled(planes: list[NDArray[Any]], full_scale: float, *, zero_is_white: bool) -> Gray:
-    """Convert one gray or three colour planes to gray, without large temporary arrays."""
-    weights = _LUMA_TENTHS if len(planes) == 3 else (1,)
-    white = np.float32(full_scale * sum(weights))
-    pixels = np.zeros(planes[0].shape, np.float32)
-    for rows in _row_blocks(pixels):
-        for plane, weight in zip(planes, weights, strict=True):
-            pixels[rows] += plane[rows].astype(np.float32) * np.float32(weight)
-        if zero_is_white:
-            np.subtract(white, pixels[rows], out=pixels[rows])
-        pixels[rows] /= white
-    return pixels
+    if lowest == highest:
+        what = "is entirely black" if highest == 0 else "has one value everywhere"
+        raise AngiogramError(subject, what, "Choose an image that shows the retina.")
+    if not any(
+        ((pixels[rows] > lowest) & (pixels[rows] < highest)).any() for rows in row_blocks(pixels)
+    ):
+        refuse_mask(subject)
 
 
 def _upright(pixels: Gray, orientation: int) -> Gray:
@@ -325,10 +231,3 @@ def _upright(pixels: Gray, orientation: int) -> Gray:
     return np.ascontiguousarray(
         turned[:: -1 if reverse_rows else 1, :: -1 if reverse_columns else 1]
     )
-
-
-def _row_blocks(array: NDArray[Any]) -> Iterator[slice]:
-    """Divide the first axis into slices with a bounded number of samples each."""
-    step = max(1, SAMPLES_AT_ONCE * len(array) // array.size)
-    for start in range(0, len(array), step):
-        yield slice(start, start + step)
