@@ -114,8 +114,8 @@ def simulated() -> np.ndarray:
 def journeys(images: Iterator[Path], runs: int) -> tuple[list[float], list[float]]:
     """Seconds from Run to the first correction, now and the way before, in turn."""
     viewer = napari.Viewer(show=True)
-    _, segment = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
-    _, correct = viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
+    _, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+    segment, correct = workspace.panel("segment"), workspace.panel("correct")
     wait_while(lambda: segment.jobs or correct.jobs)
     ways = KeptSegmenter(), SegmentersBefore()
     times: tuple[list[float], ...] = ([], [])

@@ -47,7 +47,8 @@ def wait_while(condition):
 
 viewer = napari.Viewer(show=True)
 shown = time.perf_counter()
-_, panel = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+_, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+panel = workspace.current
 opened = time.perf_counter()
 viewer.open_sample("napari-npa", "simulated_1")
 wait_while(lambda: panel.jobs)

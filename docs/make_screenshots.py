@@ -58,11 +58,12 @@ def pictures_of_correcting() -> None:
     """Open a sample, segment, correct, and save what is on screen."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
-    _, segment = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+    _, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+    segment = workspace.current
     open_and_run(viewer, segment, "simulated_1")
     picture(viewer, "panel")
     open_and_run(viewer, segment, "simulated_2")
-    _, correct = viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
+    correct = workspace.open("correct")
     wait_while(lambda: len(correct.jobs))
     correct.uncertainty.setChecked(True)
     correct.next_doubtful.click()
@@ -78,7 +79,8 @@ def pictures_of_a_batch() -> None:
     """Segment a folder, open the image of the highest index, and save what is on screen."""
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
-    dock, batch = viewer.window.add_plugin_dock_widget("napari-npa", "Batch")
+    dock, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Batch")
+    batch = workspace.current
     viewer.window._qt_window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     with tempfile.TemporaryDirectory() as folder:
         images = angiograms(Path(folder) / "angiograms")

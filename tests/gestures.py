@@ -4,6 +4,8 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from vispy.util import keys
 
+from napari_npa.plugin.dock.workspace import workspace_of
+
 
 def notifications() -> list[str]:
     """Messages that napari has shown since the test began."""
@@ -21,9 +23,21 @@ def press_key(viewer, key, *modifiers):
     scene.events.key_press(key=keys.Key(key), modifiers=list(modifiers))
 
 
-def close_dock(qtbot, viewer, panel):
-    """Close a panel as the × of its dock does, and wait until it is deleted."""
+def open_tab(viewer, name):
+    """Choose an entry of the plugin's menu; gives the panel in the tab that it opens."""
+    _, workspace = viewer.window.add_plugin_dock_widget("napari-npa", name)
+    return workspace.current
+
+
+def bar_of(viewer):
+    """The bar below the tabs."""
+    return workspace_of(viewer).bar
+
+
+def close_dock(qtbot, viewer):
+    """Close the dock as its × does, and wait until it is deleted."""
     deleted = []
-    panel.destroyed.connect(lambda: deleted.append(True))
-    viewer.window.remove_dock_widget(panel)
+    workspace = workspace_of(viewer)
+    workspace.destroyed.connect(lambda: deleted.append(True))
+    viewer.window.remove_dock_widget(workspace)
     qtbot.waitUntil(lambda: bool(deleted), timeout=20_000)

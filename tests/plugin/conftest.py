@@ -11,6 +11,7 @@ import torch
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QMessageBox
 
+from gestures import bar_of, open_tab
 from napari_npa.io.decoding import decoded
 from napari_npa.models.networks import VGGUNet
 
@@ -80,11 +81,17 @@ def shown():
 @pytest.fixture
 def panel(viewer, qtbot, tiny_model):
     """The panel, its lists filled, the tiny model chosen."""
-    _, panel = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    panel = open_tab(viewer, PANEL)
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
     panel.models.choose_file(tiny_model)
     yield panel
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+
+
+@pytest.fixture
+def bar(viewer, panel):
+    """The bar below the tabs, with the index and Save…."""
+    return bar_of(viewer)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QToolTip
 
 from drawing import draw_round_angiogram
-from gestures import click, close_dock, notifications
+from gestures import click, close_dock, notifications, open_tab
 from napari_npa.io.names import MANIFEST, TABLE
 from napari_npa.plugin.batch.histogram import IsiHistogram
 from napari_npa.plugin.batch.table import (
@@ -24,6 +24,7 @@ from napari_npa.plugin.batch.table import (
     TableView,
 )
 from napari_npa.plugin.batch.thumbnails import KEPT, Thumbnails
+from napari_npa.plugin.dock.workspace import workspace_of
 from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.results.table import Row, read_table, update_table, write_table
 
@@ -46,7 +47,7 @@ def folder(tmp_path):
 @pytest.fixture
 def batch(shown, viewer, qtbot, tiny_model, runs):
     """The panel, docked in a napari on screen, with the tiny model."""
-    _, batch = viewer.window.add_plugin_dock_widget("napari-npa", BATCH)
+    batch = open_tab(viewer, BATCH)
     qtbot.waitUntil(lambda: not batch.jobs, timeout=30_000)
     batch.models.choose_file(tiny_model)
     yield batch
@@ -353,8 +354,8 @@ def test_review_corrects_and_the_row_follows(done, viewer, output, qtbot, tiny_m
     (before,) = [row for row in done.results.table.rows if row.image == "sub/c.tif"]
     click(qtbot, done.review)
     settle(qtbot, done)
-    review = viewer.window.add_plugin_dock_widget("napari-npa", "Review queue")[1]
-    assert review.isVisible()
+    review = workspace_of(viewer).current
+    assert review is workspace_of(viewer).panels["review"]
     qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
     assert layers(viewer) == ["c", "Retina", "NPA"]
     assert str(review.model) == str(tiny_model)
@@ -376,7 +377,7 @@ def test_review_begins_at_the_chosen_image(done, viewer, qtbot):
     choose(qtbot, done, "b.tif")
     click(qtbot, done.review)
     settle(qtbot, done)
-    review = viewer.window.add_plugin_dock_widget("napari-npa", "Review queue")[1]
+    review = open_tab(viewer, "Review queue")
     qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
     assert layers(viewer) == ["b", "Retina", "NPA"]
     assert review.queue.output == done.output
@@ -389,7 +390,7 @@ def test_review_goes_through_the_subfolders_that_were_run_too(
     monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)  # masks may be lost
     choose(qtbot, done, "sub/c.tif")
     click(qtbot, done.review)
-    review = viewer.window.add_plugin_dock_widget("napari-npa", "Review queue")[1]
+    review = open_tab(viewer, "Review queue")
 
     def wait():
         qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
@@ -427,7 +428,7 @@ def test_review_of_a_run_without_subfolders_stays_in_the_folder(
     settle(qtbot, batch)
     run(qtbot, batch)
     click(qtbot, batch.review)
-    review = viewer.window.add_plugin_dock_widget("napari-npa", "Review queue")[1]
+    review = open_tab(viewer, "Review queue")
     qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
     assert review.queue.names == ("a.tif", "b.tif", "broken.tif")
     assert not review.recursive.isChecked()
@@ -453,7 +454,7 @@ def test_closing_the_panel_stops_the_run(batch, viewer, folder, output, qtbot, r
     click(qtbot, batch.run)
     qtbot.waitUntil(runs.waiting.is_set, timeout=60_000)
     job = batch.run_job
-    close_dock(qtbot, viewer, batch)
+    close_dock(qtbot, viewer)
     assert job.is_cancelled
     runs.go.set()
     qtbot.waitUntil(lambda: job.is_done, timeout=60_000)

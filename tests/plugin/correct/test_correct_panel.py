@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from vispy.util import keys
 
 from drawing import TINY_CANVASES
-from gestures import click, press_key
+from gestures import click, open_tab, press_key
 from napari_npa import refine
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
@@ -63,7 +63,7 @@ def corrector(shown, viewer, panel, image, qtbot, tiny_model):
     """The panel that corrects, after the image was segmented."""
     panel.start_run()
     qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
-    _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    corrector = open_tab(viewer, PANEL)
     corrector.models.choose_file(tiny_model)
     viewer.window._qt_window.resize(1400, 1000)
     qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
@@ -321,7 +321,7 @@ def test_napari_is_drawn_again_soon_though_the_network_takes_long(viewer, correc
 
 
 def test_without_a_result_nothing_can_be_pressed(viewer, qtbot, shown):
-    _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    corrector = open_tab(viewer, PANEL)
     assert "Segment an angiogram first" in corrector.status.text()
     buttons = (*corrector.action_buttons.values(), *corrector.drawing.values(), corrector.grow)
     others = (corrector.apply, corrector.cancel, corrector.sensitivity, corrector.next_doubtful)

@@ -38,7 +38,8 @@ def wait(milliseconds):
 viewer = napari.Viewer(show=True)
 wait(300)
 started = time.perf_counter()
-_, panel = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+_, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
+panel = workspace.current
 seconds = time.perf_counter() - started
 while panel.jobs:
     wait(20)

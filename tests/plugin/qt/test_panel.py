@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QFileSystemWatcher
 
-from gestures import close_dock
+from gestures import close_dock, open_tab
 from napari_npa.plugin.layers.live_index import RECOUNT_MS
 from napari_npa.plugin.layers.region_layer import NAME as REGIONS
 from napari_npa.plugin.qt.gui_thread import deleted_in_gui
@@ -28,31 +28,32 @@ def no_collector():
 
 @pytest.fixture(params=PANELS)
 def docked(request, viewer, qtbot):
-    """A dock and the panel in it, for each panel."""
-    dock, panel = viewer.window.add_plugin_dock_widget("napari-npa", request.param)
-    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
-    return dock, panel
+    """The dock and what is in it, opened at each tab."""
+    dock, workspace = viewer.window.add_plugin_dock_widget("napari-npa", request.param)
+    qtbot.waitUntil(lambda: not workspace.current.jobs, timeout=20_000)
+    return dock, workspace
 
 
 def test_a_closed_panel_is_deleted_at_once_and_not_by_the_collector(no_collector, docked, qtbot):
-    dock, panel = docked
+    dock, workspace = docked
     deleted_in = []
-    panel.destroyed.connect(lambda: deleted_in.append(threading.current_thread()))
+    for widget in (workspace, workspace.current, workspace.bar):
+        widget.destroyed.connect(lambda: deleted_in.append(threading.current_thread()))
     dock.destroyOnClose()  # as its × does
-    qtbot.waitUntil(lambda: bool(deleted_in), timeout=5000)
-    assert deleted_in == [threading.main_thread()]
+    qtbot.waitUntil(lambda: len(deleted_in) == 3, timeout=5000)
+    assert set(deleted_in) == {threading.main_thread()}
 
 
 def test_a_panel_put_into_another_dock_stays(docked, viewer, qtbot):
-    _, panel = docked
-    viewer.window.remove_dock_widget(panel)
-    viewer.window.add_dock_widget(panel, name="moved")
+    _, workspace = docked
+    viewer.window.remove_dock_widget(workspace)
+    viewer.window.add_dock_widget(workspace, name="moved")
     qtbot.wait(50)
-    assert panel.window() is viewer.window._qt_window
+    assert workspace.window() is viewer.window._qt_window
 
 
-def test_a_closed_panel_hears_of_nothing_any_more(viewer, panel, image, qtbot, tiny_model):
-    _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", CORRECT)
+def test_a_closed_panel_hears_of_nothing_any_more(viewer, panel, bar, image, qtbot, tiny_model):
+    corrector = open_tab(viewer, CORRECT)
     corrector.models.choose_file(tiny_model)
     panel.start_run()
     qtbot.waitUntil(lambda: panel.run_job is None and not corrector.jobs, timeout=20_000)
@@ -60,10 +61,9 @@ def test_a_closed_panel_hears_of_nothing_any_more(viewer, panel, image, qtbot, t
     corrector.uncertainty.setChecked(True)
     assert REGIONS in viewer.layers
     result = panel.result
-    held = [panel, corrector]  # Python's objects live on, as garbage that was not found does
-    close_dock(qtbot, viewer, corrector)
+    held = [panel, corrector, bar]  # Python's objects live on, as garbage that was not found does
+    close_dock(qtbot, viewer)
     assert [layer.name for layer in viewer.layers] == ["eye", "Retina", "NPA"]
-    close_dock(qtbot, viewer, panel)
     result.move_threshold(0.9)
     result.npa.undo()
     with result.npa.block_history():
@@ -76,17 +76,17 @@ def test_a_closed_panel_hears_of_nothing_any_more(viewer, panel, image, qtbot, t
     viewer.add_image(np.zeros((20, 20)))
     viewer.layers.clear()
     qtbot.wait(2 * RECOUNT_MS)
-    assert [len(panel.connections) for panel in held] == [0, 0]
+    assert [len(panel.connections) for panel in held] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", PANELS)
 def test_a_panel_can_be_opened_again(name, viewer, qtbot, tiny_model):
     for _ in range(2):
-        _, panel = viewer.window.add_plugin_dock_widget("napari-npa", name)
+        panel = open_tab(viewer, name)
         qtbot.waitUntil(lambda panel=panel: not panel.jobs, timeout=20_000)
         panel.models.choose_file(tiny_model)
         assert panel.models.choice == tiny_model
-        close_dock(qtbot, viewer, panel)
+        close_dock(qtbot, viewer)
 
 
 def test_the_collector_on_another_thread_leaves_timers_and_watchers_to_qt(

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Layer
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from gestures import close_dock
+from gestures import bar_of, click, close_dock, open_tab
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.recording.recorder import UNNAMED
@@ -35,7 +34,7 @@ def eye(tmp_path, round_angiogram):
 
 def docked(viewer, qtbot, tiny_model):
     """The panel, ready."""
-    _, panel = viewer.window.add_plugin_dock_widget("napari-npa", PANEL)
+    panel = open_tab(viewer, PANEL)
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
     panel.models.choose_file(tiny_model)
     return panel
@@ -61,7 +60,7 @@ def corrected(viewer, panel, qtbot):
 
 def died(qtbot, viewer, panel):
     """What a killed program leaves: files, and nothing else."""
-    close_dock(qtbot, viewer, panel)
+    close_dock(qtbot, viewer)
     viewer.layers.clear()
 
 
@@ -125,9 +124,10 @@ def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
     opened(panel, qtbot, eye)
     corrected(viewer, panel, qtbot)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
-    panel.who.setText("grader 2")
-    qtbot.mouseClick(panel.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    bar = bar_of(viewer)
+    bar.who.setText("grader 2")
+    click(qtbot, bar.save)
+    qtbot.waitUntil(lambda: not bar.jobs, timeout=20_000)
     assert panel.annotations.flush(10)
     record = (tmp_path / "out" / "eye_npa.json").read_text()
     assert '"who": "grader 2"' in record

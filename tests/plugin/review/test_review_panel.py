@@ -13,7 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from drawing import TINY_CANVASES, draw_round_angiogram
-from gestures import close_dock, notifications
+from gestures import bar_of, close_dock, notifications, open_tab
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.names import APPROVALS
 from napari_npa.models.networks import UNetConfig, VGGUNet
@@ -43,7 +43,7 @@ def folder(tmp_path):
 @pytest.fixture
 def review(viewer, qtbot, tiny_model, runs):
     """The panel, docked, with the tiny model."""
-    _, review = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)
+    review = open_tab(viewer, REVIEW)
     settle(qtbot, review)
     review.models.choose_file(tiny_model)
     yield review
@@ -115,7 +115,7 @@ def test_the_segment_panel_follows(viewer, panel, opened, qtbot):
     assert panel.result is result
     press(qtbot, opened, opened.next)
     assert panel.image is viewer.layers["b"]
-    assert panel.save.isEnabled()
+    assert bar_of(viewer).save.isEnabled()
 
 
 def test_next_shows_what_was_prepared_without_running_the_network(viewer, opened, runs, qtbot):
@@ -233,9 +233,9 @@ def test_a_restart_resumes_at_the_same_image_with_the_corrected_masks(
     paint(viewer)
     press(qtbot, opened, opened.approve_button)
     press(qtbot, opened, opened.previous)
-    close_dock(qtbot, viewer, opened)
+    close_dock(qtbot, viewer)
     viewer.layers.clear()
-    _, again = viewer.window.add_plugin_dock_widget("napari-npa", REVIEW)
+    again = open_tab(viewer, REVIEW)
     settle(qtbot, again)
     again.models.choose_file(opened.model)
     open_folder(again, folder, output, qtbot)
@@ -649,7 +649,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(
     review.open_folder(folder, output)
     qtbot.waitUntil(runs.waiting.is_set, timeout=20_000)
     jobs = [*review.preparer.jobs.running]
-    close_dock(qtbot, viewer, review)
+    close_dock(qtbot, viewer)
     runs.go.set()
     qtbot.wait(200)
     assert jobs

@@ -4,7 +4,7 @@ import pytest
 import tifffile
 from qtpy.QtWidgets import QFileDialog
 
-from gestures import click
+from gestures import click, open_tab
 from napari_npa.imaging.field import imaged
 
 
@@ -31,7 +31,7 @@ def test_a_file_is_decoded_and_its_retina_found_once_from_opening_to_the_first_c
     qtbot.waitUntil(lambda: panel.image is not None and not panel.jobs, timeout=20_000)
     click(qtbot, panel.run)
     qtbot.waitUntil(lambda: panel.result is not None and not panel.jobs, timeout=20_000)
-    _, corrector = viewer.window.add_plugin_dock_widget("napari-npa", "Correct non-perfusion")
+    corrector = open_tab(viewer, "Correct non-perfusion")
     corrector.models.choose_file(tiny_model)
     corrector.grow_at(80, 80)
     qtbot.waitUntil(lambda: corrector.correction is not None, timeout=20_000)

@@ -4,7 +4,7 @@ import pytest
 import tifffile
 
 from drawing import draw_round_angiogram
-from gestures import click, close_dock
+from gestures import bar_of, click, close_dock, open_tab
 from napari_npa.plugin.batch.panel import BatchPanel
 
 SEGMENT, CORRECT, BATCH = "Segment non-perfusion", "Correct non-perfusion", "Batch"
@@ -15,7 +15,7 @@ def dock(viewer, qtbot, tiny_model):
     """Open a panel by its name in the menu, with the tiny model where it offers one."""
 
     def opened(name):
-        _, panel = viewer.window.add_plugin_dock_widget("napari-npa", name)
+        panel = open_tab(viewer, name)
         qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
         if name != CORRECT:
             panel.models.choose_file(tiny_model)
@@ -36,7 +36,7 @@ def test_an_image_that_was_open_before_the_panel_can_be_run(shown, viewer, dock,
     assert panel.run.isEnabled()
     segment(qtbot, panel)
     assert panel.result is not None
-    assert panel.save.isEnabled()
+    assert bar_of(viewer).save.isEnabled()
 
 
 def test_of_several_open_images_the_last_opened_is_chosen(viewer, dock, samples):
@@ -48,13 +48,13 @@ def test_of_several_open_images_the_last_opened_is_chosen(viewer, dock, samples)
 
 def test_a_reopened_panel_still_saves_and_corrects(viewer, dock, samples, qtbot):
     viewer.open_sample("napari-npa", "simulated_1")
-    first = dock(SEGMENT)
-    corrector = dock(CORRECT)
-    segment(qtbot, first)
+    first, corrector = dock(SEGMENT), dock(CORRECT)
+    first.start_run()
+    qtbot.waitUntil(lambda: first.run_job is None and not first.jobs, timeout=20_000)
     assert corrector.grow.isEnabled()
-    close_dock(qtbot, viewer, first)
-    again = dock(SEGMENT)
-    assert again.save.isEnabled()
+    close_dock(qtbot, viewer)
+    again, corrector = dock(SEGMENT), dock(CORRECT)
+    assert bar_of(viewer).save.isEnabled()
     assert again.threshold.isEnabled()
     assert corrector.result is again.result is not None
     assert corrector.grow.isEnabled()
@@ -65,7 +65,7 @@ def test_a_reopened_panel_keeps_to_the_image_that_is_worked_on(viewer, dock, sam
     first = dock(SEGMENT)
     segment(qtbot, first)
     worked_on = first.result
-    close_dock(qtbot, viewer, first)
+    close_dock(qtbot, viewer)
     viewer.open_sample("napari-npa", "simulated_2")
     again = dock(SEGMENT)
     assert again.result is worked_on
@@ -98,6 +98,6 @@ def test_panels_opened_after_an_image_of_a_batch_work_on_it(viewer, dock, sample
     corrector, panel = dock(CORRECT), dock(SEGMENT)
     assert panel.image is viewer.layers["a"]
     assert panel.run.isEnabled()
-    assert panel.save.isEnabled()
+    assert bar_of(viewer).save.isEnabled()
     assert corrector.result is panel.result is not None
     assert corrector.grow.isEnabled()

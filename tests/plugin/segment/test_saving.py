@@ -25,9 +25,9 @@ def segmented(panel, image, qtbot):
     return panel
 
 
-def save(qtbot, panel):
-    click(qtbot, panel.save)
-    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+def save(qtbot, bar):
+    click(qtbot, bar.save)
+    qtbot.waitUntil(lambda: not bar.jobs, timeout=20_000)
 
 
 def correct(panel, value):
@@ -35,38 +35,38 @@ def correct(panel, value):
     panel.result.npa.data_setitem((rows, columns), value)
 
 
-def test_a_result_saved_twice_from_the_panel_needs_no_question(segmented, folder, qtbot):
+def test_a_result_saved_twice_from_the_panel_needs_no_question(segmented, bar, folder, qtbot):
     correct(segmented, 1)
-    save(qtbot, segmented)
+    save(qtbot, bar)
     correct(segmented, 0)
-    save(qtbot, segmented)
+    save(qtbot, bar)
     assert tifffile.imread(folder / "eye_npa.tif")[60:90, 60:90].sum() == 0
 
 
 @pytest.mark.parametrize(("answer", "kept"), [(NO, True), (YES, False)])
 def test_a_graders_mask_is_replaced_only_after_a_question(
-    segmented, folder, answers, qtbot, answer, kept
+    segmented, bar, folder, answers, qtbot, answer, kept
 ):
     theirs = folder / "eye_npa.tif"
     tifffile.imwrite(theirs, np.ones((160, 160), np.uint8))
     before = theirs.read_bytes()
     answers.append(answer)
-    save(qtbot, segmented)
+    save(qtbot, bar)
     assert (theirs.read_bytes() == before) is kept
     assert (folder / "eye_npa.json").exists() is not kept
     assert notifications() == []
-    assert segmented.status.text().startswith("Not saved." if kept else "Saved in")
+    assert bar.status.text().startswith("Not saved." if kept else "Saved in")
 
 
 @pytest.mark.parametrize(("answer", "kept"), [(NO, True), (YES, False)])
 def test_somebody_elses_correction_is_replaced_only_after_a_question(
-    segmented, folder, answers, qtbot, answer, kept
+    segmented, bar, folder, answers, qtbot, answer, kept
 ):
     correct(segmented, 1)
-    save(qtbot, segmented)
+    save(qtbot, bar)
     before = (folder / "eye_npa.tif").read_bytes()
     segmented.result.basis = ""  # as in another napari, which has not seen that result
     correct(segmented, 0)
     answers.append(answer)
-    save(qtbot, segmented)
+    save(qtbot, bar)
     assert ((folder / "eye_npa.tif").read_bytes() == before) is kept

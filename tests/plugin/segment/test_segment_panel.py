@@ -61,7 +61,7 @@ def held(monkeypatch):
     Held.go.set()
 
 
-def test_a_sample_is_segmented_with_the_mouse(shown, viewer, panel, samples, qtbot):
+def test_a_sample_is_segmented_with_the_mouse(shown, viewer, panel, bar, samples, qtbot):
     viewer.open_sample("napari-npa", "simulated_1")
     steps = []
     click(qtbot, panel.run)
@@ -73,7 +73,7 @@ def test_a_sample_is_segmented_with_the_mouse(shown, viewer, panel, samples, qtb
     assert len(steps) > 3
     assert steps[-1][0] == steps[-1][1]
     assert panel.result.shown.image is viewer.layers[0]
-    assert f"{panel.result.segmentation.isi:.1%}"[:-1] in panel.index.index.text()
+    assert f"{panel.result.segmentation.isi:.1%}"[:-1] in bar.index.index.text()
 
 
 def test_result_layers_lie_on_the_image(viewer, panel, image, qtbot):
@@ -88,37 +88,37 @@ def test_result_layers_lie_on_the_image(viewer, panel, image, qtbot):
             np.testing.assert_allclose(layer.data_to_world(corner), image.data_to_world(corner))
 
 
-def test_the_index_follows_strokes_undo_and_redo(shown, viewer, panel, image, qtbot):
+def test_the_index_follows_strokes_undo_and_redo(shown, viewer, panel, bar, image, qtbot):
     run(qtbot, panel)
     npa = viewer.layers["NPA"]
     panel.result.move_threshold(0.95)
-    panel.index.recount()
-    before, text = counted(panel), panel.index.index.text()
+    bar.index.recount()
+    before, text = counted(panel), bar.index.index.text()
     paint(npa, 80, 80)
     qtbot.waitUntil(lambda: counted(panel) != before, timeout=2000)
     painted = counted(panel)
-    assert panel.index.index.text() != text
+    assert bar.index.index.text() != text
     press_key(viewer, "Z", keys.CONTROL)
     qtbot.waitUntil(lambda: counted(panel) == before, timeout=2000)
-    assert panel.index.index.text() == text
+    assert bar.index.index.text() == text
     press_key(viewer, "Z", keys.CONTROL, keys.SHIFT)
     qtbot.waitUntil(lambda: counted(panel) == painted, timeout=2000)
 
 
-def test_the_index_is_what_the_layers_hold(viewer, panel, image, qtbot):
+def test_the_index_is_what_the_layers_hold(viewer, panel, bar, image, qtbot):
     run(qtbot, panel)
     npa, retina = viewer.layers["NPA"], viewer.layers["Retina"]
     npa.data_setitem(np.nonzero(np.ones_like(npa.data)), 0)
     retina.data_setitem(np.nonzero(np.ones_like(npa.data)), 0)
     retina.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 40), 1)
     npa.data_setitem(np.nonzero(np.arange(160)[:, None] * np.ones(160) < 10), 1)
-    panel.index.recount()
+    bar.index.recount()
     assert counted(panel) == PixelCounts(1600, 6400)
-    assert "25.0" in panel.index.index.text()
+    assert "25.0" in bar.index.index.text()
     retina.data_setitem(np.nonzero(retina.data), 0)
-    panel.index.recount()
+    bar.index.recount()
     assert counted(panel) == PixelCounts(0, 0)
-    assert "0" not in panel.index.index.text()
+    assert "0" not in bar.index.index.text()
 
 
 def test_the_index_follows_a_retina_that_grows_after_the_brush_was_used(
@@ -218,7 +218,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
     click(qtbot, panel.run)
     qtbot.waitUntil(held.entered.is_set, timeout=20_000)
     job = panel.run_job
-    close_dock(qtbot, viewer, panel)
+    close_dock(qtbot, viewer)
     held.go.set()
     qtbot.waitUntil(lambda: job.is_done, timeout=20_000)
     viewer.add_image(image.data)
@@ -256,31 +256,31 @@ def test_a_runtime_error_in_the_network_is_shown_and_logged(
     assert panel.run.isEnabled()
 
 
-def test_save_writes_the_corrected_masks(viewer, panel, image, qtbot, tmp_path, monkeypatch):
+def test_save_writes_the_corrected_masks(viewer, panel, bar, image, qtbot, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     run(qtbot, panel)
     paint(viewer.layers["NPA"], 80, 80, label=1)
-    click(qtbot, panel.save)
-    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    click(qtbot, bar.save)
+    qtbot.waitUntil(lambda: not bar.jobs, timeout=20_000)
     written = tifffile.imread(tmp_path / "eye_npa.tif")
     np.testing.assert_array_equal(written != 0, viewer.layers["NPA"].data != 0)
-    assert "eye_npa.tif" in panel.status.text()
-    assert str(tmp_path) in panel.status.text()
+    assert "eye_npa.tif" in bar.status.text()
+    assert str(tmp_path) in bar.status.text()
 
 
-def test_a_folder_that_refuses_files_gives_one_line(viewer, panel, image, qtbot, monkeypatch):
+def test_a_folder_that_refuses_files_gives_one_line(viewer, panel, bar, image, qtbot, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/proc/nowhere")
     run(qtbot, panel)
-    click(qtbot, panel.save)
-    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
-    assert panel.status.text().startswith("'nowhere' ")
-    assert notifications() == [panel.status.text()]
+    click(qtbot, bar.save)
+    qtbot.waitUntil(lambda: not bar.jobs, timeout=20_000)
+    assert bar.status.text().startswith("'nowhere' ")
+    assert notifications() == [bar.status.text()]
 
 
-def test_controls_work_only_when_they_can(viewer, panel, qtbot, round_angiogram):
-    later = (panel.cancel, panel.threshold, panel.save)
+def test_controls_work_only_when_they_can(viewer, panel, bar, qtbot, round_angiogram):
+    later = (panel.cancel, panel.threshold, bar.save)
     choices = (panel.images.native, panel.models, panel.modes, panel.devices, panel.run)
-    for control in (*later, *choices, panel.progress, panel.index.index, panel.status):
+    for control in (*later, *choices, panel.progress, bar.index.index, panel.status):
         assert control.toolTip()
     assert not panel.run.isEnabled()
     assert not any(control.isEnabled() for control in later)
@@ -288,10 +288,10 @@ def test_controls_work_only_when_they_can(viewer, panel, qtbot, round_angiogram)
     assert panel.run.isEnabled()
     run(qtbot, panel)
     assert panel.threshold.isEnabled()
-    assert panel.save.isEnabled()
+    assert bar.save.isEnabled()
     viewer.layers.remove("NPA")
     assert not panel.threshold.isEnabled()
-    assert not panel.save.isEnabled()
+    assert not bar.save.isEnabled()
 
 
 def test_each_image_has_its_own_result(viewer, panel, image, qtbot):

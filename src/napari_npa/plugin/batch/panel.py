@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
@@ -23,7 +23,8 @@ from napari_npa.plugin.qt.model_choice import (
     KeptSegmenter,
     models_and_devices,
 )
-from napari_npa.plugin.review.panel import RESULTS, ReviewPanel
+from napari_npa.plugin.review.panel import RESULTS
+from napari_npa.plugin.review.wish import ReviewWish
 from napari_npa.results.table import Row, merged
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class BatchPanel(BatchControls):
 
     Parameters
     ----------
-    napari_viewer
+    viewer
         Viewer in which images are opened.
 
     Attributes
@@ -50,10 +51,12 @@ class BatchPanel(BatchControls):
         The current run, None if there is none.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    review_wanted = Signal(object)
+    """Carries a :class:`ReviewWish`."""
+
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer = viewer
         self.images: Path | None = None
         self.output: Path | None = None
         self.run_job: BatchJob | None = None
@@ -244,21 +247,20 @@ class BatchPanel(BatchControls):
             self.opener.open(self.images / row.image, result.parent)
 
     def review_these(self) -> None:
-        """Open the review queue on the folders of the batch, at the chosen image."""
+        """Ask for a review of the folders of the batch, to begin at the chosen image."""
         if self.images is None or self.output is None:
             return
-        dock, review = self.viewer.window.add_plugin_dock_widget(
-            "napari-npa", "Review queue", tabify=True
+        chosen = self.results.chosen
+        self.review_wanted.emit(
+            ReviewWish(
+                images=self.images,
+                output=self.output,
+                recursive=any("/" in row.image for row in self.results.table.rows),
+                at=chosen.image if chosen is not None else "",
+                model=self.models.choice,
+                two_scales=self.modes.isChecked(),
+            )
         )
-        assert isinstance(review, ReviewPanel)
-        dock.show()
-        dock.raise_()
-        if isinstance(self.models.choice, Path) and review.models.choice != self.models.choice:
-            review.models.choose_file(self.models.choice)
-        review.modes.setChecked(self.modes.isChecked())
-        recursive = any("/" in row.image for row in self.results.table.rows)
-        at = self.results.chosen.image if self.results.chosen is not None else ""
-        review.open_folder(self.images, self.output, recursive, at)
 
     # Controls
 

@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_npa.models.names import TILE
-from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import ModelBox
 from napari_npa.plugin.qt.panel import Panel
@@ -123,7 +122,6 @@ class CorrectControls(Panel):
             "of your own."
         )
         self.models.offer([TILE], TILE)
-        self.index = LiveIndex()
         self.log = QLabel()
         self.log.setWordWrap(True)
         self.log.setToolTip(
@@ -165,7 +163,7 @@ class CorrectControls(Panel):
         advanced.setContent(content)
         layout = QVBoxLayout()
         layout.addLayout(form)
-        for shown in (self.index, self.log, self.status, self.keys):
+        for shown in (self.status, self.log, self.keys):
             layout.addWidget(shown)
         layout.addWidget(advanced)
         layout.addStretch()

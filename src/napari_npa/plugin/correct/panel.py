@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from napari_npa.results.result import Result
     from napari_npa.types import Target
 
-NO_RESULT = "Segment an angiogram first (panel 'Segment non-perfusion')."
+NO_RESULT = "Segment an angiogram first (tab 'Segment')."
 WHAT_TO_DO = "Draw a shape over a doubtful place, or grow by click."
 NO_PIXEL = "The shape covers no pixel of the image: draw it over the retina."
 
@@ -59,14 +59,13 @@ class CorrectPanel(CorrectControls):
 
     Parameters
     ----------
-    napari_viewer
+    viewer
         Where the image and its result are.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer = viewer
         self.results = results_of(self.viewer)
         self.annotations = annotations_of(self.viewer)
         self.device = "auto"
@@ -131,7 +130,6 @@ class CorrectPanel(CorrectControls):
         self._watch(True)
         self.correction = None
         self.doubtful.follow(self.result)
-        self.index.follow(self.result)
         self.status.setText(WHAT_TO_DO if self.result is not None else NO_RESULT)
         self._prepare()
         self._choose_target()

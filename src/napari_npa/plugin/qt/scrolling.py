@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-LEAST_HEIGHT = 430
+LEAST_HEIGHT = 240
 """Pixels. A higher panel scrolls; otherwise napari's window could outgrow a small screen."""
 
 

@@ -47,6 +47,11 @@ class Annotations:
     ----------
     viewer
         Viewer with the results; its camera and cursor are signs that the user is active.
+
+    Attributes
+    ----------
+    who
+        Who corrects; empty: not said.
     """
 
     changed = Signal()
@@ -54,6 +59,7 @@ class Annotations:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.store = AnnotationStore()
+        self.who = ""
         self.results = results_of(viewer)
         self.result: ImageResult | None = None
         self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
@@ -105,14 +111,14 @@ class Annotations:
         self._end_settling()
         self.changed.emit()
 
-    def as_record(self, result: ImageResult, who: str = "") -> dict[str, Any] | None:
+    def as_record(self, result: ImageResult) -> dict[str, Any] | None:
         """Session of a result, for the record that is saved with the masks."""
         if self._settled.isActive():
             self.record(UNNAMED)
         session = self._sessions.get(result)
         if session is None:
             return None
-        session.who = who or session.who
+        session.who = self.who or session.who
         self._saving[result] = session.number
         return session.as_record()
 

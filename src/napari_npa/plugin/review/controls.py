@@ -21,6 +21,7 @@ from superqt import QElidingLabel
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.status_label import StatusLabel
 
 if TYPE_CHECKING:  # imports torch
@@ -187,7 +188,7 @@ class ReviewControls(Panel):
         moves = QHBoxLayout()
         for button in (self.previous, self.next, self.next_to_do):
             moves.addWidget(button)
-        layout = QVBoxLayout(self)
+        layout = QVBoxLayout()
         layout.addLayout(folders)
         layout.addWidget(self.count)
         layout.addWidget(self.list, 1)
@@ -199,3 +200,4 @@ class ReviewControls(Panel):
         layout.addLayout(decisions)
         layout.addWidget(self.status)
         layout.addWidget(self.keys)
+        fill_scrolling(self, layout)

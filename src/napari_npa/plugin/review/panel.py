@@ -34,6 +34,7 @@ from napari_npa.plugin.review.messages import (
 )
 from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.review.reviewed_image import ReviewedImage
+from napari_npa.plugin.review.wish import ReviewWish
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.results.result import Result
@@ -51,7 +52,7 @@ class ReviewPanel(ReviewControls):
 
     Parameters
     ----------
-    napari_viewer
+    viewer
         Where the images are shown.
 
     Attributes
@@ -68,10 +69,9 @@ class ReviewPanel(ReviewControls):
         Whether a folder is being read or masks are being saved; moving waits for that.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer = viewer
         self.model: str | Path = AUTO
         self.mode: Mode = "two-scale"
         self.segmenter = KeptSegmenter()
@@ -149,6 +149,13 @@ class ReviewPanel(ReviewControls):
         if not self.busy:
             self.folders = images, output
             self._leave(partial(self._read, partial(read_queue, *self.folders, recursive, at)))
+
+    def open_batch(self, wish: ReviewWish) -> None:
+        """Go through the folder of a batch, with the model of the batch."""
+        if isinstance(wish.model, Path) and self.models.choice != wish.model:
+            self.models.choose_file(wish.model)
+        self.modes.setChecked(wish.two_scales)
+        self.open_folder(wish.images, wish.output, wish.recursive, wish.at)
 
     def _read(self, read: Callable[[ReviewQueue | None, Progress], ReviewQueue]) -> None:
         self._begin("Reading the folder…")

@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -17,7 +16,6 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
@@ -60,13 +58,10 @@ class SegmentControls(Panel):
             "Probability from which a pixel counts as non-perfused; lower finds more.\n"
             "Only pixels between the old and the new threshold change: strokes elsewhere stay."
         )
-        self.index = LiveIndex()
         self.recovery = RecoveryBar()
-        self.who = QLineEdit()
-        self.who.setPlaceholderText("optional")
-        self.who.setToolTip("Who corrects, for the record that is saved; never the patient.")
-        self.save = QPushButton("Save…")
-        self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
+        self.correct = QPushButton("Correct…")
+        self.correct.setToolTip("Go on to the tab that corrects the areas with the mouse.")
+        self.correct.hide()
         self.status = StatusLabel("Looking for models and devices…")
 
     def _lay_out(self) -> None:
@@ -91,11 +86,7 @@ class SegmentControls(Panel):
         layout = QVBoxLayout()
         layout.addWidget(self.recovery)
         layout.addLayout(form)
-        layout.addWidget(self.index)
-        annotator = QFormLayout()
-        annotator.addRow("Annotator", self.who)
-        layout.addLayout(annotator)
-        layout.addWidget(self.save)
         layout.addWidget(self.status)
+        layout.addWidget(self.correct)
         layout.addStretch()
         fill_scrolling(self, layout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Layer
 from napari.types import LayerData
 from napari.viewer import Viewer
-from qtpy.QtWidgets import (
-    QFileDialog,
-)
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFileDialog
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.errors import ReplaceError
 from napari_npa.models.names import AUTO
 from napari_npa.plugin.layers.open import FILES, open_file
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
@@ -29,13 +26,10 @@ from napari_npa.plugin.qt.model_choice import (
 )
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery import Recovery
-from napari_npa.plugin.recording.saving import start_saving
-from napari_npa.plugin.recording.work import save
 from napari_npa.plugin.segment.controls import SegmentControls
 from napari_npa.plugin.segment.work import segment_shown
 
 if TYPE_CHECKING:
-    from napari_npa.results.saved import SavedResult
     from napari_npa.segmentation.segmenter import Segmentation
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
@@ -45,18 +39,20 @@ THRESHOLD_MS = 60
 
 
 class SegmentPanel(SegmentControls):
-    """Lets the user choose an angiogram, run, adjust the threshold and save.
+    """Lets the user choose an angiogram, run and adjust the threshold.
 
     Parameters
     ----------
-    napari_viewer
+    viewer
         Viewer with the images, and for the results.
     """
 
-    def __init__(self, napari_viewer: Viewer) -> None:
+    correct_wanted = Signal()
+    """The user wants to correct the result."""
+
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
-        # add_plugin_dock_widget passes a proxy, whose layers are not the layers themselves.
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer = viewer
         self.results = results_of(self.viewer)
         self.annotations = annotations_of(self.viewer)
         self.segmenter = KeptSegmenter()
@@ -76,7 +72,7 @@ class SegmentPanel(SegmentControls):
         self.models.chosen.connect(self._enable)
         self.run.clicked.connect(self.start_run)
         self.cancel.clicked.connect(self.cancel_run)
-        self.save.clicked.connect(self.ask_and_save)
+        self.correct.clicked.connect(self.correct_wanted)
         self.recovery_of.opened.connect(self._show_opened)
         self.recovery_of.run_wanted.connect(self.start_run)
         self.connections.connect(self.results.chosen, self._refresh)
@@ -153,7 +149,6 @@ class SegmentPanel(SegmentControls):
             if result is not None:
                 self.connections.connect(result.undone, self._show_threshold)
             self.result = result
-        self.index.follow(result)
         self._show_threshold()
         self._enable()
 
@@ -167,7 +162,7 @@ class SegmentPanel(SegmentControls):
         self.cancel.setEnabled(running)
         self.progress.setEnabled(running)
         self.threshold.setEnabled(self.result is not None and not running)
-        self.save.setEnabled(self.result is not None and not running)
+        self.correct.setVisible(self.result is not None and not running)
 
     # Run
 
@@ -248,31 +243,6 @@ class SegmentPanel(SegmentControls):
         if self.result is not None:
             with signals_blocked(self.threshold):
                 self.threshold.setValue(self.result.segmentation.threshold)
-
-    # Save
-
-    def ask_and_save(self) -> None:
-        """Ask for a folder and write the result there, in a worker."""
-        if self.result is None:
-            return
-        folder = QFileDialog.getExistingDirectory(self, "Folder for the result")
-        if folder:
-            self.status.setText("Saving…")
-            session = self.annotations.as_record(self.result, self.who.text().strip())
-            snapshot = replace(self.result.snapshot(), session=session)
-            write = partial(save, Path(folder), snapshot)
-            then = partial(self._show_saved, self.result)
-            start_saving(self.jobs, write, then, self._fail_to_save, self)
-
-    def _show_saved(self, result: ImageResult, saved: SavedResult) -> None:
-        result.basis = saved.written_identity
-        self.annotations.saved(result, saved.base.parent)
-        names = ", ".join(file.name for file in saved.files)
-        self.status.setText(f"Saved in {saved.base.parent}: {names}")
-
-    def _fail_to_save(self, error: Exception) -> None:
-        kept = isinstance(error, ReplaceError)
-        self.status.setText(f"Not saved. {error}" if kept else tell(error))
 
     def _start(self, job: Job, then: Callable[[Any], None]) -> None:
         self.jobs.start(job, then, partial(self._fail, job))

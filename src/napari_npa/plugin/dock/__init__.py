@@ -1,0 +1,1 @@
+"""The one dock of the plugin: four tabs, and below them what all of them share."""

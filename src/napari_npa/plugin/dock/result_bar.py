@@ -1,0 +1,114 @@
+"""The bar below the tabs: the ischemic index, who corrects, and the button that saves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout
+
+from napari_npa.errors import ReplaceError
+from napari_npa.plugin.layers.live_index import LiveIndex
+from napari_npa.plugin.layers.result_layers import ImageResult, results_of
+from napari_npa.plugin.qt.jobs import Jobs
+from napari_npa.plugin.qt.messages import tell
+from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.qt.status_label import StatusLabel
+from napari_npa.plugin.recording.recorder import annotations_of
+from napari_npa.plugin.recording.saving import start_saving
+from napari_npa.plugin.recording.work import save
+
+if TYPE_CHECKING:
+    from napari_npa.results.saved import SavedResult
+
+
+class ResultBar(Panel):
+    """Shows the index of the result that the user works on, and saves it.
+
+    Parameters
+    ----------
+    viewer
+        Viewer of the result.
+
+    Attributes
+    ----------
+    result
+        The result that the user works on; None: none.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.results = results_of(viewer)
+        self.annotations = annotations_of(viewer)
+        self.jobs = Jobs()
+        self.result: ImageResult | None = None
+        self._build()
+        self._lay_out()
+        self.save.clicked.connect(self.ask_and_save)
+        self.who.textChanged.connect(self._name_annotator)
+        self.connections.connect(self.results.chosen, self._follow)
+        self.destroyed.connect(self.jobs.abandon)
+        self._follow()
+
+    def _build(self) -> None:
+        self.index = LiveIndex()
+        self.who = QLineEdit()
+        self.who.setPlaceholderText("optional")
+        self.who.setToolTip("Who corrects, for the record that is saved; never the patient.")
+        self.save = QPushButton("Save…")
+        self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
+        self.status = StatusLabel(explained="What was saved last, and where.")
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Annotator"))
+        row.addWidget(self.who, 1)
+        row.addWidget(self.save)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(9, 4, 9, 4)
+        layout.addWidget(self.index)
+        layout.addLayout(row)
+        layout.addWidget(self.status)
+        self._say("")
+
+    def _follow(self) -> None:
+        """Turn to the result that is worked on now."""
+        result = self.results.current
+        if result is not self.result:
+            self._say("")
+        self.result = result
+        self.index.follow(result)
+        self.save.setEnabled(result is not None)
+
+    def _name_annotator(self, name: str) -> None:
+        self.annotations.who = name.strip()
+
+    def ask_and_save(self) -> None:
+        """Ask for a folder and write the result there, in a worker."""
+        if self.result is None:
+            return
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the result")
+        if folder:
+            self._say("Saving…")
+            session = self.annotations.as_record(self.result)
+            snapshot = replace(self.result.snapshot(), session=session)
+            write = partial(save, Path(folder), snapshot)
+            then = partial(self._show_saved, self.result)
+            start_saving(self.jobs, write, then, self._fail_to_save, self)
+
+    def _show_saved(self, result: ImageResult, saved: SavedResult) -> None:
+        result.basis = saved.written_identity
+        self.annotations.saved(result, saved.base.parent)
+        names = ", ".join(file.name for file in saved.files)
+        self._say(f"Saved in {saved.base.parent}: {names}")
+
+    def _fail_to_save(self, error: Exception) -> None:
+        kept = isinstance(error, ReplaceError)
+        self._say(f"Not saved. {error}" if kept else tell(error))
+
+    def _say(self, line: str) -> None:
+        self.status.setText(line)
+        self.status.setVisible(bool(line))

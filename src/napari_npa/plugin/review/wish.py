@@ -1,0 +1,28 @@
+"""What another panel asks of the review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ReviewWish:
+    """A folder to be reviewed, and how its images were segmented.
+
+    Attributes
+    ----------
+    images, output, recursive, at
+        As for :func:`napari_npa.plugin.review.preparation.read_queue`.
+    model
+        Name of embedded weights, or a file; None: whatever the review has chosen.
+    two_scales
+        Whether ultra-widefield images are looked at twice.
+    """
+
+    images: Path
+    output: Path
+    recursive: bool
+    at: str
+    model: str | Path | None
+    two_scales: bool
