@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import tifffile
-from PIL import Image
 
 from napari_npa.errors import AngiogramError
 from napari_npa.io.masks import find_masks, match_masks, read_mask
@@ -30,11 +28,18 @@ def touch(folder, *names):
 
 
 def test_masks_of_one_kind_are_found_by_the_stem_of_their_image(tmp_path):
-    masks = [f"a{NPA_FILE}", f"b{NPA_ENDING}.PNG", f"c{NPA_ENDING}.tiff"]
-    others = ["a.tif", f"a{RETINA_FILE}", f"a{RECORD_FILE}", f"d{NPA_ENDING}.jpg", "._e_npa.tif"]
+    masks = [f"a{NPA_FILE}", f"b{NPA_ENDING}.PNG", f"c{NPA_ENDING}.jpg"]
+    others = ["a.tif", f"a{RETINA_FILE}", f"a{RECORD_FILE}", f"c{NPA_ENDING}.bmp", "._e_npa.tif"]
     touch(tmp_path, *masks, *others, f"visit 1/f{NPA_FILE}")
     found = find_masks(tmp_path, NPA_ENDING)
     assert found == {stem: tmp_path / name for stem, name in zip("abc", masks, strict=True)}
+
+
+def test_a_mask_that_kept_every_value_goes_before_a_jpeg(tmp_path):
+    touch(tmp_path, f"a{NPA_FILE}", f"a{NPA_ENDING}.jpg", f"b{NPA_ENDING}.PNG")
+    touch(tmp_path, f"b{NPA_ENDING}.jpg")
+    found = find_masks(tmp_path, NPA_ENDING)
+    assert [found[stem].suffix for stem in "ab"] == [".tif", ".PNG"]
 
 
 def test_masks_of_subfolders_are_found_by_their_path(tmp_path):
@@ -79,25 +84,6 @@ def test_a_mask_is_found_as_windows_or_macos_wrote_it(tmp_path):
 # Reading
 
 
-@pytest.mark.parametrize("inside", [1, 255])
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_masks_of_0_and_1_and_of_0_and_255_are_the_same(tmp_path, inside, suffix):
-    path = tmp_path / f"mask{suffix}"
-    values = MASK.astype(np.uint8) * np.uint8(inside)
-    if suffix == ".png":
-        Image.fromarray(values).save(path)
-    else:
-        tifffile.imwrite(path, values, compression="lzw")
-    np.testing.assert_array_equal(read_mask(path), MASK)
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_a_mask_of_one_bit_is_read(tmp_path, suffix):
-    path = tmp_path / f"mask{suffix}"
-    Image.fromarray(MASK).save(path)
-    np.testing.assert_array_equal(read_mask(path), MASK)
-
-
 def test_our_own_masks_come_back(tmp_path):
     write_mask(tmp_path / "own.tif", MASK)
     np.testing.assert_array_equal(read_mask(tmp_path / "own.tif", MASK.shape), MASK)
@@ -110,23 +96,25 @@ def test_a_mask_of_another_size_is_refused_with_both_sizes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"II*\0", b"II*\0 and then nothing", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"text"],
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"II*\0", "is damaged, incomplete"),
+        (b"II*\0 and then nothing", "is damaged, incomplete"),
+        (b"\x89PNG\r\n\x1a\n", "is damaged, incomplete"),
+        (b"\xff\xd8\xff", "is damaged, incomplete"),
+        (b"text", "is not an image of a known format"),
+    ],
     ids=["empty", "TIFF header", "damaged TIFF", "PNG header", "JPEG", "text"],
 )
-def test_a_file_that_is_not_a_mask_is_refused(tmp_path, content):
+def test_a_file_that_is_not_a_mask_is_refused_as_an_angiogram_would_be(tmp_path, content, reason):
     path = tmp_path / "bad.tif"
     path.write_bytes(content)
-    with pytest.raises(AngiogramError, match=r"bad\.tif.*cannot be read as a mask"):
+    with pytest.raises(AngiogramError) as caught:
         read_mask(path)
+    assert caught.value.reason.startswith(reason)
 
 
 def test_an_absent_mask_is_refused(tmp_path):
     with pytest.raises(AngiogramError, match=r"absent\.tif"):
         read_mask(tmp_path / "absent.tif")
-
-
-def test_a_colour_picture_is_not_a_mask(tmp_path):
-    Image.fromarray(np.zeros((70, 90, 3), np.uint8)).save(tmp_path / "picture.png")
-    with pytest.raises(AngiogramError, match="a mask has one channel"):
-        read_mask(tmp_path / "picture.png")

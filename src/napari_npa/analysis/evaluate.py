@@ -184,6 +184,6 @@ def _npa_masks(folder: Path) -> dict[str, Path]:
         raise EvaluationError(
             folder,
             "holds no mask",
-            f"Masks are TIFF or PNG files named <stem>{NPA_ENDING}.* or <stem>.*",
+            f"Masks are TIFF, PNG or JPEG files named <stem>{NPA_ENDING}.* or <stem>.*",
         )
     return found

@@ -7,7 +7,6 @@ raises an `AngiogramError` that a clinician can act on.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,27 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import AngiogramError
-from napari_npa.io.decoding import (
-    HEAD_BYTES,
-    Stored,
-    check_size,
-    decoded,
-    refuse_mask,
-)
+from napari_npa.io.decoding import decoded
+from napari_npa.io.file_bytes import does_not_fit, read_bytes
 from napari_npa.io.gray_levels import gray_of_planes, row_blocks
+from napari_npa.io.orientation import TURNED, is_turned, upright
+from napari_npa.io.stored import Stored, check_size, refuse_mask
 from napari_npa.types import Gray
-
-# How to turn a stored image upright, by the orientation tag of TIFF and EXIF: swap rows with
-# columns, then reverse the rows, then the columns.
-_TURNS = {
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +60,11 @@ def read_angiogram(path: str | Path) -> Angiogram:
     Returns
     -------
     Angiogram
-        The first page of a file with several. Gray that is stored as colour becomes gray
-        again. Gray levels are the same whatever the container: 8 bits, 10, 12 or 14 in 16,
-        16, floats; see :func:`napari_npa.io.gray_levels.gray_of_planes`. `notes` lists all
-        other choices and changes.
+        The first page of a file with several, or the full image of which that is a preview.
+        Gray that is stored as colour becomes gray again. Gray levels are the same whatever the
+        container: 8 bits, 10, 12 or 14 in 16, 16, floats; see
+        :func:`napari_npa.io.gray_levels.gray_of_planes`. `notes` lists all other choices and
+        changes.
 
     Raises
     ------
@@ -89,19 +74,14 @@ def read_angiogram(path: str | Path) -> Angiogram:
         values that are not finite or out of range; or it is a mask.
     """
     path = Path(path)
+    content = read_bytes(path)
+    sha256 = hashlib.sha256(content).hexdigest()
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            file.seek(0)
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _unopened(path, error) from error
-    try:
-        pixels, notes = _gray_levels(path, decoded(path, head))
+        stored = decoded(path, content)
+        del content  # before gray levels take memory
+        pixels, notes = _gray_levels(path, stored)
     except MemoryError as error:
-        raise AngiogramError(
-            path, "does not fit in memory", "Close other programs, or export it smaller."
-        ) from error
+        raise does_not_fit(path) from error
     return Angiogram(pixels, path.name, sha256, notes, path)
 
 
@@ -159,21 +139,6 @@ def as_angiogram(image: str | Path | NDArray[Any] | Angiogram) -> Angiogram:
     return angiogram_from_array(image)
 
 
-def _unopened(path: Path, error: OSError) -> AngiogramError:
-    if isinstance(error, FileNotFoundError):
-        return AngiogramError(path, "does not exist", "Check the name and the folder.")
-    # The error does not tell: on Windows, opening a folder gives "no permission". Path.is_dir
-    # raises where a folder above may not be entered.
-    if os.path.isdir(path):  # noqa: PTH112
-        return AngiogramError(path, "is a folder, not an image", "Choose an image in it.")
-    if isinstance(error, PermissionError):
-        return AngiogramError(
-            path, "cannot be opened: no permission", "Ask the owner, or copy the file."
-        )
-    reason = (error.strerror or str(error)).lower()
-    return AngiogramError(path, f"cannot be opened: {reason}", "Check the disk and the name.")
-
-
 def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, ...]]:
     """Return gray levels from 0 to 1, upright, and how they were obtained."""
     samples, frame_notes = _first_frame(subject, stored.samples)
@@ -189,9 +154,9 @@ def _gray_levels(subject: str | Path, stored: Stored) -> tuple[Gray, tuple[str, 
     if alpha is not None:
         pixels[alpha == 0] = 0
         notes.append("transparent pixels read as black")
-    if stored.orientation in _TURNS:
-        pixels = _upright(pixels, stored.orientation)
-        notes.append("turned upright as the file says")
+    if is_turned(stored.orientation):
+        pixels = upright(pixels, stored.orientation)
+        notes.append(TURNED)
     _refuse_few_values(subject, pixels)
     return pixels, tuple(notes)
 
@@ -223,11 +188,3 @@ def _refuse_few_values(subject: str | Path, pixels: Gray) -> None:
         ((pixels[rows] > lowest) & (pixels[rows] < highest)).any() for rows in row_blocks(pixels)
     ):
         refuse_mask(subject)
-
-
-def _upright(pixels: Gray, orientation: int) -> Gray:
-    swap, reverse_rows, reverse_columns = _TURNS[orientation]
-    turned = pixels.T if swap else pixels
-    return np.ascontiguousarray(
-        turned[:: -1 if reverse_rows else 1, :: -1 if reverse_columns else 1]
-    )

@@ -1,57 +1,54 @@
-"""Decode TIFF, PNG and JPEG files, identified by content: samples and their meaning."""
+"""Decode TIFF, PNG and JPEG files, identified by content: samples and their meaning.
+
+Nothing else is ever decoded, whatever a file is called. Headers are checked against the length of
+the file before a decoder sees it.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+import zlib
 from dataclasses import dataclass
+from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Literal
 
 import imagecodecs
 import numpy as np
-import tifffile
-from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from napari_npa.errors import AngiogramError
-
-MIN_SIDE_PIXELS = 64
-"""Smallest number of rows and of columns: a smaller image shows no retina to judge."""
-
-MAX_PIXELS = 20_000 * 20_000
-"""Largest image: five times the rows and columns that ultra-widefield cameras export."""
-
-# JPEG inside TIFF is stored as YCbCr and decoded to RGB.
-_GRAY_OR_RGB = (
-    tifffile.PHOTOMETRIC.MINISWHITE,
-    tifffile.PHOTOMETRIC.MINISBLACK,
-    tifffile.PHOTOMETRIC.RGB,
-    tifffile.PHOTOMETRIC.PALETTE,
-    tifffile.PHOTOMETRIC.YCBCR,
+from napari_npa.io.jpeg_header import jpeg_header
+from napari_npa.io.orientation import ORIENTATION_TAG
+from napari_npa.io.stored import (
+    EXPORT_AGAIN,
+    EXPORT_GRAY,
+    Stored,
+    check_size,
+    refuse_mask,
+    refuse_too_large,
 )
+from napari_npa.io.tiff import decode_tiff
+from napari_npa.io.tiff_directories import Directories
 
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jpe", ".jfif")
 """Suffixes, in lower case, of images in a folder; the content decides what they are."""
 
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
-
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8\xff"
-
 _DICOM_MAGIC, _DICOM_MAGIC_AT = b"DICM", 128
 
 HEAD_BYTES = _DICOM_MAGIC_AT + len(_DICOM_MAGIC)
 """Number of bytes at the beginning of a file that identify its format."""
 
-_ORIENTATION_TAG = 274
-
-# What tifffile, imagecodecs and Pillow raise on damaged files. They have no common base class,
+# What our checks, imagecodecs and Pillow raise on damaged files. They have no common base class,
 # and a damaged header raises whatever its first wrong number causes.
 _DECODER_ERRORS = (
     OSError,
-    ValueError,  # tifffile.TiffFileError too
+    ValueError,
     RuntimeError,  # every imagecodecs error
     LookupError,
     TypeError,
@@ -59,73 +56,51 @@ _DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
     EOFError,
-    SyntaxError,  # Pillow's "not a JPEG file"
+    SyntaxError,  # Pillow's "not a JPEG file", "broken PNG file"
     struct.error,
+    zlib.error,
 )
 
-_EXPORT_AGAIN = "Export or copy it again, as gray TIFF or PNG."
-
-_EXPORT_GRAY = "Export the angiogram as 8- or 16-bit gray."
+Format = Literal["tiff", "png", "jpeg"]
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """Content of a file or an array, before its samples become gray levels from 0 to 1.
+def decoded(path: Path, content: bytearray, *, mask: bool = False) -> Stored:
+    """Decode the content of a file, or say what is wrong with it.
 
-    Frames come first in `samples`, channels (at most 4) last. `full_scale` is None where the
-    sample type determines it.
+    Parameters
+    ----------
+    path
+        Of the file, for errors.
+    content
+        All its bytes.
+    mask
+        Take a mask: of one bit, of any size, its colour table not looked up.
+
+    Raises
+    ------
+    AngiogramError
+        It is damaged, too large, or of a kind that is not read.
     """
-
-    samples: NDArray[Any]
-    full_scale: float | None = None
-    zero_is_white: bool = False
-    orientation: int = 1
-    notes: tuple[str, ...] = ()
-
-
-def decoded(path: Path, head: bytes) -> Stored:
-    """Decode a file that begins with `head`, or say what is wrong with it."""
-    decode = _decoder(path, head)
+    kind = require_known_format(path, content[:HEAD_BYTES])
+    decode = {"tiff": decode_tiff, "png": _decode_png, "jpeg": _decode_jpeg}[kind]
     try:
-        return decode(path)
+        return decode(path, content, mask=mask)
     except _DECODER_ERRORS as error:
         raise AngiogramError(
-            path, "is damaged, incomplete or in an unusual format", _EXPORT_AGAIN
+            path, "is damaged, incomplete or in an unusual format", EXPORT_AGAIN
         ) from error
 
 
-def pixel_count(path: Path) -> int:
-    """Return the number of pixels by the header of an image; 0 if the header does not say."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            if head.startswith(TIFF_MAGIC):
-                file.seek(0)
-                with tifffile.TiffFile(file) as tiff:
-                    page = tiff.pages.first
-                    return int(page.imagelength * page.imagewidth)
-            if head.startswith(PNG_MAGIC):
-                columns, rows = struct.unpack_from(">II", head, 16)
-                return int(rows * columns)
-            if head.startswith(_JPEG_MAGIC):
-                file.seek(0)
-                with JpegImageFile(file) as image:
-                    return image.height * image.width
-    except _DECODER_ERRORS:
-        pass  # reported when the file is decoded
-    return 0
-
-
-def _decoder(path: Path, head: bytes) -> Callable[[Path], Stored]:
-    """Choose the function that decodes a file beginning with `head`."""
-    if head.startswith(TIFF_MAGIC):
-        return _decode_tiff
-    if head.startswith(PNG_MAGIC):
-        return _decode_png
+def require_known_format(path: Path, head: bytes | bytearray) -> Format:
+    """Tell the format of a file by its first bytes; refuse what is not read."""
+    if head.startswith(_TIFF_MAGIC):
+        return "tiff"
+    if head.startswith(_PNG_MAGIC):
+        return "png"
     if head.startswith(_JPEG_MAGIC):
-        return _decode_jpeg
+        return "jpeg"
     if not head:
-        raise AngiogramError(path, "is empty", _EXPORT_AGAIN)
+        raise AngiogramError(path, "is empty", EXPORT_AGAIN)
     if head[_DICOM_MAGIC_AT:] == _DICOM_MAGIC:
         raise AngiogramError(
             path,
@@ -139,89 +114,101 @@ def _decoder(path: Path, head: bytes) -> Callable[[Path], Stored]:
     )
 
 
-def _decode_tiff(path: Path) -> Stored:
-    with tifffile.TiffFile(path) as file:
-        page = file.pages.first
-        check_size(path, page.imagelength, page.imagewidth)
-        if page.bitspersample == 1:
+@dataclass(frozen=True)
+class _PngHeader:
+    rows: int
+    columns: int
+    bits: int
+    colours: int
+    data_bytes: int
+    has_transparency: bool
+
+    @property
+    def has_table(self) -> bool:
+        return self.colours == 3
+
+    def check(self) -> None:
+        """Check the size against the compressed data, which deflate shrinks 1032 times at most."""
+        samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[self.colours]
+        if self.rows * self.columns * samples * self.bits / 8 > 1032 * self.data_bytes + 2**16:
+            raise ValueError("more pixels are declared than the data can hold")
+
+    @property
+    def decoded_bytes(self) -> int:
+        channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[self.colours] + self.has_transparency
+        return self.rows * self.columns * channels * (2 if self.bits == 16 else 1)
+
+
+_MAX_PNG_CHUNKS = 1_000_000
+
+
+def _png_header(content: bytearray | mmap) -> _PngHeader:
+    """Read the header of a PNG file, and how much data follows it."""
+    columns, rows, bits, colours = struct.unpack_from(">IIBB", content, 16)
+    data_bytes, has_transparency = 0, False
+    at = len(_PNG_MAGIC)
+    for _ in range(_MAX_PNG_CHUNKS):
+        if at + 8 > len(content):
+            return _PngHeader(rows, columns, bits, colours, data_bytes, has_transparency)
+        length, kind = struct.unpack_from(">I4s", content, at)
+        data_bytes += length if kind == b"IDAT" else 0
+        has_transparency |= kind == b"tRNS"
+        at += 12 + length
+    raise ValueError("too many parts")
+
+
+def _decode_png(path: Path, content: bytearray, *, mask: bool) -> Stored:
+    header = _png_header(content)
+    refuse_too_large(path, header.rows, header.columns, header.decoded_bytes)
+    if not mask:
+        check_size(path, header.rows, header.columns)
+        if header.bits == 1:
             refuse_mask(path)
-        if page.photometric not in _GRAY_OR_RGB:
-            kind = getattr(page.photometric, "name", page.photometric)
-            raise AngiogramError(path, f"stores its pixels as {kind}, not as gray", _EXPORT_GRAY)
-        if page.imagedepth > 1:
-            raise AngiogramError(path, f"is a volume of {page.imagedepth} planes", _EXPORT_AGAIN)
-        # libtiff decodes an incomplete JPEG-compressed page as far as it can, without an error.
-        ends = [at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
-        if max(ends) > path.stat().st_size or 0 in page.databytecounts:
-            raise AngiogramError(
-                path, "is incomplete: part of its pixels is missing", _EXPORT_AGAIN
-            )
-        # Not page.asarray: damaged LZW data can crash its decoder (imagecodecs 2026.3.6), and
-        # with it the whole program; libtiff refuses them.
-        samples = imagecodecs.tiff_decode(path.read_bytes())
-        if page.samplesperpixel > 1 and samples.shape[-1] != page.samplesperpixel:
-            samples = np.moveaxis(samples, 0, -1)  # stored plane by plane
-        notes: list[str] = []
-        if len(file.pages) > 1:
-            notes.append(f"first of {len(file.pages)} pages")
-        if tifffile.EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
-            samples = samples[..., : page.samplesperpixel - len(page.extrasamples)]
-            notes.append("channels without a meaning left out")
-        full_scale = None
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-            samples = np.ascontiguousarray(page.colormap.T)[samples]
-            notes.append("stored with a colour table")
-        elif samples.dtype.kind == "u":  # 12 packed bits are decoded to 16, not stretched
-            full_scale = 2.0**page.bitspersample - 1
-        return Stored(
-            samples,
-            full_scale=full_scale,
-            # Read from the tag: without one, tifffile takes zero as white.
-            zero_is_white=page.tags.valueof("PhotometricInterpretation")
-            == tifffile.PHOTOMETRIC.MINISWHITE,
-            orientation=int(page.tags.valueof(_ORIENTATION_TAG, default=1)),
-            notes=tuple(notes),
-        )
-
-
-def _decode_png(path: Path) -> Stored:
-    encoded = path.read_bytes()
-    columns, rows, bits = struct.unpack_from(">IIB", encoded, 16)  # the IHDR chunk
-    check_size(path, rows, columns)
-    if bits == 1:
-        refuse_mask(path)
+    header.check()
+    if mask and header.has_table:
+        return _indices(content)
     # Pillow would reduce 16-bit colour, and gray with alpha, to 8 bits.
-    return Stored(imagecodecs.png_decode(encoded))
+    return Stored(imagecodecs.png_decode(content))
 
 
-def _decode_jpeg(path: Path) -> Stored:
-    # Not Image.open: its limit on the number of pixels holds for the whole process.
-    with path.open("rb") as file, JpegImageFile(file) as image:
-        check_size(path, image.height, image.width)
+def _indices(content: bytearray) -> Stored:
+    """Decode a PNG with a colour table to indices."""
+    # Not Image.open, here and below: it would decode anything, with a limit of the whole process.
+    with PngImageFile(BytesIO(content)) as image:
+        samples = np.array(image)
+        table = np.array(image.getpalette("RGBA"), np.uint8).reshape(-1, 4)
+    if samples.max() >= len(table):
+        raise ValueError("an index is not in the colour table")
+    return Stored(samples, table=table)
+
+
+def _decode_jpeg(path: Path, content: bytearray, *, mask: bool) -> Stored:
+    header = jpeg_header(content)
+    if header is None:
+        raise ValueError("there is no image")
+    refuse_too_large(path, header.rows, header.columns, header.decoded_bytes)
+    if not mask:
+        check_size(path, header.rows, header.columns)
+    header.check()
+    with JpegImageFile(BytesIO(content)) as image:
         if image.mode not in ("L", "RGB"):
-            raise AngiogramError(path, f"stores its pixels as {image.mode}, not gray", _EXPORT_GRAY)
-        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
-        return Stored(np.asarray(image), orientation=orientation)
+            raise AngiogramError(path, f"stores its pixels as {image.mode}, not gray", EXPORT_GRAY)
+        orientation = image.getexif().get(ORIENTATION_TAG, 1)
+        return Stored(np.asarray(image), orientation=orientation, lossless=False)
 
 
-def check_size(subject: str | Path, rows: int, columns: int) -> None:
-    """Refuse thumbnails, and images too large for memory."""
-    if min(rows, columns) < MIN_SIDE_PIXELS:
-        raise AngiogramError(
-            subject,
-            f"has only {columns} x {rows} pixels; {MIN_SIDE_PIXELS} on each side are needed",
-            "Choose the full angiogram, not a thumbnail.",
-        )
-    if rows * columns > MAX_PIXELS:
-        raise AngiogramError(
-            subject,
-            f"has {columns} x {rows} pixels; at most {MAX_PIXELS // 10**6} million are read",
-            "Export it smaller.",
-        )
+def pixel_count(path: Path) -> int:
+    """Return the number of pixels by the headers of an image; 0 if they do not say.
 
-
-def refuse_mask(subject: str | Path) -> NoReturn:
-    """Refuse a mask that was given instead of an angiogram."""
-    raise AngiogramError(
-        subject, "is a mask, not an angiogram", "Choose the angiogram that it was made on."
-    )
+    Of several images in a TIFF file the largest counts.
+    """
+    try:
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            kind = require_known_format(path, content[:HEAD_BYTES])
+            if kind == "tiff":
+                pages = Directories(content).pages()
+                return max(image.pixels for page in pages for image in page)
+            header = _png_header(content) if kind == "png" else jpeg_header(content)
+            return 0 if header is None else header.rows * header.columns
+    except (AngiogramError, *_DECODER_ERRORS):
+        return 0  # reported when the file is decoded

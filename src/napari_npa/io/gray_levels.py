@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import AngiogramError
-from napari_npa.io.decoding import refuse_mask
+from napari_npa.io.stored import refuse_mask
 from napari_npa.types import Gray
 
 COLOUR_TOLERANCE = 8

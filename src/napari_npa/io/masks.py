@@ -6,19 +6,15 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
-
-import imagecodecs
-import numpy as np
-from numpy.typing import NDArray
 
 from napari_npa.errors import AngiogramError
-from napari_npa.io.decoding import PNG_MAGIC, TIFF_MAGIC
+from napari_npa.io.decoding import IMAGE_SUFFIXES, decoded
+from napari_npa.io.file_bytes import does_not_fit, read_bytes
+from napari_npa.io.mask_values import inside
 from napari_npa.io.names import PICTURE_FILES, RETINA_ENDING
 from napari_npa.types import Mask
 
-MASK_SUFFIXES = (".tif", ".tiff", ".png")
-"""Suffixes of masks, in lower case: the formats that keep every value. JPEG does not."""
+_LOSSLESS = (".tif", ".tiff", ".png")
 
 _OTHER_ENDINGS = (RETINA_ENDING, *(PurePath(file).stem for file in PICTURE_FILES))
 
@@ -31,8 +27,8 @@ def find_masks(folder: Path, ending: str = "", *, recursive: bool = False) -> di
     folder
         Where to look. Hidden files are left out.
     ending
-        End of the stems, as :data:`napari_npa.io.names.NPA_ENDING`. Empty: every TIFF or PNG
-        file that is not a retina mask, overlay or probability map of a result.
+        End of the stems, as :data:`napari_npa.io.names.NPA_ENDING`. Empty: every TIFF, PNG
+        or JPEG file that is not a retina mask, overlay or probability map of a result.
     recursive
         Whether to look in subfolders too.
 
@@ -40,7 +36,8 @@ def find_masks(folder: Path, ending: str = "", *, recursive: bool = False) -> di
     -------
     masks
         By their path in the folder, without ending and suffix, as :func:`normalised_path`
-        writes it. Of files that differ only in suffix, the last by name.
+        writes it. Of files that differ only in suffix, the one that is
+        not JPEG, or else the last by name.
 
     Raises
     ------
@@ -48,17 +45,17 @@ def find_masks(folder: Path, ending: str = "", *, recursive: bool = False) -> di
         The folder is absent or cannot be read.
     """
     try:
-        paths = sorted(folder.iterdir())  # Path.rglob does not report an absent folder
+        paths = list(folder.iterdir())  # Path.rglob does not report an absent folder
     except OSError as error:
         raise AngiogramError(
             folder, f"cannot be read ({error.strerror})", "Give a folder of masks."
         ) from error
     if recursive:
-        paths = sorted(folder.rglob("*"))
+        paths = list(folder.rglob("*"))
     return {
         normalised_path(path.with_name(path.stem.removesuffix(ending)).relative_to(folder)): path
-        for path in paths
-        if path.suffix.lower() in MASK_SUFFIXES
+        for path in sorted(paths, key=lambda path: (path.suffix.lower() in _LOSSLESS, path))
+        if path.suffix.lower() in IMAGE_SUFFIXES
         and not path.name.startswith(".")
         and path.stem.endswith(ending)
         and (ending or not path.stem.endswith(_OTHER_ENDINGS))
@@ -105,50 +102,39 @@ def normalised_path(path: str | PurePath) -> str:
 
 
 def read_mask(path: Path, shape: tuple[int, ...] | None = None) -> Mask:
-    """Read a TIFF or PNG mask; every value except 0 is inside.
+    """Read a mask from a TIFF, PNG or JPEG file, identified by its content.
 
     Parameters
     ----------
     path
-        The file, identified by its content.
+        The file.
     shape
         Rows and columns of the image; not checked if None.
 
     Returns
     -------
     mask : (rows, columns) bool
+        Upright. Of labels every one but 0 is inside, of gray levels the upper half; see
+        ``docs/masks.md``.
 
     Raises
     ------
     AngiogramError
-        The file is absent, not a single-channel TIFF or PNG image, or of another size than
-        the image.
+        The file is absent, damaged, too large or of another format; or it is not a mask, or can be
+        understood in two ways; or it has another size than the image.
     """
+    path = Path(path)
+    content = read_bytes(path)
     try:
-        values = _decoded(path.read_bytes())
-    except (OSError, ValueError, RuntimeError, LookupError) as error:  # the last two: imagecodecs
-        raise AngiogramError(
-            path, f"cannot be read as a mask ({error})", "Export it as a TIFF or PNG image."
-        ) from error
-    if values.ndim != 2:
-        raise AngiogramError(
-            path,
-            f"has shape {values.shape}; a mask has one channel",
-            "Export it with one value a pixel, 0 outside and 1 (or 255) inside.",
-        )
-    if shape is not None and values.shape != shape:
-        (rows, columns), (image_rows, image_columns) = values.shape, shape
+        stored = decoded(path, content, mask=True)
+        mask = inside(path, stored)
+    except MemoryError as error:
+        raise does_not_fit(path) from error
+    if shape is not None and mask.shape != shape:
+        (rows, columns), (image_rows, image_columns) = mask.shape, shape
         raise AngiogramError(
             path,
             f"has {columns} x {rows} pixels instead of {image_columns} x {image_rows}",
             "Give the mask of this image, at the size of the image.",
         )
-    return np.asarray(values != 0)
-
-
-def _decoded(encoded: bytes) -> NDArray[Any]:
-    if encoded.startswith(TIFF_MAGIC):
-        return np.asarray(imagecodecs.tiff_decode(encoded))
-    if encoded.startswith(PNG_MAGIC):
-        return np.asarray(imagecodecs.png_decode(encoded))
-    raise ValueError("it is neither TIFF nor PNG")
+    return mask
