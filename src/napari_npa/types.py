@@ -20,6 +20,9 @@ Window = tuple[slice, slice]
 FieldName = Literal["55", "uwfa"]
 """Name of a kind of field of view; see :mod:`napari_npa.imaging.field_of_view`."""
 
+FieldChoice = Literal["auto", "55", "uwfa"]
+"""Kind of field of view that a user chooses; ``auto``: told by the outline of the field."""
+
 Target = Literal["npa", "retina"]
 """One of the two masks that make the index: non-perfusion, or the gradable retina."""
 

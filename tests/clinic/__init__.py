@@ -1,0 +1,1 @@
+"""What clinics send, as code that makes it."""

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from napari_npa.annotation.session import AnnotationError, Session
 from napari_npa.errors import AngiogramError, NpaError, ReplaceError, RetinaError
+from napari_npa.imaging.field_of_view import ULTRA_WIDEFIELD
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.results.folder import ResultFolder
@@ -33,7 +34,7 @@ def segmentation_of(sha256=SHA, name="eye.tif", threshold=0.5, seed=0):
     everywhere = (slice(0, SHAPE[0]), slice(0, SHAPE[1]))
     return Segmentation(
         probability=pixels,
-        imaged=Retina("uwfa", np.ones(SHAPE, np.bool_), everywhere),
+        imaged=Retina(ULTRA_WIDEFIELD, np.ones(SHAPE, np.bool_), everywhere),
         threshold=threshold,
         angiogram=Angiogram(pixels, name, sha256, notes=("first of 3 pages",)),
         model="whole",

@@ -32,7 +32,7 @@ from napari_npa.results.result import Result
 from napari_npa.results.saved import DATA_FILES, SavedResult
 from napari_npa.results.table import Row
 from napari_npa.segmentation.segmenter import Segmenter
-from napari_npa.types import Mode
+from napari_npa.types import FieldChoice, Mode
 
 PIXELS_IN_HAND = 48_000_000
 """Pixels of the images worked on at a time: three of 4000 x 4000, or a larger one alone. An 8-bit
@@ -49,12 +49,15 @@ class BatchOptions:
         As for :class:`napari_npa.Segmenter`; `threshold` None: the model's own.
     probability
         Write probability maps too.
+    field_of_view
+        Of all images: ``55``, ``uwfa``, or ``auto``: told image by image.
     """
 
     model: str = AUTO
     mode: Mode | None = None
     threshold: float | None = None
     probability: bool = False
+    field_of_view: FieldChoice = "auto"
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,9 @@ class ImageRunner:
                 segmenter = self._segmenters[next(self._turn) % len(self._segmenters)]
                 start = time.perf_counter()
                 segmentation = segmenter.segment(
-                    read_angiogram(file), threshold=self.options.threshold
+                    read_angiogram(file),
+                    threshold=self.options.threshold,
+                    field_of_view=self.options.field_of_view,
                 )
                 seconds = time.perf_counter() - start
                 # Check again: somebody may have corrected the image meanwhile.

@@ -21,7 +21,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from napari_npa.cli.options import Device, ModelChoice, Probability, SegmentMode, Threshold
+from napari_npa.cli.options import (
+    Device,
+    FieldOfView,
+    ModelChoice,
+    Probability,
+    SegmentMode,
+    Threshold,
+)
 from napari_npa.models.names import AUTO
 
 if TYPE_CHECKING:
@@ -57,6 +64,7 @@ def batch(
     model: ModelChoice = AUTO,
     mode: SegmentMode = None,
     threshold: Threshold = None,
+    field_of_view: FieldOfView = "auto",
     probability: Probability = False,
     parquet: Annotated[
         bool, typer.Option("--parquet", help="Write the table as Parquet too.")
@@ -78,7 +86,7 @@ def batch(
         require_parquet()
     if report and "://" in output:
         raise typer.BadParameter("needs a folder of this machine", param_hint="--report")
-    options = BatchOptions(model, mode, threshold, probability)
+    options = BatchOptions(model, mode, threshold, probability, field_of_view)
     stop = Event()
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_ctrl_c(stop))

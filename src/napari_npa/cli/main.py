@@ -22,6 +22,7 @@ from napari_npa.cli import summary as cli_summary
 from napari_npa.cli import training as cli_training
 from napari_npa.cli.options import (
     Device,
+    FieldOfView,
     ModelChoice,
     Output,
     Probability,
@@ -86,6 +87,7 @@ def segment(
     model: ModelChoice = AUTO,
     mode: SegmentMode = None,
     threshold: Threshold = None,
+    field_of_view: FieldOfView = "auto",
     probability: Probability = False,
     replace: Replace = False,
 ) -> None:
@@ -103,7 +105,7 @@ def segment(
         for path in progress.track(images, description="Segmenting"):
             start = time.perf_counter()
             try:
-                found = segmenter.segment(path, threshold=threshold)
+                found = segmenter.segment(path, threshold=threshold, field_of_view=field_of_view)
                 result = Result.of(found, seconds=time.perf_counter() - start)
                 saved = folder.save(result, replace=replace, probability=probability, table=False)
                 rows.append(saved.row)
@@ -207,9 +209,9 @@ def info() -> None:
 
 
 def _print_rows(rows: list) -> None:  # type: ignore[type-arg]
-    table = Table("image", "ISI %", "NPA pixels", "retina pixels", "seconds", "status")
+    table = Table("image", "ISI %", "NPA pixels", "retina pixels", "field", "seconds", "status")
     for row in rows:
-        numbers = (row.npa_pixels, row.retina_pixels, row.seconds)
         isi = "" if row.isi is None else f"{100 * row.isi:.1f}"
-        table.add_row(row.image, isi, *("" if n is None else f"{n}" for n in numbers), row.status)
+        cells = (row.npa_pixels, row.retina_pixels, row.field_of_view, row.seconds)
+        table.add_row(row.image, isi, *("" if n is None else f"{n}" for n in cells), row.status)
     console.print(table)

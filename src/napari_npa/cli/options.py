@@ -22,6 +22,14 @@ SegmentMode = Annotated[
         "default, unless --model names weights of your own.",
     ),
 ]
+FieldOfView = Annotated[
+    Literal["auto", "55", "uwfa"],
+    typer.Option(
+        "--field-of-view",
+        help="What the images show: a camera's field of about 55°, or ultra-widefield. auto: told "
+        "by the outline of the field, image by image.",
+    ),
+]
 Threshold = Annotated[
     float | None, typer.Option(min=0.01, max=1, help="Probability to call a pixel non-perfused.")
 ]

@@ -13,6 +13,7 @@ from scipy import ndimage as ndi
 
 from napari_npa.errors import RetinaError
 from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD, FieldOfView
+from napari_npa.imaging.picture import GRAY_LEVEL, WORK_SIDE, find_picture, twins, two_eyes
 from napari_npa.imaging.raster import (
     bounding_box,
     enlarged,
@@ -22,13 +23,6 @@ from napari_npa.imaging.raster import (
     reduced,
 )
 from napari_npa.types import Gray, Mask, Window
-
-GRAY_LEVEL = 1 / 255
-"""One gray level of an 8-bit export."""
-
-WORK_SIDE = 768
-"""Longest side of the reduction, pixels. The thinnest vessels of an ultra-widefield image (76 µm
-wide; the image has 4000 pixels of 19 µm) stay about one pixel wide."""
 
 SURROUND_DEPTH = 1.0
 """The field begins this many gray levels above the surround (measured: a dim rim has 2 or more,
@@ -46,6 +40,9 @@ SMALLEST_FIELD = 0.01
 
 SLIVER = 0.01
 """Share of the image's longest side: anything thinner is a montage trace or lettering."""
+
+WIDEST_FIELD = 1.7
+"""A field that is longer by this is that of two eyes, one beside the other (measured: 1.31)."""
 
 ROUND_TOLERANCE = 0.003
 """How far the rim of a round field may lie from the circle, in diameters (measured: 55° frames
@@ -107,11 +104,17 @@ def instrument_field(pixels: Gray, *, name: str = "image") -> Mask:
     RetinaError
         If the image is black.
     """
-    field = imaged(reduced(pixels, WORK_SIDE), name)
-    circle = round_frame(field)
-    if circle is None:
-        return enlarged(field, pixels.shape)
-    return disk(circle, field.shape, pixels.shape)
+    window, page = find_picture(pixels, name=name)
+    picture = pixels[window] if page is None else np.where(page, np.float32(0), pixels[window])
+    small = imaged(reduced(picture, WORK_SIDE), name)
+    circle = round_frame(small)
+    field = np.zeros(pixels.shape, np.bool_)
+    field[window] = (
+        enlarged(small, picture.shape)
+        if circle is None
+        else disk(circle, small.shape, picture.shape)
+    )
+    return field
 
 
 def field_of_view(field: Mask) -> FieldOfView:
@@ -181,7 +184,7 @@ def imaged(small: Gray, name: str) -> Mask:
     Raises
     ------
     RetinaError
-        If the image is black.
+        If the image is black, or shows two fields.
     """
     calm = median_of_nine(small)
     black = float(calm.min())
@@ -193,7 +196,11 @@ def imaged(small: Gray, name: str) -> Mask:
     sizes[0] = 0
     if sizes.max() < SMALLEST_FIELD * small.size:
         raise RetinaError(name, "is black", "Choose an angiogram that shows the retina.")
-    return filled((sizes >= SMALLEST_PART * sizes.max())[parts])
+    field = filled((sizes >= SMALLEST_PART * sizes.max())[parts])
+    height, width = (span.stop - span.start for span in bounding_box(field))
+    if twins(parts, sizes) or max(height, width) > WIDEST_FIELD * min(height, width):
+        raise two_eyes(name)
+    return field
 
 
 def round_frame(field: Mask) -> Circle | None:

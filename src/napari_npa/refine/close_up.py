@@ -70,7 +70,12 @@ class CloseUp:
             (pixels.shape[0], pixels.shape[1]), canvases[retina.view.name], retina.window
         )
         gradable = box.apply_mask(retina.gradable)
-        return cls(normalise_contrast(box.apply(pixels), gradable), gradable, box, retina.view)
+        return cls(
+            normalise_contrast(box.apply(retina.cleaned(pixels)), gradable),
+            gradable,
+            box,
+            retina.view,
+        )
 
     @cached_property
     def channels(self) -> Gray:

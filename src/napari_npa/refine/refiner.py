@@ -296,7 +296,11 @@ class Refiner:
             if self._looked is None or self._looked.sha256 != angiogram.sha256:
                 automatic = result.automatic
                 retina = (
-                    find_retina(angiogram.pixels, name=angiogram.name)
+                    find_retina(
+                        angiogram.pixels,
+                        name=angiogram.name,
+                        field_of_view=result.provenance.field_of_view or "auto",
+                    )
                     if automatic is None
                     else automatic.imaged
                 )

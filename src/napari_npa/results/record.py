@@ -15,6 +15,7 @@ from msgspec import Meta
 from napari_npa.io.names import RECORD_FILE, beside
 from napari_npa.measure.ischemia import index_of_counts
 from napari_npa.results.result import Provenance, Result
+from napari_npa.types import FieldName
 
 FORMAT = 1
 """Number of the format of the records that are written; records before it have none."""
@@ -52,7 +53,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         Non-perfused and gradable pixels.
     image
         The angiogram.
-    model, threshold, device, seconds, options
+    model, threshold, device, seconds, options, field_of_view
         See :class:`napari_npa.results.result.Provenance`.
     edited
         Whether a person corrected the result, or called it ungradable.
@@ -90,6 +91,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     intended_use: str = INTENDED_USE
     files: Hashes = {}
     options: dict[str, Any] | None = None
+    field_of_view: FieldName | Literal[""] = ""
     session: dict[str, Any] | None = None
     replaces: Hashes | None = None
 
@@ -112,6 +114,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             self.device,
             self.seconds,
             self.options,
+            self.field_of_view,
         )
 
 
@@ -139,6 +142,7 @@ def record_of(result: Result) -> Record:
         seconds=None if made.seconds is None else round(made.seconds, 2),
         created=now(),
         options=None if made.options is None else dict(made.options),
+        field_of_view=made.field_of_view,
         session=None if result.session is None else dict(result.session),
     )
 

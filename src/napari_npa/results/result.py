@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.measure.ischemia import PixelCounts, count_pixels, index_of_counts
 from napari_npa.segmentation.segmenter import Segmentation
-from napari_npa.types import Mask, Target
+from napari_npa.types import FieldName, Mask, Target
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Provenance:
         How long the segmentation took; None: not known.
     options
         Options of a batch, which distinguish its results from those made otherwise.
+    field_of_view
+        Kind of field of view as which the image was judged, ``55`` or ``uwfa``; empty: not known.
     """
 
     model: str = ""
@@ -38,6 +40,7 @@ class Provenance:
     device: str = ""
     seconds: float | None = None
     options: Mapping[str, Any] | None = None
+    field_of_view: FieldName | Literal[""] = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +115,7 @@ class Result:
                 segmentation.device,
                 seconds,
                 options,
+                segmentation.imaged.view.name,
             ),
             notes=segmentation.notes,
             automatic=segmentation,

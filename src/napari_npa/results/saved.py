@@ -101,6 +101,7 @@ class SavedResult:
             edited=self.edited,
             sha256=self.sha256,
             result=self.base.name,
+            field_of_view=record.field_of_view,
         )
 
     @property

@@ -51,6 +51,8 @@ class Row:
         Of the image's file.
     result
         Beginning of the result's file names, relative to the table's folder.
+    field_of_view
+        Kind of field of view as which the image was judged, ``55`` or ``uwfa``.
     """
 
     image: str
@@ -65,6 +67,7 @@ class Row:
     edited: bool | None = None
     sha256: str = ""
     result: str = ""
+    field_of_view: str = ""
 
 
 COLUMN_TYPES: dict[str, type] = {

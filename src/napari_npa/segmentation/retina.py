@@ -16,9 +16,10 @@ from skimage.morphology import reconstruction
 
 from napari_npa.errors import RetinaError
 from napari_npa.imaging.contrast import input_channels, logarithmic
-from napari_npa.imaging.field import WORK_SIDE, disk, imaged, rectangular, round_frame, scale_window
+from napari_npa.imaging.field import disk, imaged, rectangular, round_frame, scale_window
 from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD, FieldOfView
 from napari_npa.imaging.letterbox import Letterbox
+from napari_npa.imaging.picture import WORK_SIDE, find_picture, within
 from napari_npa.imaging.raster import (
     dilated,
     enlarged,
@@ -31,7 +32,7 @@ from napari_npa.imaging.raster import (
 from napari_npa.models.inference import Inference, Steps
 from napari_npa.models.names import RETINA
 from napari_npa.models.weights import Model, load_model
-from napari_npa.types import Gray, Mask, Window
+from napari_npa.types import FieldChoice, Gray, Mask, Window
 
 # "Measured" means on the development images: 42 of 55°, two ultra-widefield ones.
 
@@ -61,15 +62,40 @@ LID_MARGIN = 0.012
 
 
 class Retina(NamedTuple):
-    """What an angiogram shows of the retina."""
+    """What an angiogram shows of the retina.
+
+    Attributes
+    ----------
+    view
+        Kind of field of view.
+    gradable : (rows, columns) bool
+        Retina that can be judged.
+    window
+        Part of the image that is put on the canvas.
+    page : (rows, columns) bool
+        What is no angiogram: a page on which a round field lies directly. None: nothing.
+    notes
+        What was left out of the image, and how the field of view was told.
+    """
 
     view: FieldOfView
     gradable: Mask
     window: Window
-    """Part of the image that is put on the canvas."""
+    page: Mask | None = None
+    notes: tuple[str, ...] = ()
+
+    def cleaned(self, pixels: Gray) -> Gray:
+        """The angiogram with black in place of the page, (rows, columns) float32."""
+        return pixels if self.page is None else np.where(self.page, np.float32(0), pixels)
 
 
-def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None) -> Retina:
+def find_retina(
+    pixels: Gray,
+    *,
+    name: str = "image",
+    model: Model | None = None,
+    field_of_view: FieldChoice = "auto",
+) -> Retina:
     """Find the kind of field of view, and the retina on which perfusion can be judged.
 
     In a 55° image that is the whole round frame without its blurred edge, dark sectors included.
@@ -84,31 +110,57 @@ def find_retina(pixels: Gray, *, name: str = "image", model: Model | None = None
         What to call the image in an error.
     model
         Network that finds gradable retina; None: the embedded one.
+    field_of_view
+        ``55``, ``uwfa``, or ``auto``: told by the outline, see
+        :func:`napari_npa.imaging.field.field_of_view`.
 
     Returns
     -------
-    view
-        See :func:`napari_npa.imaging.field.field_of_view`.
-    gradable : (rows, columns) bool
-        Within the field of the instrument; in one piece if ultra-widefield.
-    window
-        See :func:`napari_npa.imaging.field.scale_window`.
+    Retina
+        `gradable` lies within the field of the instrument; in one piece if ultra-widefield.
+        Nothing around the angiogram counts: see :mod:`napari_npa.imaging.picture`.
 
     Raises
     ------
     RetinaError
-        If the image is black, or if it is ultra-widefield and shows no vessels.
+        If the image is black, shows two eyes, or is ultra-widefield and shows no vessels.
     """
+    window, page = find_picture(pixels, name=name)
+    if page is None and window == (slice(0, pixels.shape[0]), slice(0, pixels.shape[1])):
+        return _in_picture(pixels, name, model, field_of_view)
+    picture = pixels[window]
+    if page is not None:
+        picture = np.where(page, np.float32(0), picture)
+    found = _in_picture(picture, name, model, field_of_view)
+    rows, columns = picture.shape
+    note = f"only the picture of {columns} x {rows} pixels in it was judged, not what is around it"
+    return Retina(
+        found.view,
+        _placed(found.gradable, window, pixels.shape, outside=False),
+        within(window, found.window),
+        None if page is None else _placed(page, window, pixels.shape, outside=True),
+        (note, *found.notes),
+    )
+
+
+def _placed(mask: Mask, window: Window, shape: tuple[int, ...], *, outside: bool) -> Mask:
+    placed = np.full(shape, outside)
+    placed[window] = mask
+    return placed
+
+
+def _in_picture(pixels: Gray, name: str, model: Model | None, field_of_view: FieldChoice) -> Retina:
+    """Find the retina in an angiogram around which is nothing but black."""
     small = reduced(pixels, WORK_SIDE)
     field = imaged(small, name)
     circle = round_frame(field)
-    if circle is not None:
+    if circle is not None and field_of_view != "uwfa":
         inner = circle._replace(radius=circle.radius * (1 - 2 * EDGE_MARGIN))
         frame = scale_window(disk(circle, field.shape, field.shape), CAMERA_55, pixels.shape)
         return Retina(CAMERA_55, disk(inner, field.shape, pixels.shape), frame)
     diameter = 2 * float(np.sqrt(np.count_nonzero(field) / np.pi))
     inside = eroded(field, EDGE_MARGIN * diameter)
-    if rectangular(field):
+    if field_of_view == "55" or (field_of_view == "auto" and rectangular(field)):
         window = scale_window(field, CAMERA_55, pixels.shape)
         return Retina(CAMERA_55, enlarged(inside, pixels.shape), window)
     seen = _sight(pixels, field, model) & inside

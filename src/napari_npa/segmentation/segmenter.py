@@ -22,7 +22,7 @@ from napari_npa.models.inference import Inference, Steps
 from napari_npa.models.names import AUTO, TILE, WHOLE, is_auto
 from napari_npa.models.weights import Model, as_model
 from napari_npa.segmentation.retina import Retina, find_retina, retina_weights
-from napari_npa.types import Gray, Mask, Mode, Progress
+from napari_npa.types import FieldChoice, Gray, Mask, Mode, Progress
 
 TILE_SHARE = 0.5
 """Share of the finer look in the fused logits."""
@@ -203,6 +203,7 @@ class Segmenter:
         image: str | Path | NDArray[np.generic] | Angiogram,
         *,
         threshold: float | None = None,
+        field_of_view: FieldChoice = "auto",
         progress: Progress | None = None,
     ) -> Segmentation:
         """Segment one angiogram.
@@ -216,6 +217,9 @@ class Segmenter:
             looked, which was chosen for what it and the other give together. Areas that are
             smaller than the field of view's least area, or that lie in its rim, are kept below
             the threshold.
+        field_of_view
+            ``55``: a camera's frame of about 55°; ``uwfa``: ultra-widefield; ``auto``: told by the
+            outline of the field.
         progress
             Called with (done, total); what it raises ends the work and is passed on.
 
@@ -233,13 +237,14 @@ class Segmenter:
         steps = Steps(progress, total=3 + runs)
         angiogram = as_angiogram(image)
         steps.one_more()
-        retina = find_retina(angiogram.pixels, name=angiogram.name)
+        retina = find_retina(angiogram.pixels, name=angiogram.name, field_of_view=field_of_view)
+        pixels = retina.cleaned(angiogram.pixels)
         steps.one_more()
         coarse, *finer = self._looks(retina.view)
-        canvas, box, device, notes = _on_canvas(*coarse, angiogram.pixels, retina, steps)
+        canvas, box, device, notes = _on_canvas(*coarse, pixels, retina, steps)
         used = [coarse[0].model]
         for look in finer:
-            found, box, device, more = _on_canvas(*look, angiogram.pixels, retina, steps)
+            found, box, device, more = _on_canvas(*look, pixels, retina, steps)
             canvas, notes = _fused(canvas, found), (*notes, *more)
             if look[0] is not coarse[0]:
                 used.append(look[0].model)
@@ -265,7 +270,7 @@ class Segmenter:
             model="+".join(model.name for model in used),
             model_sha256="+".join(model.sha256 for model in used),
             device=str(device),
-            notes=(*angiogram.notes, *notes),
+            notes=(*angiogram.notes, *retina.notes, *notes),
         )
 
     def _looks(self, view: FieldOfView) -> list[tuple[Inference, int]]:
@@ -285,9 +290,11 @@ def segment(
     model: str | Path = AUTO,
     mode: Mode | None = None,
     threshold: float | None = None,
+    field_of_view: FieldChoice = "auto",
 ) -> Segmentation:
     """Segment one angiogram; for several, make one :class:`Segmenter`."""
-    return Segmenter(device, model, mode=mode).segment(image, threshold=threshold)
+    segmenter = Segmenter(device, model, mode=mode)
+    return segmenter.segment(image, threshold=threshold, field_of_view=field_of_view)
 
 
 def _on_canvas(

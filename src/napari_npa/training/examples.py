@@ -94,7 +94,9 @@ def load_example(file: LabelledFile, canvases: dict[str, int], target: Target = 
     npa = _mask(file.mask, pixels.shape)
     outlined = _mask(file.retina, pixels.shape)
     if outlined is None:
-        view, gradable, window = find_retina(pixels, name=file.image.name)
+        found = find_retina(pixels, name=file.image.name)
+        view, gradable, window = found.view, found.gradable, found.window
+        pixels = found.cleaned(pixels)
     else:
         field = instrument_field(pixels, name=file.image.name)
         view, gradable = field_of_view(field), outlined
