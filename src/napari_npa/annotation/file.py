@@ -94,6 +94,8 @@ class Annotation:
         of the user, never in a log or an export.
     software
         Version of this program.
+    weights
+        Hash of the weights whose threshold that is; empty: those of the session.
     notes
         What the user should know about how it was found; not stored on disk.
     """
@@ -104,6 +106,7 @@ class Annotation:
     folder: Path | None = None
     source: Path | None = None
     software: str = __version__
+    weights: str = ""
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -131,6 +134,7 @@ def encode(annotation: Annotation) -> bytes:
             "folder": _text(annotation.folder),
             "source": _text(annotation.source),
             "threshold": annotation.threshold,
+            "weights": annotation.weights,
             "software": annotation.software,
             "written": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "bytes": {name: len(part) for name, part in parts.items()},
@@ -187,6 +191,7 @@ def decode(content: bytes, name: str | Path) -> Annotation:
         return Annotation(
             session=session,
             threshold=float(about["threshold"]),
+            weights=str(about.get("weights", "")),
             saved=bool(about["saved"]),
             folder=_path(about["folder"]),
             source=_path(about["source"]),

@@ -159,16 +159,16 @@ def test_the_sensitivity_moves_the_last_correction_without_the_network(
     corrected = npa.data.copy()
     [proposal] = corrector.correction.made.proposals
     monkeypatch.setattr(corrector.refiner, "find", None)
-    corrector.sensitivity.sliderPressed.emit()
     corrector.sensitivity.setSliderDown(True)
     for value in np.quantile(1 - proposal.evidence, (0.2, 0.8, 0.5)).clip(0.01, 0.99):
         corrector.sensitivity.setValue(round(float(value), 2))
-        corrector.moves.flush()
+        qtbot.waitUntil(
+            lambda: corrector.correction.made.sensitivity == corrector.sensitivity.value()
+        )
         shown = npa.data[proposal.region.window] != 0
         found = proposal.found(corrector.sensitivity.value())
         np.testing.assert_array_equal(shown[proposal.region.inside], found[proposal.region.inside])
     corrector.sensitivity.setSliderDown(False)
-    corrector.sensitivity.sliderReleased.emit()
     assert (npa.data != corrected).any()
     npa.undo()  # the drag
     np.testing.assert_array_equal(npa.data, corrected)

@@ -151,22 +151,6 @@ def test_the_slider_moves_the_mask_and_keeps_strokes_elsewhere(viewer, panel, im
     assert npa.data[2, 2] == 1
 
 
-def test_a_drag_is_one_step_to_undo_and_takes_the_slider_back(viewer, panel, image, qtbot):
-    run(qtbot, panel)
-    npa = viewer.layers["NPA"]
-    before, threshold = npa.data.copy(), panel.threshold.value()
-    panel.threshold.sliderPressed.emit()
-    for value in (0.4, 0.2, 0.06):
-        move_threshold(qtbot, panel, value)
-    panel.threshold.sliderReleased.emit()
-    assert (npa.data != before).any()
-    npa.undo()
-    np.testing.assert_array_equal(npa.data, before)
-    assert panel.threshold.value() == pytest.approx(threshold)
-    npa.redo()
-    assert panel.threshold.value() == pytest.approx(0.06)
-
-
 def test_a_second_run_goes_into_the_same_layers_and_can_be_undone(viewer, panel, image, qtbot):
     run(qtbot, panel)
     npa = viewer.layers["NPA"]

@@ -15,13 +15,14 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible, QLabeledDoubleSlider
+from superqt import QCollapsible
 
 from napari_npa.models.names import TILE
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
+from napari_npa.plugin.qt.slider import Slider
 from napari_npa.plugin.qt.status_label import StatusLabel
 from napari_npa.refine import NEUTRAL, TOOLS, Action
 from napari_npa.types import Target
@@ -100,7 +101,7 @@ class CorrectControls(Panel):
         self.cancel.setToolTip("Stop the correction that is being computed; nothing is changed.")
 
     def _build_rest(self) -> None:
-        self.sensitivity = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.sensitivity = Slider()
         self.sensitivity.setRange(0.01, 0.99)
         self.sensitivity.setSingleStep(0.01)  # type: ignore[arg-type]  # stub of int slider
         self.sensitivity.setDecimals(2)

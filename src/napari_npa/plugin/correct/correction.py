@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import numpy as np
 from napari.layers import Labels
 
+from napari_npa.plugin.layers.steps import Step, write_step
 from napari_npa.refine import Action, Correction, Proposal, window_around
 from napari_npa.types import Mask, Window
 
@@ -29,42 +29,33 @@ class LayerCorrection:
         window = window_around(proposal.region for proposal in proposals)
         self.layer = layer
         self.made = Correction(proposals, action, _shown(layer, window), window)
-        self._drag: ExitStack | None = None
+        self._adjustment: Step | None = None
         self._write()
 
     def adjust(self, sensitivity: float) -> None:
         """Change the sensitivity, and no pixel that the correction does not reach.
 
-        Only while :meth:`is_shown`. Each adjustment is a step to undo, but for those of a drag,
-        which are one step together.
+        Only while :meth:`is_shown`. Until :meth:`end_adjusting`, all adjustments are one step to
+        undo.
         """
         self.made.sensitivity = sensitivity
-        if self._drag is None:
-            self.made.end_step()
-        self._write()
+        self._adjustment = self._write(self._adjustment) or self._adjustment
 
-    def begin_drag(self) -> None:
-        """Gather the following adjustments into one step to undo."""
-        self.end_drag()
-        self._drag = ExitStack()
-        self._drag.enter_context(self.layer.block_history())
-
-    def end_drag(self) -> None:
-        """Close the step that :meth:`begin_drag` opened."""
-        if self._drag is not None:
-            self._drag.close()
-            self._drag = None
-            self.made.end_step()
+    def end_adjusting(self) -> None:
+        """Let the next adjustment be another step to undo."""
+        self._adjustment = None
+        self.made.end_step()
 
     def is_shown(self) -> bool:
         """Whether the layer shows this correction; see :meth:`Correction.is_shown`."""
         return self.made.is_shown(_shown(self.layer, self.made.window))
 
-    def _write(self) -> None:
+    def _write(self, onto: Step | None = None) -> Step | None:
         window, mask = self.made.window, self.made.outcome()
         rows, columns = np.nonzero(_shown(self.layer, window) != mask)
         changed = (rows + window[0].start, columns + window[1].start)
-        self.layer.data_setitem(changed, mask[rows, columns].astype(np.uint8))
+        values = mask[rows, columns].astype(np.uint8)
+        return write_step(self.layer, changed, values, onto=onto)
 
 
 def _shown(layer: Labels, window: Window) -> Mask:

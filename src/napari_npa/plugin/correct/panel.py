@@ -46,9 +46,6 @@ NO_PIXEL = "The shape covers no pixel of the image: draw it over the retina."
 PATIENCE_MS = 250
 """A correction that takes longer is announced, and can be cancelled."""
 
-ADJUST_MS = 60
-"""Least time between two changes of the mask while the slider is dragged."""
-
 EDITED_MS = 100
 """Least time between two checks of whether the brush has changed the last correction: comparing its
 masks at every stamp would slow the brush."""
@@ -95,12 +92,8 @@ class CorrectPanel(CorrectControls):
         self._patience.setSingleShot(True)
         self._patience.setInterval(PATIENCE_MS)
         self._patience.timeout.connect(self._still_looking)
-        self.moves = QSignalThrottler(parent=self)
-        self.moves.setTimeout(ADJUST_MS)
-        self.moves.triggered.connect(self._adjust)
-        self.sensitivity.valueChanged.connect(self.moves.throttle)
-        self.sensitivity.sliderPressed.connect(self._begin_drag)
-        self.sensitivity.sliderReleased.connect(self._end_drag)
+        self.sensitivity.moved.connect(self._adjust)
+        self.sensitivity.rested.connect(self._end_adjusting)
         after = QSignalThrottler.EmissionPolicy.Trailing
         self._edits = QSignalThrottler(policy=after, parent=self)
         self._edits.setTimeout(EDITED_MS)
@@ -312,25 +305,18 @@ class CorrectPanel(CorrectControls):
 
     # Sensitivity
 
-    def _begin_drag(self) -> None:
-        if self.correction is not None:
-            self.correction.begin_drag()
-
-    def _end_drag(self) -> None:
-        self.moves.flush()
-        if self.correction is not None:
-            self.correction.end_drag()
-            self.annotations.record("sensitivity")
-
     def _adjust(self) -> None:
         correction = self.correction
         if correction is None or self.sensitivity.value() == correction.made.sensitivity:
             return
         if correction.is_shown():
             correction.adjust(self.sensitivity.value())
-            if not self.sensitivity.isSliderDown():
-                self.annotations.record("sensitivity")
         self._enable()
+
+    def _end_adjusting(self) -> None:
+        if self.correction is not None:
+            self.correction.end_adjusting()
+            self.annotations.record("sensitivity")
 
     def _enable_sensitivity(self) -> None:
         """Turn the slider off once the correction was changed otherwise; show its sensitivity."""

@@ -6,7 +6,6 @@ probabilities, and the current threshold of the non-perfusion layer.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -17,6 +16,7 @@ from psygnal import Signal
 
 from napari_npa.plugin.layers.mask_layers import npa_layer, outline_pixels, retina_layer
 from napari_npa.plugin.layers.shown_image import ShownImage
+from napari_npa.plugin.layers.steps import Mark, Step, version_shown, write_mask, write_step
 from napari_npa.plugin.qt.drawing_context import guard_removals
 from napari_npa.types import Mask
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from napari_npa.results.result import Result
     from napari_npa.segmentation.segmenter import Segmentation
     from napari_npa.types import Target
-
-VERSIONS_KEPT = 100
-"""As many as the steps that napari can undo."""
 
 
 class ImageResult:
@@ -68,17 +65,14 @@ class ImageResult:
         self.retina = retina
         self.seconds = seconds
         self.basis = ""
-        # One per step that can be undone, as in the layer's own history.
-        self._versions = [segmentation]
-        self._at = 0
-        self._drag: ExitStack | None = None
-        self._before_drag = 0
+        self._segmentation = segmentation
+        self._move: Step | None = None
         npa.events.set_data.connect(self._follow_undo)
 
     @property
     def segmentation(self) -> Segmentation:
         """Automatic result at the current threshold, which the user's edits start from."""
-        return self._versions[self._at]
+        return self._segmentation
 
     def layer(self, target: Target) -> Labels:
         """Layer of non-perfusion, or of the gradable retina."""
@@ -101,20 +95,27 @@ class ImageResult:
 
     def run_again(self, segmentation: Segmentation, seconds: float) -> None:
         """Put a new automatic result into the layers; it can be undone in each."""
-        self._add_version(segmentation)
         self.seconds = seconds
-        _write(self.npa, segmentation.npa)
-        _write(self.retina, segmentation.retina)
+        self.put(segmentation.npa, segmentation.retina, segmentation)
 
-    def put(self, npa: Mask, retina: Mask) -> None:
-        """Put corrected masks, (rows, columns) bool, into the layers; undoable in each."""
-        _write(self.npa, npa)
-        _write(self.retina, retina)
+    def put(self, npa: Mask, retina: Mask, segmentation: Segmentation | None = None) -> None:
+        """Put masks, (rows, columns) bool, into the layers; undoable in each.
+
+        Parameters
+        ----------
+        npa, retina
+            The masks.
+        segmentation
+            Automatic result that they start from; None: the current one.
+        """
+        write_mask(self.npa, npa, self._turn_to(segmentation or self._segmentation))
+        write_mask(self.retina, retina)
 
     def move_threshold(self, threshold: float) -> int:
         """Change only the pixels between the old and the new threshold.
 
-        All other pixels stay as they are, and with them the strokes elsewhere.
+        All other pixels stay as they are, and with them the strokes elsewhere. Until
+        :meth:`end_move`, all moves are one step to undo.
 
         Returns
         -------
@@ -122,56 +123,32 @@ class ImageResult:
             Pixels between the thresholds that the user had already changed; from now
             on they follow the threshold.
         """
-        moved = self.segmentation.at_threshold(threshold)
-        before, after = self.segmentation.npa, moved.npa
+        if threshold == self._segmentation.threshold:
+            return 0
+        before = self._segmentation.npa
+        mark = self._turn_to(self._segmentation.at_threshold(threshold))
+        after = self._segmentation.npa
         changed = np.nonzero(before != after)
         hand_made = np.count_nonzero((self.npa.data[changed] != 0) == after[changed])
-        self._add_version(moved)
-        self.npa.data_setitem(changed, after[changed].astype(np.uint8))
+        values = after[changed].astype(np.uint8)
+        self._move = write_step(self.npa, changed, values, mark=mark, onto=self._move)
         return int(hand_made)
 
-    def begin_drag(self) -> None:
-        """Gather the following moves of the threshold into one step to undo."""
-        self.end_drag()
-        self._drag = ExitStack()
-        self._drag.enter_context(self.npa.block_history())
-        self._before_drag = self._at
+    def end_move(self) -> None:
+        """Let the next move of the threshold be another step to undo."""
+        self._move = None
 
-    def end_drag(self) -> None:
-        """Close the step that :meth:`begin_drag` opened."""
-        if self._drag is None:
-            return
-        self._drag.close()
-        self._drag = None
-        current = self.segmentation
-        del self._versions[self._before_drag + 1 :]
-        self._at = self._before_drag
-        self._add_version(current)
-
-    def _add_version(self, segmentation: Segmentation) -> None:
-        """Go to a new version; equal masks are one version, since they are no step to undo."""
-        if np.array_equal(segmentation.npa, self.segmentation.npa):
-            self._versions[self._at] = segmentation
-            return
-        self._versions = [*self._versions[: self._at + 1], segmentation][-VERSIONS_KEPT:]
-        self._at = len(self._versions) - 1
+    def _turn_to(self, segmentation: Segmentation) -> Mark | None:
+        """Go on from another automatic result; what marks the step that does so."""
+        before, self._segmentation = self._segmentation, segmentation
+        return Mark.between(before, segmentation) if segmentation is not before else None
 
     def _follow_undo(self) -> None:
-        """After an undo or redo, find the version that the layer shows now."""
-        was_at = self._at
-        while neighbours := [at for at in (self._at - 1, self._at + 1) if self._is_shown(at)]:
-            self._at = neighbours[0]
-        if self._at != was_at:
+        """After an undo or redo, go back to the automatic result of that time."""
+        shown = version_shown(self.npa, self._segmentation)
+        if shown is not self._segmentation:
+            self._segmentation = shown
             self.undone.emit()
-
-    def _is_shown(self, at: int) -> bool:
-        """Whether the layer is more like that version than like the current one."""
-        if self._drag is not None or not 0 <= at < len(self._versions):
-            return False
-        other = self._versions[at].npa
-        differing = other != self.segmentation.npa
-        agreeing = np.count_nonzero((self.npa.data[differing] != 0) == other[differing])
-        return bool(agreeing > np.count_nonzero(differing) / 2)
 
 
 class Results:
@@ -235,9 +212,3 @@ def results_of(viewer: ViewerModel) -> Results:
         _RESULTS[viewer] = Results(viewer.layers)
         guard_removals(viewer)
     return _RESULTS[viewer]
-
-
-def _write(layer: Labels, mask: Mask) -> None:
-    """Make a layer equal to a mask; this can be undone."""
-    changed = np.nonzero((np.asarray(layer.data) != 0) != mask)
-    layer.data_setitem(changed, mask[changed].astype(np.uint8))

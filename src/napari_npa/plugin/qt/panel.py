@@ -9,6 +9,8 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_npa.plugin.qt.wheel import let_wheel_scroll
+
 
 class Connections:
     """Connections of a Qt object to signals that outlive it; disconnected when it is deleted.
@@ -62,6 +64,12 @@ class Panel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.connections = Connections(self)
+
+    def event(self, event: QEvent) -> bool:
+        """Once all controls are there, keep the mouse wheel from changing them."""
+        if event.type() == QEvent.Type.Polish:
+            let_wheel_scroll(self)
+        return super().event(event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """Check whether the dock was closed, once napari is done with it."""

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize, ref
 
-from napari.layers import Labels
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
@@ -19,6 +18,7 @@ from napari_npa.annotation.session import Session
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.errors import SaveError
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
+from napari_npa.plugin.layers.steps import is_written_by_program
 from napari_npa.plugin.qt.gui_thread import GuiGoneError, call_in_gui, deleted_in_gui
 from napari_npa.plugin.qt.messages import tell
 
@@ -64,12 +64,13 @@ class Annotations:
         self.result: ImageResult | None = None
         self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
         self._saving: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[ImageResult, float] = WeakKeyDictionary()
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
         finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python exits
         self._settled = deleted_in_gui(QTimer(), self)
         self._settled.setSingleShot(True)
-        self._settled.setInterval(SETTLE_MS)
+        self._name = UNNAMED
         # Methods: lambdas or partials would keep this object alive, and with it the viewer.
         self._settled.timeout.connect(self._record_settled)
         self.results.chosen.connect(self._follow)
@@ -90,7 +91,9 @@ class Annotations:
         if session is None or result is None:
             return
         self._end_settling()
-        if session.record(tool, *result.masks(), monotonic()):
+        edits = session.record(tool, *result.masks(), monotonic())
+        # A threshold that changes no pixel is no edit, but what goes on from it has to know it.
+        if edits or (session.number and result.segmentation.threshold != self._kept.get(result)):
             self._keep(session, result)
             self.changed.emit()
 
@@ -103,18 +106,21 @@ class Annotations:
             The annotation belongs to another image.
         """
         assert self.result is not None
-        angiogram = self.result.segmentation.angiogram
+        automatic = self.result.segmentation
+        angiogram = automatic.angiogram
         shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
         session = annotation.session.resumed(angiogram.name, angiogram.sha256, shape)
         self._sessions[self.result] = session
-        self.result.put(session.npa.unpack(), session.retina.unpack())
+        # By other weights the threshold would mean another thing.
+        if (annotation.weights or session.model_sha256) == automatic.model_sha256:
+            automatic = automatic.at_threshold(annotation.threshold)
+        self.result.put(session.npa.unpack(), session.retina.unpack(), automatic)
         self._end_settling()
         self.changed.emit()
 
     def as_record(self, result: ImageResult) -> dict[str, Any] | None:
         """Session of a result, for the record that is saved with the masks."""
-        if self._settled.isActive():
-            self.record(UNNAMED)
+        self._record_now()
         session = self._sessions.get(result)
         if session is None:
             return None
@@ -134,6 +140,7 @@ class Annotations:
 
     def _keep(self, session: Session, result: ImageResult, folder: Path | None = None) -> None:
         segmentation = result.segmentation
+        self._kept[result] = segmentation.threshold
         self._autosaver.submit(
             Annotation(
                 session,
@@ -141,6 +148,7 @@ class Annotations:
                 saved=folder is not None,
                 folder=folder,
                 source=segmentation.angiogram.path,
+                weights=segmentation.model_sha256,
             )
         )
 
@@ -152,12 +160,16 @@ class Annotations:
         done
             False if that took longer than `seconds`.
         """
-        if self._settled.isActive():
-            self.record(UNNAMED)
+        self._record_now()
         return self._autosaver.flush(seconds)
 
     def _record_settled(self) -> None:
-        self.record(UNNAMED)
+        self.record(self._name)
+
+    def _record_now(self) -> None:
+        """Record a change that has not settled yet."""
+        if self._settled.isActive():
+            self._record_settled()
 
     def _flush_at_end(self) -> None:
         self.flush(CLOSING_SECONDS)
@@ -175,8 +187,7 @@ class Annotations:
         return f"{edits}; {'kept for recovery' if is_kept else 'being kept…'}"
 
     def _follow(self) -> None:
-        if self._settled.isActive():
-            self.record(UNNAMED)
+        self._record_now()
         self._watch(False)
         self.result = self.results.current
         self._watch(True)
@@ -203,19 +214,27 @@ class Annotations:
                 (event.connect if on else event.disconnect)(callback)
 
     def _stroke_ended(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        layer: Labels = event.source
-        if stroke := STROKES.get(str(layer.mode)):
-            self.record(stroke)
-        else:  # one of our own tools, which records its name itself
-            self._settle()
+        stroke = STROKES.get(str(event.source.mode))
+        if stroke is None or is_written_by_program(event.source):
+            self._settle(event)
+            return
+        # Not at once: napari announces a fill before it changes the pixels.
+        self._name = stroke
+        self._wait(0)
 
-    def _settle(self) -> None:
+    def _settle(self, event: Any) -> None:  # noqa: ANN401
+        # What the program writes is recorded by its name; a stroke waits with its own.
+        if self._name == UNNAMED and not is_written_by_program(event.source):
+            self._wait(SETTLE_MS)
+
+    def _wait(self, milliseconds: int) -> None:
         _SETTLING.add(self)
-        self._settled.start()
+        self._settled.start(milliseconds)
 
     def _end_settling(self) -> None:
         _SETTLING.discard(self)
         self._settled.stop()
+        self._name = UNNAMED
 
     def _touch(self) -> None:
         if self.session is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import create_widget
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -14,11 +13,11 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QVBoxLayout,
 )
-from superqt import QLabeledDoubleSlider
 
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
+from napari_npa.plugin.qt.slider import Slider
 from napari_npa.plugin.qt.status_label import StatusLabel
 from napari_npa.plugin.recording.recovery_bar import RecoveryBar
 
@@ -50,7 +49,7 @@ class SegmentControls(Panel):
         self.cancel.setToolTip("Stop the run at its next step; nothing is changed.")
         self.progress = QProgressBar()
         self.progress.setToolTip("Steps of the run.")
-        self.threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.threshold = Slider()
         self.threshold.setRange(*THRESHOLDS)
         self.threshold.setSingleStep(THRESHOLD_STEP)  # type: ignore[arg-type]  # stub of int slider
         self.threshold.setDecimals(2)

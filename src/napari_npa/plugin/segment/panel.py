@@ -12,7 +12,7 @@ from napari.types import LayerData
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
-from superqt.utils import QSignalThrottler, signals_blocked
+from superqt.utils import signals_blocked
 
 from napari_npa.models.names import AUTO
 from napari_npa.plugin.layers.open import FILES, open_file
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from napari_npa.segmentation.segmenter import Segmentation
 
 NO_IMAGE = "Open an angiogram; two simulated ones are under File > Open Sample."
-
-THRESHOLD_MS = 60
-"""Least time between two changes of the mask while the user drags the slider."""
 
 
 class SegmentPanel(SegmentControls):
@@ -76,12 +73,8 @@ class SegmentPanel(SegmentControls):
         self.recovery_of.opened.connect(self._show_opened)
         self.recovery_of.run_wanted.connect(self.start_run)
         self.connections.connect(self.results.chosen, self._refresh)
-        self._moves = QSignalThrottler(parent=self)
-        self._moves.setTimeout(THRESHOLD_MS)
-        self._moves.triggered.connect(self._move_threshold)
-        self.threshold.valueChanged.connect(self._moves.throttle)
-        self.threshold.sliderPressed.connect(self._begin_drag)
-        self.threshold.sliderReleased.connect(self._end_drag)
+        self.threshold.moved.connect(self._move_threshold)
+        self.threshold.rested.connect(self._end_move)
         layers = self.viewer.layers.events
         self.connections.connect(layers.inserted, self._layer_inserted)
         self.connections.connect(layers.removed, self._refresh)
@@ -219,25 +212,18 @@ class SegmentPanel(SegmentControls):
 
     # Threshold
 
-    def _begin_drag(self) -> None:
-        if self.result is not None:
-            self.result.begin_drag()
-
-    def _end_drag(self) -> None:
-        self._moves.flush()
-        if self.result is not None:
-            self.result.end_drag()
-            self.annotations.record("threshold")
-
     def _move_threshold(self) -> None:
         if self.result is None or self.threshold.value() == self.result.segmentation.threshold:
             return
         hand_made = self.result.move_threshold(self.threshold.value())
-        if not self.threshold.isSliderDown():
-            self.annotations.record("threshold")
         self.status.setText(
             f"{hand_made:,} pixels corrected by hand now follow the threshold." if hand_made else ""
         )
+
+    def _end_move(self) -> None:
+        if self.result is not None:
+            self.result.end_move()
+            self.annotations.record("threshold")
 
     def _show_threshold(self) -> None:
         if self.result is not None:
