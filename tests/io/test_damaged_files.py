@@ -78,7 +78,6 @@ WRITERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on damaged EXIF
 @pytest.mark.parametrize("name", WRITERS)
 @given(part=st.floats(0, 1, exclude_max=True))
 @settings(
@@ -97,7 +96,6 @@ def test_a_file_cut_off_anywhere_is_never_read_as_half_an_image(folder, name, pa
         assert np.array_equal(result, whole)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", WRITERS)
 @given(damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4))
 @settings(

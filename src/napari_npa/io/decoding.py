@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from io import BytesIO
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -21,7 +20,8 @@ from PIL.PngImagePlugin import PngImageFile
 
 from napari_npa.errors import AngiogramError
 from napari_npa.io.jpeg_header import jpeg_header
-from napari_npa.io.orientation import ORIENTATION_TAG
+from napari_npa.io.orientation import orientation_of_exif
+from napari_npa.io.png_header import PNG_MAGIC, png_header
 from napari_npa.io.stored import (
     EXPORT_AGAIN,
     EXPORT_GRAY,
@@ -37,7 +37,6 @@ IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jpe", ".jfif")
 """Suffixes, in lower case, of images in a folder; the content decides what they are."""
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _DICOM_MAGIC, _DICOM_MAGIC_AT = b"DICM", 128
 
@@ -95,7 +94,7 @@ def require_known_format(path: Path, head: bytes | bytearray) -> Format:
     """Tell the format of a file by its first bytes; refuse what is not read."""
     if head.startswith(_TIFF_MAGIC):
         return "tiff"
-    if head.startswith(_PNG_MAGIC):
+    if head.startswith(PNG_MAGIC):
         return "png"
     if head.startswith(_JPEG_MAGIC):
         return "jpeg"
@@ -114,64 +113,22 @@ def require_known_format(path: Path, head: bytes | bytearray) -> Format:
     )
 
 
-@dataclass(frozen=True)
-class _PngHeader:
-    rows: int
-    columns: int
-    bits: int
-    colours: int
-    data_bytes: int
-    has_transparency: bool
-
-    @property
-    def has_table(self) -> bool:
-        return self.colours == 3
-
-    def check(self) -> None:
-        """Check the size against the compressed data, which deflate shrinks 1032 times at most."""
-        samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[self.colours]
-        if self.rows * self.columns * samples * self.bits / 8 > 1032 * self.data_bytes + 2**16:
-            raise ValueError("more pixels are declared than the data can hold")
-
-    @property
-    def decoded_bytes(self) -> int:
-        channels = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}[self.colours] + self.has_transparency
-        return self.rows * self.columns * channels * (2 if self.bits == 16 else 1)
-
-
-_MAX_PNG_CHUNKS = 1_000_000
-
-
-def _png_header(content: bytearray | mmap) -> _PngHeader:
-    """Read the header of a PNG file, and how much data follows it."""
-    columns, rows, bits, colours = struct.unpack_from(">IIBB", content, 16)
-    data_bytes, has_transparency = 0, False
-    at = len(_PNG_MAGIC)
-    for _ in range(_MAX_PNG_CHUNKS):
-        if at + 8 > len(content):
-            return _PngHeader(rows, columns, bits, colours, data_bytes, has_transparency)
-        length, kind = struct.unpack_from(">I4s", content, at)
-        data_bytes += length if kind == b"IDAT" else 0
-        has_transparency |= kind == b"tRNS"
-        at += 12 + length
-    raise ValueError("too many parts")
-
-
 def _decode_png(path: Path, content: bytearray, *, mask: bool) -> Stored:
-    header = _png_header(content)
+    header = png_header(content)
     refuse_too_large(path, header.rows, header.columns, header.decoded_bytes)
     if not mask:
         check_size(path, header.rows, header.columns)
         if header.bits == 1:
             refuse_mask(path)
     header.check()
+    needed = header.without_extras(content)
     if mask and header.has_table:
-        return _indices(content)
+        return _indices(needed)
     # Pillow would reduce 16-bit colour, and gray with alpha, to 8 bits.
-    return Stored(imagecodecs.png_decode(content))
+    return Stored(imagecodecs.png_decode(needed))
 
 
-def _indices(content: bytearray) -> Stored:
+def _indices(content: bytes) -> Stored:
     """Decode a PNG with a colour table to indices."""
     # Not Image.open, here and below: it would decode anything, with a limit of the whole process.
     with PngImageFile(BytesIO(content)) as image:
@@ -190,10 +147,10 @@ def _decode_jpeg(path: Path, content: bytearray, *, mask: bool) -> Stored:
     if not mask:
         check_size(path, header.rows, header.columns)
     header.check()
-    with JpegImageFile(BytesIO(content)) as image:
+    orientation = orientation_of_exif(header.exif(content))
+    with JpegImageFile(BytesIO(header.without_extras(content))) as image:
         if image.mode not in ("L", "RGB"):
             raise AngiogramError(path, f"stores its pixels as {image.mode}, not gray", EXPORT_GRAY)
-        orientation = image.getexif().get(ORIENTATION_TAG, 1)
         return Stored(np.asarray(image), orientation=orientation, lossless=False)
 
 
@@ -208,7 +165,7 @@ def pixel_count(path: Path) -> int:
             if kind == "tiff":
                 pages = Directories(content).pages()
                 return max(image.pixels for page in pages for image in page)
-            header = _png_header(content) if kind == "png" else jpeg_header(content)
+            header = png_header(content) if kind == "png" else jpeg_header(content)
             return 0 if header is None else header.rows * header.columns
     except (AngiogramError, *_DECODER_ERRORS):
         return 0  # reported when the file is decoded

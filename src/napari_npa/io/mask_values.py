@@ -8,6 +8,7 @@ mask is refused: read inverted, it would give a wrong index that looks right. Th
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import AngiogramError
+from napari_npa.io.gray_levels import row_blocks
 from napari_npa.io.orientation import upright
 from napari_npa.io.stored import Stored
 from napari_npa.types import Mask
@@ -54,7 +56,7 @@ def inside(path: Path, stored: Stored) -> Mask:
 def _inside(path: Path, stored: Stored) -> Mask:
     samples = stored.samples
     if stored.table is not None:
-        return _of_table(path, samples.astype(np.uint16, copy=False), stored.table)
+        return _of_table(path, samples, stored.table)
     if samples.dtype == np.bool_ and samples.ndim == 2:
         return np.asarray(samples != stored.zero_is_white)
     if stored.zero_is_white:
@@ -72,9 +74,11 @@ def _inside(path: Path, stored: Stored) -> Mask:
 
 def _of_table(path: Path, indices: Values, table: Values) -> Mask:
     """Inside of a mask stored as indices, by the colours shown and by the numbers."""
-    used = np.flatnonzero(np.bincount(indices.ravel(), minlength=len(table)))
-    if used[-1] >= len(table):
-        _refuse(path, "has an index that is not in its colour table")
+    counts = (  # a few rows at a time: bincount takes eight bytes a pixel
+        np.bincount(indices[rows].astype(np.uint16, copy=False).ravel(), minlength=len(table))
+        for rows in row_blocks(indices)
+    )
+    used = np.flatnonzero(np.any(np.stack(list(counts)), axis=0))
     # Some programs write the colours of a TIFF, 16 bits each, as 8 bits.
     white = 255 if table[:, :3].max() <= 255 else 65535
     colours = table[:, :3] / white
@@ -106,9 +110,11 @@ def _without_channels(path: Path, samples: Values) -> Values:
     colours = samples[..., : 3 if channels > 2 else 1]
     if channels in (2, 4):
         colours = _on_black(path, colours, samples[..., -1:])
-    brightness = colours.max(axis=-1)
+    # Plane by plane: many times faster than along the last axis.
+    planes = list(np.moveaxis(colours, -1, 0))
+    brightness = reduce(np.maximum, planes)
     if channels > 2:
-        darkest = colours.min(axis=-1)
+        darkest = reduce(np.minimum, planes)
         if _share(brightness - darkest > _COLOUR_TOLERANCE * white) > _COLOURED_SHARE:
             is_black = brightness <= NEAR * white
             if _share(darkest >= (1 - NEAR) * white) > _COLOURED_SHARE or not is_black.any():
@@ -123,12 +129,15 @@ def _on_black(path: Path, colours: Values, alpha: Values) -> Values:
         _refuse(path, "is transparent everywhere")
     if alpha.min() == highest:
         return colours
-    opaque = alpha > highest / 2
-    if not colours.max(axis=-1, keepdims=True)[opaque].any():
+    seen = np.empty_like(colours)
+    is_black = True
+    for rows in row_blocks(colours):
+        share = alpha[rows] / highest
+        seen[rows] = colours[rows] * share
+        is_black &= not (colours[rows] * (share > 0.5)).any()
+    if is_black:
         _refuse(path, "is black where it is opaque: it is not clear what is inside")
-    if np.isin(alpha, (0, highest)).all():
-        return np.asarray(np.where(alpha == 0, np.zeros((), colours.dtype), colours))
-    return np.asarray((colours * (alpha / highest)).astype(colours.dtype))
+    return seen
 
 
 def _of_levels(path: Path, values: Values, *, lossless: bool) -> Mask:
@@ -140,7 +149,7 @@ def _of_levels(path: Path, values: Values, *, lossless: bool) -> Mask:
     lowest = float(values.min())
     if lossless and _has_one_value(values, top):
         return np.asarray(values != 0)
-    is_whole = values.dtype.kind in "bui" or (top > 1 and bool((values == np.rint(values)).all()))
+    is_whole = values.dtype.kind in "bui" or (top > 1 and _are_whole(values))
     if lossless and is_whole and top < LABELS:
         if lowest > 0:
             _refuse(path, f"has no 0: its values are {lowest:g} to {top:g}")
@@ -168,8 +177,8 @@ def _of_levels(path: Path, values: Values, *, lossless: bool) -> Mask:
 def _with_zero_outside(path: Path, values: Values) -> Values:
     """Values with 0 for NaN and for −1, by which some programs mark what is outside."""
     if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), 0, values)
-        if not np.isfinite(values).all():
+        values = np.nan_to_num(values, copy=False, nan=0, posinf=np.inf, neginf=-np.inf)
+        if np.isinf(values).any():
             _refuse(path, "has infinite values")
     if values.dtype.kind not in "if" or values.min() >= 0:
         return values
@@ -180,6 +189,10 @@ def _with_zero_outside(path: Path, values: Values) -> Values:
     if not rest.any():
         _refuse(path, "has the values −1 and 0 alone: whether 0 is inside cannot be told")
     return np.where(is_negative, 0, values)
+
+
+def _are_whole(values: Values) -> bool:
+    return all((values[rows] == np.rint(values[rows])).all() for rows in row_blocks(values))
 
 
 def _white(values: Values) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-ORIENTATION_TAG = 274
+_TAG = 274
+_SHORT, _LONG = 3, 4
 
 TURNED = "turned upright as the file says"
 """Note of an image that was turned."""
@@ -40,3 +42,21 @@ def upright(image: NDArray[Sample], orientation: int) -> NDArray[Sample]:
     return np.ascontiguousarray(
         turned[:: -1 if reverse_rows else 1, :: -1 if reverse_columns else 1]
     )
+
+
+def orientation_of_exif(exif: bytes) -> int:
+    """Value of the orientation tag in EXIF data; 1, upright, where they do not say."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return 1
+    try:
+        (directory,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, directory)
+        for at in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(order + "HH", exif, at)
+            if tag == _TAG and kind in (_SHORT, _LONG):
+                format = "H" if kind == _SHORT else "I"
+                return int(struct.unpack_from(order + format, exif, at + 8)[0])
+    except struct.error:
+        pass  # cut off
+    return 1

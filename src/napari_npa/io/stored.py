@@ -16,9 +16,9 @@ MIN_SIDE_PIXELS = 64
 MAX_PIXELS = 20_000 * 20_000
 """Largest image: five times the rows and columns that ultra-widefield cameras export."""
 
-MAX_DECODED_BYTES = 3 * MAX_PIXELS
-"""Most memory for the samples of an image as they are decoded: the largest in 8-bit colour. Gray
-levels take another 4 bytes a pixel."""
+MAX_DECODED_BYTES = 3 * (MAX_PIXELS + 4096 * 4096)
+"""Most memory for the samples of an image as they are decoded: the largest in 8-bit colour, and a
+tile of it. Gray levels take another 4 bytes a pixel."""
 
 EXPORT_AGAIN = "Export or copy it again, as gray TIFF or PNG."
 EXPORT_GRAY = "Export the angiogram as 8- or 16-bit gray."

@@ -188,10 +188,11 @@ class Directory:
 
     @property
     def decoded_bytes(self) -> int:
-        """Memory that its samples take when they are decoded, with the rims of tiles."""
-        rows, columns, across, down = self._grid()
+        """Memory that its samples take when they are decoded, and the strip or tile in hand."""
+        rows, columns, _, _ = self._grid()
         size = next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)
-        return max(across * columns * down * rows, self.pixels) * self.samples * size
+        segment = rows * columns if self._is_tiled else 0
+        return (self.pixels + segment) * self.samples * size
 
     def _grid(self) -> tuple[int, int, int, int]:
         """Rows and columns of a strip or tile, and how many there are across and down."""
