@@ -19,9 +19,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from napari_npa.errors import AngiogramError
-from napari_npa.io.jpeg_header import jpeg_header
+from napari_npa.io.formats.jpeg_header import jpeg_header
+from napari_npa.io.formats.png_header import PNG_MAGIC, png_header
+from napari_npa.io.formats.tiff import decode_tiff
+from napari_npa.io.formats.tiff_directories import Directories
 from napari_npa.io.orientation import orientation_of_exif
-from napari_npa.io.png_header import PNG_MAGIC, png_header
 from napari_npa.io.stored import (
     EXPORT_AGAIN,
     EXPORT_GRAY,
@@ -30,8 +32,6 @@ from napari_npa.io.stored import (
     refuse_mask,
     refuse_too_large,
 )
-from napari_npa.io.tiff import decode_tiff
-from napari_npa.io.tiff_directories import Directories
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jpe", ".jfif")
 """Suffixes, in lower case, of images in a folder; the content decides what they are."""

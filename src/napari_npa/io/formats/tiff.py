@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tifffile import COMPRESSION, PHOTOMETRIC
 
 from napari_npa.errors import AngiogramError
-from napari_npa.io.jpeg_header import jpeg_header
+from napari_npa.io.formats.jpeg_header import jpeg_header
+from napari_npa.io.formats.tiff_directories import EXPANSION, DamagedError, Directories, Directory
 from napari_npa.io.stored import (
     EXPORT_AGAIN,
     EXPORT_GRAY,
@@ -22,7 +23,6 @@ from napari_npa.io.stored import (
     refuse_mask,
     refuse_too_large,
 )
-from napari_npa.io.tiff_directories import EXPANSION, DamagedError, Directories, Directory
 
 # JPEG inside TIFF is stored as YCbCr and decoded to RGB.
 _GRAY_OR_RGB = (

@@ -1,0 +1,1 @@
+"""TIFF, PNG and JPEG: headers checked, and samples decoded."""
