@@ -14,7 +14,7 @@ from qtpy.QtCore import QPoint, Qt
 from vispy.util import keys
 
 from drawing import TINY_CANVASES
-from gestures import click, open_tab, press_key
+from gestures import click, drag, open_tab, press_key
 from napari_npa import refine
 from napari_npa.models.networks import UNetConfig, VGGUNet
 from napari_npa.models.weights import save_model
@@ -33,29 +33,6 @@ CLASSICAL = [
 def choose(box, chosen):
     """Choose an entry of a list by its id."""
     box.setCurrentIndex(box.findData(chosen))
-
-
-def on_canvas(viewer, layer, row, column):
-    """Where a pixel of a layer is on the canvas, Qt pixels."""
-    canvas = viewer.window._qt_viewer.canvas
-    transform = canvas.view.scene.transform
-    world = layer.data_to_world((row, column))
-    place = transform.map([world[1], world[0], 0, 1])
-    return QPoint(round(float(place[0] / place[3])), round(float(place[1] / place[3])))
-
-
-def drag(qtbot, viewer, layer, *places, modifier=Qt.KeyboardModifier.NoModifier):
-    """Press at the first pixel, move over the others, release at the last."""
-    native = viewer.window._qt_viewer.canvas.native
-    points = [on_canvas(viewer, layer, *place) for place in places]
-    button = Qt.MouseButton.LeftButton
-    qtbot.mouseMove(native, points[0])
-    qtbot.mousePress(native, button, modifier, points[0])
-    for point in points[1:]:
-        qtbot.mouseMove(native, point)
-        qtbot.wait(20)
-    qtbot.mouseRelease(native, button, modifier, points[-1])
-    qtbot.wait(20)
 
 
 @pytest.fixture

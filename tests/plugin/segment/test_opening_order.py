@@ -60,7 +60,7 @@ def test_a_reopened_panel_still_saves_and_corrects(viewer, dock, samples, qtbot)
     assert corrector.grow.isEnabled()
 
 
-def test_a_reopened_panel_keeps_to_the_image_that_is_worked_on(viewer, dock, samples, qtbot):
+def test_a_reopened_panel_works_on_the_image_that_hides_the_others(viewer, dock, samples, qtbot):
     viewer.open_sample("napari-npa", "simulated_1")
     first = dock(SEGMENT)
     segment(qtbot, first)
@@ -68,8 +68,11 @@ def test_a_reopened_panel_keeps_to_the_image_that_is_worked_on(viewer, dock, sam
     close_dock(qtbot, viewer)
     viewer.open_sample("napari-npa", "simulated_2")
     again = dock(SEGMENT)
+    assert again.image is viewer.layers["Simulated angiogram 2"]
+    assert again.result is None
+    again.images.value = viewer.layers["Simulated angiogram 1"]
     assert again.result is worked_on
-    assert again.image is viewer.layers[0]
+    assert not viewer.layers["Simulated angiogram 2"].visible
 
 
 def test_the_corrector_opened_second_corrects_the_result(viewer, dock, samples, qtbot):

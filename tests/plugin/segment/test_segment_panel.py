@@ -284,10 +284,11 @@ def test_each_image_has_its_own_result(viewer, panel, image, qtbot):
     assert panel.images.value is other
     assert panel.result is None
     run(qtbot, panel)
-    assert [layer.name for layer in viewer.layers][-2:] == ["Retina other eye", "NPA other eye"]
+    assert [layer.name for layer in viewer.layers][-2:] == ["Retina [other eye]", "NPA [other eye]"]
     panel.images.value = image
-    assert panel.result.npa.name == "NPA"
+    assert panel.result.npa.name == "NPA [eye]"
     image.name = "left eye"
+    assert panel.result.npa.name == "NPA [left eye]"
     assert panel.images.native.currentText() == "left eye"
 
 

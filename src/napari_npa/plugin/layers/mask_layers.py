@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
+from napari_npa.plugin.layers.shown_image import ShownImage
 from napari_npa.types import Mask
 
 if TYPE_CHECKING:
-    from napari.components import ViewerModel
+    from napari_npa.plugin.layers.result_layers import ImageResult
 
 NPA_COLOUR = "#ff3b30"
 RETINA_COLOUR = "#30d158"
@@ -27,16 +29,43 @@ SIDE_PER_BRUSH_PIXEL = 100
 """Side of the image per pixel of the brush: a first size that can be seen."""
 
 
-def npa_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
+def npa_layer(shown: ShownImage, mask: Mask) -> Labels:
     """Layer of non-perfusion, with a brush of a size that can be seen."""
-    layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image, viewer)
+    layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image)
     layer.brush_size = max(3, max(mask.shape) // SIDE_PER_BRUSH_PIXEL)
     return layer
 
 
-def retina_layer(shown: ShownImage, mask: Mask, viewer: ViewerModel) -> Labels:
+def retina_layer(shown: ShownImage, mask: Mask) -> Labels:
     """Layer of the gradable retina; set its outline once it is in the viewer."""
-    return _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image, viewer)
+    return _labels("Retina", mask, RETINA_COLOUR, 0.9, shown.image)
+
+
+class LayerNames:
+    """Names the layers of results after their kind, and after their image and frame.
+
+    The name of the only image need not be said. Names that the user gave are kept.
+    """
+
+    def __init__(self) -> None:
+        self._given: WeakKeyDictionary[Labels, str] = WeakKeyDictionary()
+
+    def give(self, results: Iterable[ImageResult], *, several: bool) -> None:
+        """Name the layers of all results; `several` images are open, or one."""
+        for result in results:
+            place = _place(result.shown, several=several)
+            for kind, layer in (("NPA", result.npa), ("Retina", result.retina)):
+                name = f"{kind} [{place}]" if place else kind
+                if layer.name == self._given.get(layer, layer.name) != name:
+                    layer.name = name
+                    self._given[layer] = layer.name  # napari makes it unique
+
+
+def _place(shown: ShownImage, *, several: bool) -> str:
+    """Image and frame of a result, as far as they must be said."""
+    if shown.frames > 1:
+        return f"{shown.image.name}, frame {shown.frame_number}"
+    return shown.image.name if several else ""
 
 
 def outline_pixels(shape: tuple[int, ...]) -> int:
@@ -44,27 +73,15 @@ def outline_pixels(shape: tuple[int, ...]) -> int:
     return int(np.clip(round(max(shape) / SIDE_PER_CONTOUR_PIXEL), *CONTOUR_PIXELS))
 
 
-def _labels(
-    kind: str,
-    mask: Mask,
-    colour: str,
-    opacity: float,
-    image: Image,
-    viewer: ViewerModel,
-) -> Labels:
+def _labels(kind: str, mask: Mask, colour: str, opacity: float, image: Image) -> Labels:
     """Layer of a mask, in one colour, at the place of its image."""
     return Labels(
         mask.astype(np.uint8),
-        name=_layer_name(kind, image, viewer),
+        name=kind,
         colormap=_one_colour(colour),
         opacity=opacity,
         **placement(image),
     )
-
-
-def _layer_name(kind: str, image: Image, viewer: ViewerModel) -> str:
-    """Name a layer after its kind, and also after its image where there are several."""
-    return kind if len(angiogram_layers(viewer)) == 1 else f"{kind} {image.name}"
 
 
 def placement(image: Image) -> dict[str, Any]:

@@ -6,22 +6,32 @@ probabilities, and the current threshold of the non-perfusion layer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from napari.layers import Image, Labels
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
-from napari_npa.plugin.layers.mask_layers import npa_layer, outline_pixels, retina_layer
-from napari_npa.plugin.layers.shown_image import ShownImage
+from napari_npa.plugin.layers.mask_layers import (
+    LayerNames,
+    npa_layer,
+    outline_pixels,
+    retina_layer,
+)
+from napari_npa.plugin.layers.on_screen import Frame, OnScreen
+from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 from napari_npa.plugin.layers.steps import Mark, Step, version_shown, write_mask, write_step
 from napari_npa.plugin.qt.drawing_context import guard_removals
 from napari_npa.types import Mask
 
 if TYPE_CHECKING:
-    from napari.components import LayerList, ViewerModel
+    from napari.components import ViewerModel
 
     from napari_npa.results.result import Result
     from napari_npa.segmentation.segmenter import Segmentation
@@ -73,6 +83,10 @@ class ImageResult:
     def segmentation(self) -> Segmentation:
         """Automatic result at the current threshold, which the user's edits start from."""
         return self._segmentation
+
+    def is_whole(self, viewer: ViewerModel) -> bool:
+        """Whether its image has the same data, and both layers are still in the viewer."""
+        return self.shown.is_current(viewer) and {self.npa, self.retina} <= set(viewer.layers)
 
     def layer(self, target: Target) -> Labels:
         """Layer of non-perfusion, or of the gradable retina."""
@@ -152,55 +166,176 @@ class ImageResult:
 
 
 class Results:
-    """Results of the images of one viewer, and the one that the user works on."""
+    """Results of the images of one viewer, and the one that the user works on.
+
+    That is the one of the frame on screen. The layers of the others cannot be seen, so that nobody
+    paints on them. They are removed with their image.
+
+    Parameters
+    ----------
+    viewer
+        With the images, and for the layers; it is not kept alive.
+    """
 
     chosen = Signal()
     """The user now works on another result, or on none."""
 
-    def __init__(self, layers: LayerList) -> None:
-        self._by_image: dict[Image, ImageResult] = {}
-        self.current: ImageResult | None = None
-        layers.events.removed.connect(self._forget)
+    closed = Signal(object)
+    """The image of an :class:`ImageResult` was removed; its layers follow."""
 
-    def choose(self, result: ImageResult | None) -> None:
-        """Make a result the one that the user works on; None: none."""
-        if result is not self.current:
-            self.current = result
-            self.chosen.emit()
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = ref(viewer)
+        self._kept: dict[tuple[Image, Frame], ImageResult] = {}
+        self._hidden: WeakSet[Labels] = WeakSet()
+        self._names = LayerNames()
+        self._is_arranging = False
+        self.current: ImageResult | None = None
+        self.on_screen = OnScreen(viewer)
+        self.on_screen.turned.connect(self._turn)
+        viewer.layers.events.inserted.connect(self._rename)
+        viewer.layers.events.removed.connect(self._removed)
+        viewer.layers.selection.events.active.connect(self._selected)
 
     def of(self, image: Image | None, viewer: ViewerModel) -> ImageResult | None:
-        """Result of an image, if its layers are still there and its data the same."""
-        result = self._by_image.get(image) if image is not None else None
-        if result is None or not result.shown.is_current(viewer):
+        """Result of the frame of an image on screen, if its layers and data are still there."""
+        if image is None:
             return None
-        return result if {result.npa, result.retina} <= set(viewer.layers) else None
+        result = self._kept.get((image, ShownImage.of(image, viewer).frame))
+        return result if result is not None and result.is_whole(viewer) else None
 
     def show(
         self, shown: ShownImage, segmentation: Segmentation, seconds: float, viewer: ViewerModel
     ) -> ImageResult:
-        """Show a result: in the layers that the image has already, else in new ones."""
-        result = self.of(shown.image, viewer)
-        if result is not None:
+        """Show a result: in the layers that the frame has already, else in new ones.
+
+        They come on screen if the frame still is.
+        """
+        result = self._kept.get((shown.image, shown.frame))
+        if result is not None and result.is_whole(viewer):
             result.run_again(segmentation, seconds)
-            self.choose(result)
+            self._turn()
             return result
-        retina = retina_layer(shown, segmentation.retina, viewer)
-        npa = npa_layer(shown, segmentation.npa, viewer)
-        viewer.add_layer(retina)
-        # Only now: else napari would draw the outline twice, a second each on 16 million pixels.
-        retina.contour = outline_pixels(segmentation.retina.shape)
-        viewer.add_layer(npa)
-        viewer.layers.selection.active = npa
+        if result is not None:  # of other data that the layer had, or with a layer removed
+            self._close([result])
+        retina = retina_layer(shown, segmentation.retina)
+        npa = npa_layer(shown, segmentation.npa)
         result = ImageResult(shown, npa, retina, segmentation, seconds)
-        self._by_image[shown.image] = result
-        self.choose(result)
+        self._kept[shown.image, shown.frame] = result
+        self._add(result, viewer)
+        self._turn()
         return result
 
-    def _forget(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        self._by_image.pop(event.value, None)
-        current = self.current
-        if current and event.value in (current.shown.image, current.npa, current.retina):
-            self.choose(None)
+    def _add(self, result: ImageResult, viewer: ViewerModel) -> None:
+        """Put the layers of a new result into the viewer."""
+        npa, retina = result.npa, result.retina
+        active = viewer.layers.selection.active
+        with self._arranging():
+            viewer.add_layer(retina)
+            # Only now: else napari would draw the outline twice, a second each on 16 million
+            # pixels.
+            retina.contour = outline_pixels(retina.data.shape)
+            viewer.add_layer(npa)
+            is_on_screen = self.of(self.on_screen.image, viewer) is result
+            viewer.layers.selection.active = npa if is_on_screen else active
+        self._rename()
+        result.shown.image.events.name.connect(self._rename)
+        for layer in (npa, retina):
+            layer.events.visible.connect(self._made_visible)
+
+    def turn_to(self, result: ImageResult) -> None:
+        """Bring the image and the frame of a result on screen."""
+        self.on_screen.show(result.shown.image, result.shown.frame)
+
+    # What is on screen
+
+    def _turn(self) -> None:
+        """Work on the result that is on screen now, and hide the others."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        current = self.of(self.on_screen.image, viewer)
+        changed, self.current = current is not self.current, current
+        with self._arranging():
+            self._hide_others(viewer, current)
+        if changed:
+            self.chosen.emit()
+
+    def _hide_others(self, viewer: ViewerModel, current: ImageResult | None) -> None:
+        active = viewer.layers.selection.active
+        mode = str(active.mode) if isinstance(active, Labels) else ""
+        for result in self._kept.values():
+            for layer in (result.npa, result.retina):
+                if result is not current and layer.visible:
+                    layer.visible = False
+                    self._hidden.add(layer)
+                elif result is current and layer in self._hidden:
+                    self._hidden.discard(layer)
+                    layer.visible = True
+        before = self._owner(active)
+        if before is None or before is current:
+            return
+        if current is None:
+            viewer.layers.selection.active = self.on_screen.image
+            return
+        # The brush stays in the hand: its place is the same mask of the next frame.
+        after = current.npa if active is before.npa else current.retina
+        viewer.layers.selection.active = after
+        after.mode = mode
+        after.brush_size = active.brush_size
+
+    def _selected(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
+        owner = self._owner(event.value)
+        if owner is not None and owner is not self.current and not self._is_arranging:
+            self.turn_to(owner)
+
+    def _made_visible(self, event: Any) -> None:  # noqa: ANN401
+        """Turn to a hidden result whose layer the user makes visible."""
+        owner = self._owner(event.source)
+        if owner is None or owner is self.current or self._is_arranging:
+            return
+        if event.source.visible:
+            self.turn_to(owner)
+
+    def _owner(self, layer: object) -> ImageResult | None:
+        results = self._kept.values()
+        return next((r for r in results if layer in (r.npa, r.retina)), None)
+
+    @contextmanager
+    def _arranging(self) -> Iterator[None]:
+        """What happens to the layers meanwhile was not done by the user."""
+        was, self._is_arranging = self._is_arranging, True
+        try:
+            yield
+        finally:
+            self._is_arranging = was
+
+    # Names, and the end
+
+    def _rename(self, event: object = None) -> None:
+        viewer = self._viewer()
+        if viewer is not None:
+            self._names.give(self._kept.values(), several=len(angiogram_layers(viewer)) > 1)
+
+    def _removed(self, event: Any) -> None:  # noqa: ANN401
+        gone = event.value
+        if self.current is not None and gone in (self.current.npa, self.current.retina):
+            self._turn()
+        self._close([result for key, result in self._kept.items() if key[0] is gone])
+        self._rename()
+
+    def _close(self, results: Sequence[ImageResult]) -> None:
+        """Forget results, and remove their layers."""
+        if not results:
+            return
+        self._kept = {key: kept for key, kept in self._kept.items() if kept not in results}
+        if self.current in results:
+            self.current = None
+            self.chosen.emit()
+        for result in results:
+            self.closed.emit(result)
+        layers = [layer for result in results for layer in (result.npa, result.retina)]
+        # Not at once: napari's list of layers may still be removing a row.
+        QTimer.singleShot(0, partial(_remove, self._viewer, layers))
 
 
 _RESULTS: WeakKeyDictionary[ViewerModel, Results] = WeakKeyDictionary()
@@ -209,6 +344,18 @@ _RESULTS: WeakKeyDictionary[ViewerModel, Results] = WeakKeyDictionary()
 def results_of(viewer: ViewerModel) -> Results:
     """Results of a viewer; all panels share one object."""
     if viewer not in _RESULTS:
-        _RESULTS[viewer] = Results(viewer.layers)
+        _RESULTS[viewer] = Results(viewer)
         guard_removals(viewer)
     return _RESULTS[viewer]
+
+
+def _remove(viewer_ref: ref[ViewerModel], layers: list[Labels]) -> None:
+    """Remove layers whose image is gone."""
+    viewer = viewer_ref()
+    if viewer is None:
+        return
+    # After each removal, or batch of them, napari collects garbage for some 0.2 s.
+    with viewer.layers.batched_update():
+        for layer in layers:
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)

@@ -87,13 +87,24 @@ class ShownImage:
             return opened
         shown = angiogram_from_array(np.asarray(self.pixels[self.frame]), self.image.name)
         if self.frame:
-            at, frames = self._frame_number()
-            shown = replace(shown, notes=(*shown.notes, f"frame {at} of {frames}"))
+            note = f"frame {self.frame_number} of {self.frames}"
+            shown = replace(shown, notes=(*shown.notes, note))
         path = self.image.metadata.get(PATH, self.image.source.path)
         stored = decoded_file(self.image, self.pixels, Path(path)) if path is not None else None
         return stored if stored and np.array_equal(stored.pixels, shown.pixels) else shown
 
-    def _frame_number(self) -> tuple[int, int]:
-        """Number of the frame, from 1, and how many frames there are."""
-        leading = self.pixels.shape[: len(self.frame)]
-        return int(np.ravel_multi_index(self.frame, leading)) + 1, int(np.prod(leading))
+    @property
+    def frame_number(self) -> int:
+        """Number of the frame, from 1; 1 for a single image."""
+        return int(np.ravel_multi_index(self.frame, self._leading)) + 1 if self.frame else 1
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return int(np.prod(self._leading))
+
+    @property
+    def _leading(self) -> tuple[int, ...]:
+        """Numbers of frames along the leading axes of a stack."""
+        leading: tuple[int, ...] = self.pixels.shape[: len(self.frame)]
+        return leading

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize, ref
 
+from napari.utils.notifications import show_info
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
@@ -65,6 +66,7 @@ class Annotations:
         self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
         self._saving: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
         self._kept: WeakKeyDictionary[ImageResult, float] = WeakKeyDictionary()
+        self._saved: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
         finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python exits
@@ -74,6 +76,7 @@ class Annotations:
         # Methods: lambdas or partials would keep this object alive, and with it the viewer.
         self._settled.timeout.connect(self._record_settled)
         self.results.chosen.connect(self._follow)
+        self.results.closed.connect(self._closed)
         if (app := QApplication.instance()) is not None:
             app.aboutToQuit.connect(self._flush_at_end)
         viewer.scene.camera.events.connect(self._touch)
@@ -85,37 +88,47 @@ class Annotations:
         """Session of the result that the user works on."""
         return self._sessions.get(self.result) if self.result is not None else None
 
-    def record(self, tool: str) -> None:
-        """Record what has changed since the last edit, and write it to disk in the background."""
-        session, result = self.session, self.result
-        if session is None or result is None:
+    def record(self, tool: str, result: ImageResult | None = None) -> None:
+        """Record what has changed since the last edit, and write it to disk in the background.
+
+        Parameters
+        ----------
+        tool
+            What changed it.
+        result
+            What has changed; None: the result that the user works on.
+        """
+        result = result or self.result
+        if result is None:
             return
-        self._end_settling()
+        session = self._session_of(result)
+        if result is self.result:
+            self._end_settling()
         edits = session.record(tool, *result.masks(), monotonic())
         # A threshold that changes no pixel is no edit, but what goes on from it has to know it.
         if edits or (session.number and result.segmentation.threshold != self._kept.get(result)):
             self._keep(session, result)
             self.changed.emit()
 
-    def resume(self, annotation: Annotation) -> None:
-        """Put an earlier annotation into the layers of the current result; it can be undone.
+    def resume(self, annotation: Annotation, result: ImageResult) -> None:
+        """Put an earlier annotation into the layers of a result; it can be undone.
 
         Raises
         ------
         AnnotationError
             The annotation belongs to another image.
         """
-        assert self.result is not None
-        automatic = self.result.segmentation
+        automatic = result.segmentation
         angiogram = automatic.angiogram
         shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
         session = annotation.session.resumed(angiogram.name, angiogram.sha256, shape)
-        self._sessions[self.result] = session
+        self._sessions[result] = session
         # By other weights the threshold would mean another thing.
         if (annotation.weights or session.model_sha256) == automatic.model_sha256:
             automatic = automatic.at_threshold(annotation.threshold)
-        self.result.put(session.npa.unpack(), session.retina.unpack(), automatic)
-        self._end_settling()
+        result.put(session.npa.unpack(), session.retina.unpack(), automatic)
+        if result is self.result:
+            self._end_settling()
         self.changed.emit()
 
     def as_record(self, result: ImageResult) -> dict[str, Any] | None:
@@ -131,8 +144,20 @@ class Annotations:
     def saved(self, result: ImageResult, folder: Path) -> None:
         """Note that a result was saved in the state that :meth:`as_record` described."""
         session = self._sessions.get(result)
-        if session is not None and session.number == self._saving.get(result) != 0:
+        if session is None:
+            return
+        self._saved[result] = self._saving.get(result, 0)
+        if session.number == self._saved[result] != 0:
             self._keep(session, result, folder)
+
+    def _closed(self, result: ImageResult) -> None:
+        """Tell that corrections of an image that was removed can be taken up again."""
+        session = self._sessions.get(result)
+        if session is not None and session.number > self._saved.get(result, 0):
+            show_info(
+                f"'{session.image}' was closed with corrections that are not saved. They are kept "
+                "for recovery: open it again to go on with them."
+            )
 
     def discard(self, sha256: str) -> None:
         """Delete the annotation that was kept of an image."""
@@ -191,17 +216,23 @@ class Annotations:
         self._watch(False)
         self.result = self.results.current
         self._watch(True)
-        if self.result is not None and self.result not in self._sessions:
-            segmentation = self.result.segmentation
-            self._sessions[self.result] = Session(
+        if self.result is not None:
+            self._session_of(self.result)
+        self._touch()
+        self.changed.emit()
+
+    def _session_of(self, result: ImageResult) -> Session:
+        """Session of a result, which begins with the masks as they are now."""
+        if result not in self._sessions:
+            segmentation = result.segmentation
+            self._sessions[result] = Session(
                 segmentation.angiogram.name,
                 segmentation.angiogram.sha256,
                 segmentation.model,
                 segmentation.model_sha256,
-                *self.result.masks(),
+                *result.masks(),
             )
-        self._touch()
-        self.changed.emit()
+        return self._sessions[result]
 
     def _watch(self, on: bool) -> None:
         if self.result is None:

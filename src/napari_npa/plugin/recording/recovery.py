@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_npa.segmentation.segmenter import Segmentation
+    from napari_npa.plugin.layers.result_layers import ImageResult
 
 
 class Recovery(QObject):
@@ -86,7 +86,7 @@ class Recovery(QObject):
             self.annotations.discard(summary.image_sha256)
         self.bar.withdraw()
 
-    def put_back(self, segmentation: Segmentation) -> list[str]:
+    def put_back(self, result: ImageResult) -> list[str]:
         """Put the annotation into a new result, if the user wanted that.
 
         Returns
@@ -97,9 +97,10 @@ class Recovery(QObject):
         offered, wanted = self.bar.offered, self._restoring
         self.bar.withdraw()
         self._restoring = None
-        if not isinstance(offered, Annotation) or wanted != segmentation.angiogram.sha256:
+        is_of = result.segmentation.angiogram.sha256
+        if not isinstance(offered, Annotation) or wanted != is_of:
             return []
-        self.annotations.resume(offered)
+        self.annotations.resume(offered, result)
         return [" ".join(["Your corrections are back.", *offered.notes])]
 
     def _offer_file(self, summary: Summary | None) -> None:

@@ -282,7 +282,7 @@ class ReviewPanel(ReviewControls):
         assert self.shown is not None
         assert prepared.found is not None
         shown = self.shown.show(prepared.found)
-        self.annotations.record("masks saved earlier")
+        self.annotations.record("masks saved earlier", self.shown.result)
         self.status.setText(line_of_found(prepared, prepared.found, shown=shown))
 
     def refresh(self, _: object = None) -> None:

@@ -59,7 +59,8 @@ class SegmentPanel(SegmentControls):
         self.image: Image | None = None
         self.result: ImageResult | None = None
         self._connect()
-        self._begin_with_open_image()
+        self.images.choices = lambda _: angiogram_layers(self.viewer)
+        self._follow_screen()
         self._start(Job(models_and_devices), self._offer)
         self.recovery_of.look_at_start()
 
@@ -73,25 +74,14 @@ class SegmentPanel(SegmentControls):
         self.recovery_of.opened.connect(self._show_opened)
         self.recovery_of.run_wanted.connect(self.start_run)
         self.connections.connect(self.results.chosen, self._refresh)
+        self.connections.connect(self.results.on_screen.turned, self._follow_screen)
         self.threshold.moved.connect(self._move_threshold)
         self.threshold.rested.connect(self._end_move)
         layers = self.viewer.layers.events
-        self.connections.connect(layers.inserted, self._layer_inserted)
         self.connections.connect(layers.removed, self._refresh)
         self.destroyed.connect(self.jobs.abandon)
 
     # Choices
-
-    def _begin_with_open_image(self) -> None:
-        """Choose the image whose result the user works on, else the topmost open image."""
-        current = self.results.current
-        with self.images.changed.blocked():
-            self.images.choices = lambda _: angiogram_layers(self.viewer)
-            if current is not None and current.shown.is_current(self.viewer):
-                self.images.value = current.shown.image
-            elif open_already := angiogram_layers(self.viewer):
-                self.images.value = open_already[-1]
-        self._choose_image()
 
     def ask_and_open(self) -> None:
         """Ask for an angiogram and read it in a worker."""
@@ -106,7 +96,8 @@ class SegmentPanel(SegmentControls):
 
     def reset_choices(self, event: object = None) -> None:
         """List the image layers again; napari calls this when layers come, go or are renamed."""
-        self.images.reset_choices()
+        with self.images.changed.blocked():
+            self.images.reset_choices()
 
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
         models, devices = found
@@ -115,18 +106,18 @@ class SegmentPanel(SegmentControls):
         self.status.setText("" if self.image is not None else NO_IMAGE)
         self._enable()
 
-    def _layer_inserted(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        """Choose the image that was just opened: the user looks at it."""
-        if event.value in angiogram_layers(self.viewer):
-            self.reset_choices()
-            self.images.value = event.value
-
     def _choose_image(self) -> None:
+        """Bring the chosen image on screen."""
+        if self.images.value is not self.results.on_screen.image:
+            self.results.on_screen.show(self.images.value)
+
+    def _follow_screen(self) -> None:
+        """Work on the image and the frame that are on screen."""
+        self.reset_choices()
+        self.image = self.results.on_screen.image
         if self.image is not None:
-            self.connections.disconnect(self.image.events.data, self._refresh)
-        self.image = self.images.value
-        if self.image is not None:
-            self.connections.connect(self.image.events.data, self._refresh)
+            with self.images.changed.blocked():
+                self.images.value = self.image
         if not self.jobs:
             self.status.setText("" if self.image is not None else NO_IMAGE)
         self._refresh()
@@ -135,7 +126,6 @@ class SegmentPanel(SegmentControls):
     def _refresh(self) -> None:
         """Show the result of the chosen image, if any, and enable the controls that work."""
         result = self.results.of(self.image, self.viewer)
-        self.results.choose(result)
         if result is not self.result:
             if self.result is not None:
                 self.connections.disconnect(self.result.undone, self._show_threshold)
@@ -195,10 +185,10 @@ class SegmentPanel(SegmentControls):
         earlier = self.results.of(shown.image, self.viewer)
         hand_made = earlier.hand_made_pixels() if earlier is not None else 0
         segmentation, seconds = found
-        self.results.show(shown, segmentation, seconds, self.viewer)
-        self.annotations.record("whole image")
+        result = self.results.show(shown, segmentation, seconds, self.viewer)
+        self.annotations.record("whole image", result)
         lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
-        lines += self.recovery_of.put_back(segmentation)
+        lines += self.recovery_of.put_back(result)
         if hand_made:
             lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
         self._end_run("\n".join(lines))
