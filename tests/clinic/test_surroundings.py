@@ -92,14 +92,34 @@ def test_two_eyes_in_one_picture_are_refused_with_the_remedy(eye, gap, on_page):
     assert caught.value.remedy == "Cut it into one image for each eye."
 
 
+@pytest.fixture(scope="module")
+def healthy(data):
+    """Ten real frames of a camera, as 8-bit samples, and the retina that is found in them."""
+    frames = [read_angiogram(path).pixels for path in (data / "ffa55" / "normal").glob("*.jpg")]
+    return [(np.round(255 * pixels).astype(np.uint8), find_retina(pixels)) for pixels in frames]
+
+
 @pytest.mark.parametrize("around", AROUND)
-def test_healthy_frames_of_a_camera_stay_camera_frames(data, around):
-    for path in sorted((data / "ffa55" / "normal").glob("*.jpg")):
-        pixels = read_angiogram(path).pixels
-        export, place = AROUND[around](np.round(255 * pixels).astype(np.uint8))
-        found, plain = find_retina(gray(export)), find_retina(pixels)
+def test_healthy_frames_of_a_camera_stay_camera_frames(healthy, around):
+    for pixels, plain in healthy:
+        export, place = AROUND[around](pixels)
+        found = find_retina(gray(export))
         assert found.view.name == "55"
         assert dice(found.gradable[place], plain.gradable) > 0.99
+
+
+@pytest.mark.parametrize("level", [0, 60, 255])
+def test_a_box_in_the_field_is_not_gradable_and_that_is_told(eye, level):
+    pixels, plain = eye
+    rows, columns = (slice(len(pixels) // 2, len(pixels) // 2 + 40), slice(150, 260))
+    boxed = pixels.copy()
+    boxed[rows, columns] = level
+    found = find_retina(gray(boxed))
+    assert not found.gradable[rows, columns].any()
+    beyond = np.ones(pixels.shape, bool)
+    beyond[rows.start - 6 : rows.stop + 6, columns.start - 6 : columns.stop + 6] = False
+    assert dice(found.gradable[beyond], plain.gradable[beyond]) > 0.97
+    assert found.notes == ("a box of one gray level in the field is not gradable",)
 
 
 @pytest.mark.parametrize(("chosen", "kind"), [("55", "uwfa"), ("uwfa", "55"), ("55", "55")])

@@ -15,6 +15,7 @@ from scipy import ndimage as ndi
 from skimage.morphology import reconstruction
 
 from napari_npa.errors import RetinaError
+from napari_npa.imaging.boxes import find_boxes
 from napari_npa.imaging.contrast import input_channels, logarithmic
 from napari_npa.imaging.field import disk, imaged, rectangular, round_frame, scale_window
 from napari_npa.imaging.field_of_view import CAMERA_55, ULTRA_WIDEFIELD, FieldOfView
@@ -126,12 +127,12 @@ def find_retina(
         If the image is black, shows two eyes, or is ultra-widefield and shows no vessels.
     """
     window, page = find_picture(pixels, name=name)
-    if page is None and window == (slice(0, pixels.shape[0]), slice(0, pixels.shape[1])):
-        return _in_picture(pixels, name, model, field_of_view)
     picture = pixels[window]
     if page is not None:
         picture = np.where(page, np.float32(0), picture)
-    found = _in_picture(picture, name, model, field_of_view)
+    found = _without_boxes(_in_picture(picture, name, model, field_of_view), picture)
+    if page is None and picture.shape == pixels.shape:
+        return found
     rows, columns = picture.shape
     note = f"only the picture of {columns} x {rows} pixels in it was judged, not what is around it"
     return Retina(
@@ -141,6 +142,18 @@ def find_retina(
         None if page is None else _placed(page, window, pixels.shape, outside=True),
         (note, *found.notes),
     )
+
+
+def _without_boxes(found: Retina, pixels: Gray) -> Retina:
+    """Take boxes that were burned in out of what is gradable."""
+    boxes = find_boxes(reduced(pixels, WORK_SIDE))
+    if not boxes.any():
+        return found
+    boxes = enlarged(boxes, pixels.shape)
+    if not (boxes & found.gradable).any():
+        return found
+    note = "a box of one gray level in the field is not gradable"
+    return found._replace(gradable=found.gradable & ~boxes, notes=(*found.notes, note))
 
 
 def _placed(mask: Mask, window: Window, shape: tuple[int, ...], *, outside: bool) -> Mask:
