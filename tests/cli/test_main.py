@@ -29,6 +29,7 @@ COLUMNS = [
     "edited",
     "sha256",
     "result",
+    "field_of_view",
 ]
 
 

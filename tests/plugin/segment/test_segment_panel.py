@@ -309,6 +309,18 @@ def test_any_kind_of_image_layer_is_segmented(viewer, panel, qtbot, round_angiog
     assert "frame 2 of 2" in panel.result.segmentation.angiogram.notes
 
 
+def test_the_field_of_view_is_told_and_can_be_chosen(viewer, panel, image, qtbot):
+    assert panel.fields.itemText(0) == "Automatic"
+    run(qtbot, panel)
+    assert panel.fields.itemText(0) == "Automatic: camera, about 55°"
+    panel.fields.setCurrentIndex(panel.fields.findData("uwfa"))
+    run(qtbot, panel)
+    assert panel.result.segmentation.imaged.view.name == "uwfa"
+    assert panel.result.snapshot().provenance.field_of_view == "uwfa"
+    viewer.layers.remove(image)
+    assert panel.fields.itemText(0) == "Automatic"
+
+
 def test_two_scales_look_a_second_time_with_the_tile_network(viewer, panel, image, qtbot):
     run(qtbot, panel)
     assert "tile" not in panel.result.segmentation.model

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_npa.plugin.batch.results import BatchResults
+from napari_npa.plugin.qt.field_of_view_box import FieldOfViewBox
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
@@ -41,6 +42,7 @@ class BatchControls(Panel):
             self.choose_output,
             self.pattern,
             self.models,
+            self.fields,
             self.recursive,
             self.modes,
             self.probability,
@@ -65,6 +67,7 @@ class BatchControls(Panel):
             "Upper and lower case differ."
         )
         self.models = ModelBox()
+        self.fields = FieldOfViewBox()
         self.recursive = QCheckBox("subfolders too")
         self.recursive.setToolTip(
             "Search the folders in this one as well; the results get the same subfolders."
@@ -108,6 +111,7 @@ class BatchControls(Panel):
         form.addRow(self.choose_output, self.output_folder)
         form.addRow("File names", self.pattern)
         form.addRow("Model", self.models)
+        form.addRow("Field of view", self.fields)
         form.addRow("Device", self.devices)
         # A long path must not widen the dock.
         for label in (self.images_folder, self.output_folder):

@@ -15,7 +15,7 @@ from napari_npa.plugin.qt.jobs import Job
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.batch import BatchReport, Finished
-    from napari_npa.types import Mode, Progress
+    from napari_npa.types import FieldChoice, Mode, Progress
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BatchChoices:
     ----------
     images, output
         Folders.
-    model, mode, probability
+    model, mode, probability, field_of_view
         As for :class:`napari_npa.batch.BatchOptions`.
     device, recursive, pattern, resume
         As for :func:`napari_npa.batch.run_batch`.
@@ -41,6 +41,7 @@ class BatchChoices:
     recursive: bool
     pattern: str | None
     resume: bool
+    field_of_view: FieldChoice = "auto"
 
 
 class BatchJob(Job):
@@ -83,7 +84,12 @@ def _run(
         return run_batch(
             choices.images,
             choices.output,
-            BatchOptions(choices.model, choices.mode, probability=choices.probability),
+            BatchOptions(
+                choices.model,
+                choices.mode,
+                probability=choices.probability,
+                field_of_view=choices.field_of_view,
+            ),
             device=choices.device,
             recursive=choices.recursive,
             pattern=choices.pattern,

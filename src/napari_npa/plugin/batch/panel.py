@@ -163,6 +163,7 @@ class BatchPanel(BatchControls):
             recursive=self.recursive.isChecked(),
             pattern=self.pattern.text().strip() or None,
             resume=not self.overwrite.isChecked(),
+            field_of_view=self.fields.choice,
         )
         self._is_new_folder = False
         self._rows_of_run, self._worked_on, self._started = [], 0, perf_counter()

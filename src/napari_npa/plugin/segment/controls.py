@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_npa.plugin.qt.field_of_view_box import FieldOfViewBox
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
@@ -42,6 +43,7 @@ class SegmentControls(Panel):
         )
         self.models = ModelBox()
         self.modes = ModeBox(self.models)
+        self.fields = FieldOfViewBox()
         self.devices = DeviceBox()
         self.run = QPushButton("Run")
         self.run.setToolTip("Find the gradable retina and the non-perfused areas in it.")
@@ -75,6 +77,7 @@ class SegmentControls(Panel):
         form.addRow("Angiogram", choice)
         form.addRow("Model", self.models)
         form.addRow("Two scales", self.modes)
+        form.addRow("Field of view", self.fields)
         form.addRow("Device", self.devices)
         form.addRow(buttons)
         form.addRow(self.progress)

@@ -132,6 +132,7 @@ class SegmentPanel(SegmentControls):
             if result is not None:
                 self.connections.connect(result.undone, self._show_threshold)
             self.result = result
+        self.fields.tell(None if result is None else result.segmentation.imaged.view.name)
         self._show_threshold()
         self._enable()
 
@@ -141,6 +142,7 @@ class SegmentPanel(SegmentControls):
         self.run.setEnabled(ready and not running)
         self.models.setEnabled(not running)
         self.modes.setEnabled(not running)
+        self.fields.setEnabled(not running)
         self.devices.setEnabled(not running and self.devices.count() > 1)
         self.cancel.setEnabled(running)
         self.progress.setEnabled(running)
@@ -157,7 +159,8 @@ class SegmentPanel(SegmentControls):
         model = self.models.choice, self.modes.mode
         load = partial(self.segmenter.get, self.devices.choice, *model)
         previous = self.result.segmentation if self.result is not None else None
-        self.run_job = Job(partial(segment_shown, shown, load, previous))
+        field = self.fields.choice
+        self.run_job = Job(partial(segment_shown, shown, load, previous, field))
         self.run_job.on_progress.append(self._show_progress)
         self.run_job.on_cancel.append(partial(self._end_run, "Cancelled; nothing was changed."))
         self.progress.setRange(0, 0)

@@ -10,13 +10,14 @@ from napari_npa.plugin.layers.shown_image import ShownImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
     from napari_npa.segmentation.segmenter import Segmentation, Segmenter
-    from napari_npa.types import Progress
+    from napari_npa.types import FieldChoice, Progress
 
 
 def segment_shown(
     shown: ShownImage,
     segmenter_of: Callable[[], Segmenter],
     previous: Segmentation | None,
+    field_of_view: FieldChoice,
     progress: Progress,
 ) -> tuple[Segmentation, float]:
     """Segment the angiogram that an image layer shows; runs in a worker.
@@ -29,6 +30,8 @@ def segment_shown(
         Makes the segmenter; called in the worker, because loading weights takes time.
     previous
         Result so far. Its threshold is kept if the model is the same.
+    field_of_view
+        See :meth:`napari_npa.Segmenter.segment`.
     progress
         Called with (done, total).
 
@@ -39,7 +42,9 @@ def segment_shown(
     """
     segmenter = segmenter_of()
     started = perf_counter()
-    segmentation = segmenter.segment(shown.angiogram(), progress=progress)
+    segmentation = segmenter.segment(
+        shown.angiogram(), field_of_view=field_of_view, progress=progress
+    )
     if previous is not None and previous.model_sha256 == segmentation.model_sha256:
         segmentation = segmentation.at_threshold(previous.threshold)
     return segmentation, perf_counter() - started
