@@ -58,7 +58,7 @@ def test_unknown_columns_are_allowed_and_masks_of_older_tables_have_the_name_of_
 @pytest.mark.parametrize("isi", ["12.5", "nan", "-0.1"])
 def test_an_impossible_index_is_refused(tmp_path, isi):
     (tmp_path / TABLE).write_text(f"image,isi,status\na.tif,{isi},ok\n")
-    with pytest.raises(EvaluationError, match=f"has the index {isi} for 'a.tif'"):
+    with pytest.raises(SaveError, match=f"it has '{isi}' in column 'isi' of line 2"):
         summarise(tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_an_absent_table_is_refused(tmp_path):
         read_groups(tmp_path / "absent.csv", "arm")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_tables_of_excel_are_read(tmp_path, encoding, separator):
     path = tmp_path / "excel.csv"
@@ -67,8 +67,13 @@ def test_tables_of_excel_are_read(tmp_path, encoding, separator):
             "has 101 groups in its column 'arm'. Choose a column of at most 100",
         ),
         (b"image,arm\n,x\n", "names no image in its column 'image'"),
-        ("image,arm\na,größe\n".encode("cp1252"), "is not in UTF-8. In Excel"),
-        ("image,arm\na,x\n".encode("utf-16"), "is not in UTF-8"),
+        (
+            "image,arm\na,größe\n".encode("cp1252"),
+            r"is not in UTF-8: line 2 has the cell 'gr��e'\. In Excel, save it as 'CSV UTF-8",
+        ),
+        (b'image,arm\na,x\nb,"y\nc,z\n', r"is not a CSV table \(line 3: unexpected end"),
+        (b"image,arm\na,x,y\n", "has the cell 'y' of line 2 in a column without a name"),
+        (b"image,arm,arm\na,x,y\n", "has 2 columns 'arm'. Rename all but one"),
     ],
 )
 def test_an_unfit_table_of_groups_is_refused_with_the_way_out(tmp_path, content, message):

@@ -86,7 +86,7 @@ def files(out):
         if path.is_dir() or name == "run.json":
             continue
         if path.suffix == ".csv":
-            contents[name] = [replace(row, seconds=None) for row in rows_of(path.read_text())]
+            contents[name] = [replace(row, seconds=None) for row in rows_of(path.read_bytes())]
         elif path.suffix == ".json":
             record = json.loads(path.read_text())
             contents[name] = {**record, "seconds": None, "created": None}
@@ -96,7 +96,7 @@ def files(out):
 
 
 def statuses(out):
-    return [row.status for row in rows_of((out / "ischemia.csv").read_text())]
+    return [row.status for row in rows_of((out / "ischemia.csv").read_bytes())]
 
 
 def tasks_left(cluster):

@@ -6,7 +6,8 @@ import pytest
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.names import NPA_FILE
-from napari_npa.io.storage import LocalStorage, inside, storage_of, without_password
+from napari_npa.io.storage import LocalStorage, inside, storage_of
+from napari_npa.io.texts.urls import without_password
 from stores import empty_store, unreliable_store
 
 A, B = PurePosixPath("a.tif"), PurePosixPath("visit 1/b.tif")
@@ -62,22 +63,22 @@ def test_results_are_fetched_into_a_workspace_and_published(where):
         mask = workspace.folder / f"b{NPA_FILE}"
         mask.write_bytes(b"mask")
         workspace.publish((mask,))
-    assert place.read_text(f"visit 1/b{NPA_FILE}") == "mask"
+    assert place.read(f"visit 1/b{NPA_FILE}", 10) == b"mask"
     assert listed(place) == [A, B, PurePosixPath(f"visit 1/b{NPA_FILE}")]
 
 
-def test_a_text_is_written_whole_and_read_again(where):
+def test_a_file_is_written_whole_and_read_again(where):
     place = storage_of(where)
-    assert place.read_text("note.txt") is None
-    place.write("note.txt", "\ufeffGefäß".encode())
-    assert place.read_text("note.txt") == "Gefäß"
+    assert place.read("note.txt", 10) is None
+    place.write("note.txt", b"\xff note")
+    assert place.read("note.txt", 6) == b"\xff note"
 
 
-def test_a_text_that_is_not_utf8_is_refused(where):
+def test_a_file_larger_than_it_can_be_is_refused(where):
     place = storage_of(where)
-    place.write("note.txt", b"\xff")
-    with pytest.raises(SaveError, match="not UTF-8"):
-        place.read_text("note.txt")
+    place.write("note.txt", b"1234")
+    with pytest.raises(SaveError, match="larger than"):
+        place.read("note.txt", 3)
 
 
 def test_what_a_store_refuses_keeps_its_reason(store, monkeypatch):

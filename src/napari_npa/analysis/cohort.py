@@ -26,7 +26,7 @@ from napari_npa.analysis.groups import GROUPLESS, Groups
 from napari_npa.errors import EvaluationError
 from napari_npa.io.names import TABLE
 from napari_npa.measure.agreement import Summary
-from napari_npa.results.table import Row, read_table
+from napari_npa.results.table import read_table
 from napari_npa.types import Progress
 
 EVERYONE = "all"
@@ -152,12 +152,12 @@ def summarise(
     Raises
     ------
     EvaluationError
-        The table of results lists no image or an impossible index, the table of groups does
-        not fit the images, or the graders have no image or no retina in common.
+        The table of results lists no image, the table of groups does not fit the images, or
+        the graders have no image or no retina in common.
     AngiogramError
         A mask cannot be read, or masks of one image differ in size.
     SaveError
-        The table of results cannot be read.
+        The table of results cannot be read, or a cell is not what its column holds.
     """
     images = read_images(folder)
     if groups is not None:
@@ -176,9 +176,9 @@ def read_images(folder: Path) -> list[CohortImage]:
     Raises
     ------
     EvaluationError
-        There is no table, it lists no image, or an index does not lie between 0 and 1.
+        There is no table, or it lists no image.
     SaveError
-        The table cannot be read.
+        The table cannot be read, or a cell is not what its column holds.
     """
     rows = read_table(folder)
     if not rows:
@@ -191,7 +191,7 @@ def read_images(folder: Path) -> list[CohortImage]:
         CohortImage(
             image=row.image,
             base=row.result or str(PurePosixPath(row.image).with_suffix("")),
-            isi_percent=_percent(row, folder / TABLE) if row.status == "ok" else None,
+            isi_percent=100 * row.isi if row.status == "ok" and row.isi is not None else None,
         )
         for row in rows
     ]
@@ -200,18 +200,6 @@ def read_images(folder: Path) -> list[CohortImage]:
 def indices(images: Iterable[CohortImage]) -> list[float]:
     """Return the ischemic indices of the images that have one, percent, sorted."""
     return sorted(image.isi_percent for image in images if image.isi_percent is not None)
-
-
-def _percent(row: Row, table: Path) -> float | None:
-    if row.isi is None:
-        return None
-    if not 0 <= row.isi <= 1:
-        raise EvaluationError(
-            table,
-            f"has the index {row.isi:g} for '{row.image}'; it lies between 0 and 1",
-            "Restore the table, or segment the image again.",
-        )
-    return 100 * row.isi
 
 
 def _natural(name: str) -> tuple[bool, list[tuple[int, str]], str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from statistics import fmean
 
 from napari_npa.errors import EvaluationError
 from napari_npa.io.masks import find_masks, match_masks, read_mask
 from napari_npa.io.names import NPA_ENDING, RETINA_ENDING
+from napari_npa.io.texts.tables import csv_text, figure
 from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import (
     Agreement,
@@ -131,13 +130,14 @@ def write_evaluation(path: Path, rows: Sequence[Compared]) -> Path:
     SaveError
         A file could not be written.
     """
-    table = StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["image", "group", *COLUMNS])
-    for row in rows:
-        values = (figure(row) for figure in COLUMNS.values())
-        writer.writerow([row.image, row.group, *("" if v is None else f"{v:.5g}" for v in values)])
-    write_text(path, table.getvalue())
+    table = csv_text(
+        ["image", "group", *COLUMNS],
+        (
+            [row.image, row.group, *(figure(value(row), ".5g") for value in COLUMNS.values())]
+            for row in rows
+        ),
+    )
+    write_text(path, table)
     summary = path.with_suffix(".md")
     write_text(summary, markdown_summary(rows))
     return summary
@@ -151,8 +151,8 @@ def markdown_summary(rows: Sequence[Compared]) -> str:
         "| | mean | SD | median | quartiles |",
         "|---|---|---|---|---|",
     ]
-    for name, figure in COLUMNS.items():
-        values = [value for row in rows if (value := figure(row)) is not None]
+    for name, value_of in COLUMNS.items():
+        values = [value for row in rows if (value := value_of(row)) is not None]
         if values:
             s = Summary.of(values)
             low, high = s.quartiles

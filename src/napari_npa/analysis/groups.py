@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path, PurePosixPath
 
 from napari_npa.errors import EvaluationError
 from napari_npa.io.masks import normalised_path
 from napari_npa.io.names import TABLE
+from napari_npa.io.texts.ordinary import ordinary_bytes
+from napari_npa.io.texts.spreadsheets import NotATable, read_sheet
+from napari_npa.io.texts.tables import plain
 
 GROUPLESS = "(no group)"
 """Group of the images that the table of groups does not list, or lists without a group."""
@@ -19,8 +20,8 @@ GROUPLESS = "(no group)"
 MOST_GROUPS = 100
 """A column with more values holds patients or dates, not groups, and has no readable plot."""
 
-DELIMITERS = ",;\t"
-"""Excel writes semicolons where the comma is the decimal mark."""
+MOST_BYTES = 2**28
+"""Size of the table."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def read_groups(path: Path, by: str, key: str = "image") -> Groups:
     Parameters
     ----------
     path
-        CSV in UTF-8, separated by commas, semicolons or tabs, with column names in the first
-        line. Only the two columns are used.
+        As :func:`napari_npa.io.texts.spreadsheets.read_sheet` reads it. Only the two columns
+        are used.
     by
         Column of the groups.
     key
@@ -125,36 +126,16 @@ def _possible_keys(image: str) -> tuple[str, ...]:
 
 
 def _read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV file that has the columns; strip blanks from the cells."""
+    """Read a table that has the columns; strip blanks from the cells."""
     try:
-        text = path.read_text("utf-8-sig")
+        # A link of the user's own, but no pipe.
+        sheet = read_sheet(ordinary_bytes(path.resolve(), MOST_BYTES), columns)
     except OSError as error:
         raise EvaluationError(
             path, f"cannot be read ({error.strerror})", "Check the path and its permissions."
         ) from error
-    except UnicodeDecodeError as error:
-        raise EvaluationError(
-            path, "is not in UTF-8", "In Excel, save it as 'CSV UTF-8 (comma delimited)'."
-        ) from error
-    if not text.strip():
-        raise EvaluationError(path, "is empty", "It needs a line of column names, and rows.")
-    headers = []
-    try:
-        for delimiter in DELIMITERS:
-            reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-            header = [name.strip() for name in next(reader)]
-            if set(columns) <= set(header):
-                return [
-                    dict(zip(header, (cell.strip() for cell in row), strict=False))
-                    | dict.fromkeys(header[len(row) :], "")
-                    for row in reader
-                    if any(cell.strip() for cell in row)
-                ]
-            headers.append(header)
-    except csv.Error as error:
-        raise EvaluationError(
-            path, f"is not a CSV table ({error})", "Export it as CSV from your program again."
-        ) from error
-    header = max(headers, key=len)
-    missing = ", ".join(f"'{name}'" for name in columns if name not in header)
-    raise EvaluationError(path, f"has no column {missing}", f"Its columns are {', '.join(header)}.")
+    except NotATable as error:
+        raise EvaluationError(path, error.reason, error.remedy) from error
+    return [
+        {column: plain(line.cells[column].strip()) for column in columns} for line in sheet.lines
+    ]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Sequence
-from io import StringIO
 from pathlib import Path
 
 from napari_npa.analysis.cohort import Cohort, GroupSummary
 from napari_npa.analysis.graders import InterGraderAgreement
+from napari_npa.io.texts.tables import Figure, csv_text, figure, markdown_text
 from napari_npa.io.writing import make_folder, write_text
 
 
@@ -48,7 +46,7 @@ def markdown(cohort: Cohort) -> str:
     ]
     if cohort.grouped_by:
         lines.append(
-            f"Grouped by {_cell(cohort.grouped_by)}; "
+            f"Grouped by {markdown_text(cohort.grouped_by)}; "
             f"{_count(len(cohort.groupless), 'image')} without a group."
         )
     lines += [
@@ -68,37 +66,34 @@ def markdown(cohort: Cohort) -> str:
 def _summary_table(cohort: Cohort) -> str:
     header = ["group", "images", "without_index"]
     header += [f"isi_{f}_percent" for f in ("mean", "sd", "median", "q1", "q3", "min", "max")]
-    return _csv(header, ([g.group, g.images, g.without_index, *_figures(g)] for g in cohort.groups))
+    return csv_text(
+        header, ([g.group, g.images, g.without_index, *_figures(g)] for g in cohort.groups)
+    )
 
 
-def _figures(group: GroupSummary) -> list[str]:
+def _figures(group: GroupSummary) -> list[Figure]:
     if group.isi is None or group.extremes is None:
-        return [""] * 7
+        return [figure(None, "")] * 7
     isi = group.isi
     values = (isi.mean, group.deviation, isi.median, *isi.quartiles, *group.extremes)
-    return ["" if value is None else f"{value:.3f}" for value in values]
+    return [figure(value, ".3f") for value in values]
 
 
 def _agreement_table(agreement: InterGraderAgreement) -> str:
-    return _csv(
+    return csv_text(
         ["image", "dice", "isi_first_percent", "isi_second_percent", "difference_points"],
         (
-            [i.image, *(f"{v:.4f}" for v in (i.dice, i.isi_first, i.isi_second, i.difference))]
+            [
+                i.image,
+                *(figure(v, ".4f") for v in (i.dice, i.isi_first, i.isi_second, i.difference)),
+            ]
             for i in sorted(agreement.images, key=lambda i: i.image)
         ),
     )
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def _markdown_row(group: GroupSummary) -> str:
-    cells = [_cell(group.group), str(group.images), str(group.without_index)]
+    cells = [markdown_text(group.group), str(group.images), str(group.without_index)]
     if group.isi is None or group.extremes is None:
         cells += ["–"] * 5
     else:
@@ -147,8 +142,3 @@ def _markdown_agreement(agreement: InterGraderAgreement) -> list[str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _cell(text: str) -> str:
-    """Escape what would break a markdown table."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 NPA_ENDING, RETINA_ENDING = MASK_ENDINGS = ("_npa", "_retina")
 """Stems of masks end so: non-perfusion, gradable retina."""
@@ -26,6 +26,10 @@ APPROVALS = "review.json"
 """Which images a person approved, and where the review stopped."""
 
 
+LONGEST_NAME = 255
+"""Characters in the name of a file."""
+
+
 def beside(base: Path, ending: str) -> Path:
     """File of a result.
 
@@ -42,3 +46,21 @@ def beside(base: Path, ending: str) -> Path:
 def hashed_stem(stem: str, sha256: str) -> str:
     """Beginning of the file names of an image whose stem another image holds."""
     return f"{stem}_{sha256[:8]}"
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a relative path that somebody else wrote stays in its folder, and can be a path.
+
+    Parameters
+    ----------
+    name
+        From JSON, a table or an archive.
+    """
+    path = PurePath(name)
+    return (
+        bool(path.parts)
+        and not path.anchor
+        and ".." not in path.parts
+        and "\0" not in name
+        and all(len(part) <= LONGEST_NAME for part in path.parts)
+    )

@@ -14,9 +14,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
+from napari_npa.io.names import stays_inside
+from napari_npa.io.texts.ordinary import ordinary_bytes
+from napari_npa.io.texts.urls import without_password
 from napari_npa.io.writing import make_folder, remove_partials, write_bytes
 
 
@@ -70,8 +73,8 @@ class Storage(Protocol):
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
         """Provide a folder to write the results of a subfolder into."""
 
-    def read_text(self, name: str) -> str | None:
-        """Read a file; None if there is none.
+    def read(self, name: str, most: int) -> bytes | None:
+        """Read a file of at most so many bytes; None if there is none.
 
         Raises
         ------
@@ -92,17 +95,24 @@ def storage_of(where: str | Path) -> Storage:
         fsspec does not know this kind of URL, or needs a package that is absent.
     """
     text = str(where)
+    if not text.strip():
+        raise NpaError("the folder", "has an empty name", "Give a folder, or a URL.")
     if isinstance(where, Path) or "://" not in text:
-        return LocalStorage(Path(where))
-    parts = urlsplit(text)
-    if parts.scheme in ("file", "local"):
-        return LocalStorage(Path(unquote(parts.netloc + parts.path)))
+        return _local(Path(where))
+    scheme, _, rest = text.partition("://")
+    if scheme in ("file", "local"):
+        return _local(Path(unquote(rest)))
+    if len(scheme) == 1 and os.name == "nt":  # a drive
+        return _local(Path(text))
+    if re.fullmatch(r"[A-Za-z][\w.:+-]+", scheme) is None:  # fsspec takes it for a path
+        raise NpaError(without_password(text), "is not a URL", "Give a folder, or another URL.")
     return _remote(text)
 
 
-def without_password(text: str) -> str:
-    """Remove the passwords from the URLs in a text, for messages and records."""
-    return re.sub(r"(://[^/\s:@]*):[^/\s]*@", r"\1@", text)
+def _local(root: Path) -> LocalStorage:
+    if "\0" in str(root):
+        raise NpaError(str(root), "cannot be the name of a folder", "Give a folder, or a URL.")
+    return LocalStorage(root)
 
 
 def inside(inner: str | Path, outer: str | Path) -> str | None:
@@ -161,19 +171,25 @@ class LocalStorage:
 
     @contextmanager
     def workspace(self, path: PurePosixPath) -> Iterator[Workspace]:
-        """See :class:`Storage`."""
+        """See :class:`Storage`.
+
+        Raises
+        ------
+        SaveError
+            It is behind a link, which may lead anywhere.
+        """
+        for folder in (path, *path.parents):
+            if folder.parts and os.path.islink(self.root / folder):  # noqa: PTH114 - never raises
+                raise SaveError(
+                    str(folder),
+                    "is a link in the folder of results, which is not followed",
+                    "Put the folder itself there, or give another folder for the results.",
+                )
         yield _LocalWorkspace(self.root / path)
 
-    def read_text(self, name: str) -> str | None:
+    def read(self, name: str, most: int) -> bytes | None:
         """See :class:`Storage`."""
-        try:
-            return _text(name, (self.root / name).read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise SaveError(
-                name, "is there and cannot be read", "Close it in other programs, or move it away."
-            ) from error
+        return _content(name, self.root / name, most)
 
     def write(self, name: str, content: bytes) -> None:
         """See :class:`Storage`."""
@@ -203,12 +219,16 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return False
 
 
-def _text(name: str, content: bytes) -> str:
+def _content(name: str, file: Path, most: int) -> bytes | None:
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        return ordinary_bytes(file, most)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
         raise SaveError(
-            name, "is there and is not UTF-8 text", "Save it as UTF-8, or move it away."
+            name,
+            f"is there and cannot be read ({error.strerror})",
+            "Close it in other programs, or move it away.",
         ) from error
 
 
@@ -271,7 +291,9 @@ class RemoteStorage:
             ) from error
         for name in sorted(found):
             path = PurePosixPath(name.removeprefix(self.root).lstrip("/"))
-            if leave_out not in [str(above) for above in path.parents]:
+            if not stays_inside(str(path)):
+                yield Listed(path, "has a name that leads out of its folder")
+            elif leave_out not in [str(above) for above in path.parents]:
                 yield Listed(path)
 
     @contextmanager
@@ -291,11 +313,11 @@ class RemoteStorage:
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
             yield _RemoteWorkspace(Path(folder), path, self)
 
-    def read_text(self, name: str) -> str | None:
+    def read(self, name: str, most: int) -> bytes | None:
         """See :class:`Storage`."""
         with tempfile.TemporaryDirectory(prefix="napari-npa-") as folder:
-            local = Path(folder) / "text"
-            return _text(name, local.read_bytes()) if self._get(name, local) else None
+            local = Path(folder) / "file"
+            return _content(name, local, most) if self._get(name, local) else None
 
     def write(self, name: str, content: bytes) -> None:
         """See :class:`Storage`."""

@@ -15,7 +15,11 @@ import msgspec
 
 from napari_npa.errors import NpaError, SaveError
 from napari_npa.io.names import APPROVALS, MANIFEST, TABLE, hashed_stem
+from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import make_folder, write_json
+
+MOST_BYTES = 2**26
+"""Size of the file: half a million images."""
 
 WITHDRAWN = ""
 """In place of the hash: no longer approved, even if the file of a subfolder approves it."""
@@ -116,7 +120,7 @@ class Approvals:
     def _own_as_it_is(self) -> dict[str, str | None]:
         """Entries in the file as it is now; as it was before, if it is gone."""
         try:
-            kept = msgspec.json.decode((self._output / APPROVALS).read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(_bytes(self._output / APPROVALS), type=_Kept)
         except (OSError, ValueError, RecursionError):
             return dict(self._own)
         return dict(kept.approved)
@@ -125,7 +129,7 @@ class Approvals:
         """Approvals and position in the file of a subfolder; names are prefixed with `below`."""
         name = below + APPROVALS
         try:
-            kept = msgspec.json.decode((self._output / name).read_bytes(), type=_Kept)
+            kept = msgspec.json.decode(_bytes(self._output / name), type=_Kept)
         except (FileNotFoundError, NotADirectoryError):
             return {}, ""
         except OSError as error:
@@ -176,7 +180,7 @@ def is_approved(folder: Path, sha256: str) -> bool:
     return any(sha256 in kept.approved.values() for _, kept in _kept_here_and_above(folder))
 
 
-def approves(content: str | None, sha256: str) -> bool:
+def approves(content: bytes | None, sha256: str) -> bool:
     """Whether the content of an approvals file approves an image; None: there is no file.
 
     Raises
@@ -184,7 +188,7 @@ def approves(content: str | None, sha256: str) -> bool:
     NpaError
         It is damaged.
     """
-    return content is not None and sha256 in _decoded(content.encode()).approved.values()
+    return content is not None and sha256 in _decoded(content).approved.values()
 
 
 def withdraw(folder: Path, stem: str, sha256: str) -> None:
@@ -230,26 +234,31 @@ def _kept_here_and_above(folder: Path) -> Iterator[tuple[Path, _Kept]]:
     folder = folder.absolute()
     for above in (folder, *folder.parents):
         try:
-            kept = _decoded((above / APPROVALS).read_bytes())
+            kept = _decoded(_bytes(above / APPROVALS))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, NpaError) as error:
             if above == folder or any(os.path.lexists(above / n) for n in (TABLE, MANIFEST)):
-                raise _unknown() from error
+                raise _unknown(error) from error
             continue
         yield above, kept
+
+
+def _bytes(path: Path) -> bytes:
+    return ordinary_bytes(path, MOST_BYTES)
 
 
 def _decoded(content: bytes) -> _Kept:
     try:
         return msgspec.json.decode(content, type=_Kept)
     except (ValueError, RecursionError) as error:
-        raise _unknown() from error
+        raise _unknown(error) from error
 
 
-def _unknown() -> NpaError:
+def _unknown(error: Exception) -> NpaError:
+    why = f" ({error.strerror})" if isinstance(error, OSError) else ""
     return NpaError(
         APPROVALS,
-        "cannot be read: whether these masks were approved is not known",
+        f"cannot be read{why}: whether these masks were approved is not known",
         "Restore it, or move it away to have them made again.",
     )

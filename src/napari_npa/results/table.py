@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-import re
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
-from io import BytesIO, StringIO
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Literal, get_args
 
 from napari_npa.errors import BatchError, SaveError
-from napari_npa.io.names import MANIFEST, PARQUET_TABLE, TABLE
+from napari_npa.io.names import MANIFEST, PARQUET_TABLE, TABLE, stays_inside
+from napari_npa.io.texts.ordinary import ordinary_bytes
+from napari_npa.io.texts.spreadsheets import (
+    Line,
+    NotATable,
+    read_sheet,
+)
+from napari_npa.io.texts.tables import csv_text, plain
 from napari_npa.io.writing import write_text
+from napari_npa.results.cells import refused, value, was_converted
 
 Status = Literal["ok", "failed", "ungradable"]
 
 changing = Lock()
 """Held while a table is read, changed and written, so that threads take turns."""
 
-# Text that a spreadsheet would run as a formula, or that we would take for our own guard of one.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+MOST_BYTES = 2**28
+"""Size of a table: some million rows."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class Row:
         Beginning of the result's file names, relative to the table's folder.
     field_of_view
         Kind of field of view as which the image was judged, ``55`` or ``uwfa``.
+    others
+        Columns that a person added, and what stands in them.
     """
 
     image: str
@@ -68,10 +77,11 @@ class Row:
     sha256: str = ""
     result: str = ""
     field_of_view: str = ""
+    others: tuple[tuple[str, str], ...] = ()
 
 
 COLUMN_TYPES: dict[str, type] = {
-    **dict.fromkeys((field.name for field in fields(Row)), str),
+    **dict.fromkeys((field.name for field in fields(Row) if field.name != "others"), str),
     **dict.fromkeys(("npa_pixels", "retina_pixels"), int),
     **dict.fromkeys(("isi", "seconds", "threshold"), float),
     "edited": bool,
@@ -80,46 +90,41 @@ COLUMN_TYPES: dict[str, type] = {
 
 
 def table_text(rows: Iterable[Row]) -> str:
-    """The table as CSV, with a header, lines ending in a line feed.
+    """The table as CSV, with a header; see :func:`napari_npa.io.texts.tables.csv_text`."""
+    rows = list(rows)
+    others = list(dict.fromkeys(name for row in rows for name, _ in row.others))
+    return csv_text(
+        [*COLUMN_TYPES, *others],
+        (
+            [
+                *(getattr(row, name) for name in COLUMN_TYPES),
+                *map(dict(row.others).get, others),
+            ]
+            for row in rows
+        ),
+    )
 
-    A text that a spreadsheet would run as a formula gets an apostrophe in front, which
-    :func:`plain` takes away again.
-    """
-    lines = [COLUMN_TYPES, *([getattr(row, name) for name in COLUMN_TYPES] for row in rows)]
-    return "".join(map(_line, lines))
 
-
-def rows_of(text: str) -> list[Row]:
-    """Read the rows of a table, also of one that a European Excel saved.
+def rows_of(content: bytes) -> list[Row]:
+    """Read the rows of a table, also of one that Excel saved.
 
     Raises
     ------
     SaveError
-        It is another table, or a line of it is not a row of ours: it must not be written over.
+        It is another table, or a cell is not what its column holds: it must not be written over.
     """
-    first = text.partition("\n")[0]
-    reader = csv.DictReader(StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    rows = []
+    if not content.strip():
+        return []
     try:
-        if text.strip() and "image" not in (reader.fieldnames or ()):
-            raise csv.Error("no column 'image'")
-        for values in reader:
-            if not any(values.values()):  # as a spreadsheet leaves them
-                continue
-            try:
-                rows.append(_row(values))
-            except (KeyError, ValueError) as error:
-                raise csv.Error(f"line {reader.line_num} is not a row of it") from error
-    except csv.Error as error:
+        sheet = read_sheet(content, ("image", "status"))
+        mark = sheet.decimal_mark(name for name, kind in COLUMN_TYPES.items() if kind is float)
+        return [_row(line, mark, is_foreign=sheet.is_foreign) for line in sheet.lines]
+    except NotATable as error:
         raise SaveError(
-            TABLE, f"is there and is not a table of results ({error})", "Mend it, or move it away."
+            TABLE,
+            f"is there and is not a table of results: it {error.reason}",
+            f"{error.remedy} Or move it away, and a new one is made.",
         ) from error
-    return rows
-
-
-def plain(cell: str) -> str:
-    """Text of a cell without the apostrophe that guards against formulas."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def write_table(folder: Path, rows: Iterable[Row]) -> Path:
@@ -181,16 +186,20 @@ def read_table(folder: Path) -> list[Row]:
     """
     path = folder / TABLE
     try:
-        return rows_of(path.read_bytes().decode("utf-8-sig"))
+        return rows_of(ordinary_bytes(path, MOST_BYTES))
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SaveError(
-            path, "is there and cannot be read", "Close it in other programs, or move it away."
+            path,
+            f"is there and cannot be read ({error.strerror})",
+            "Close it in other programs, or move it away.",
         ) from error
 
 
-def update_table(folder: Path, row: Row, *, create: bool = False) -> None:
+def update_table(
+    folder: Path, row: Row, *, create: bool = False, kept: Collection[str] = ()
+) -> None:
     """Put a row in the place of the old row of the same result.
 
     Parameters
@@ -198,9 +207,11 @@ def update_table(folder: Path, row: Row, *, create: bool = False) -> None:
     folder
         Where the table is.
     row
-        Of a result, or of an image that failed.
+        Of a result, or of an image that failed: that replaces all rows of the image.
     create
         Make a table where there is none.
+    kept
+        Results of other images, which may have the same name as one that failed.
 
     Raises
     ------
@@ -208,13 +219,14 @@ def update_table(folder: Path, row: Row, *, create: bool = False) -> None:
         The table could not be read or written.
     """
     with changing:
-        if not create and not (folder / TABLE).exists():
+        if not create and not os.path.lexists(folder / TABLE):
             return
         old = read_table(folder)
+        row = _with_others([row], old)[0]
         if row.result and any(other.result == row.result for other in old):
             rows = [replace(row, image=o.image) if o.result == row.result else o for o in old]
         else:
-            rows = [*_not_replaced(old, [row]), row]
+            rows = [*_not_replaced(old, [row], kept), row]
         write_table(folder, rows)
 
 
@@ -236,58 +248,97 @@ def update_batch_table(folder: Path, row: Row) -> None:
     SaveError
         The table could not be read or written; the result itself is whole.
     """
-    folder = folder.absolute()
-    if (folder / TABLE).exists():
-        update_table(folder, row)
+    table = _batch_table(folder)
+    if table is None:
         return
-    above = next((above for above in folder.parents if (above / MANIFEST).exists()), None)
-    if above is None:
+    below = PurePosixPath(*folder.absolute().relative_to(table).parts)
+    if not below.parts:
+        update_table(table, row)
         return
-    below = PurePosixPath(*folder.relative_to(above).parts)
     row = replace(row, image=str(below / row.image), result=str(below / row.result))
-    if any(old.result == row.result for old in read_table(above)):
-        update_table(above, row)
+    if any(old.result == row.result for old in read_table(table)):
+        update_table(table, row)
+
+
+def require_table(folder: Path) -> None:
+    """Check, before a result is saved, that the table that tells of it can be read.
+
+    Raises
+    ------
+    SaveError
+        It cannot.
+    """
+    table = _batch_table(folder)
+    if table is not None:
+        read_table(table)
+
+
+def _batch_table(folder: Path) -> Path | None:
+    """Folder of the table that tells of the results in a folder: that one, or a batch's above."""
+    folder = folder.absolute()
+    if os.path.lexists(folder / TABLE):
+        return folder
+    return next((above for above in folder.parents if (above / MANIFEST).exists()), None)
 
 
 def merged(new: Sequence[Row], old: Sequence[Row]) -> list[Row]:
     """New rows, and after them the old ones that they do not replace.
 
-    A row replaces that of the same result, and failures of the same image.
+    A row replaces that of the same result, and failures of the same image. A failure replaces all
+    rows of its image: whatever they tell, it is not true of the file as it is now.
     """
-    return [*new, *_not_replaced(old, new)]
+    return [*_with_others(new, old), *_not_replaced(old, new)]
 
 
-def _not_replaced(old: Sequence[Row], new: Sequence[Row]) -> list[Row]:
-    results, images = {row.result for row in new}, {row.image for row in new}
+def _not_replaced(old: Sequence[Row], new: Sequence[Row], kept: Collection[str] = ()) -> list[Row]:
+    results = {row.result for row in new}.union(kept)
+    images = {row.image for row in new}
+    failed = {row.image for row in new if not row.result}
     return [
-        row for row in old if (row.result not in results if row.result else row.image not in images)
+        row
+        for row in old
+        if row.result in kept
+        or (
+            row.image not in failed
+            and (row.result not in results if row.result else row.image not in images)
+        )
     ]
 
 
-def _line(values: Iterable[object]) -> str:
-    text = StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerow(map(_cell, values))  # quotes both in cells
-    return text.getvalue().removesuffix("\r\n") + "\n"
+def _with_others(new: Sequence[Row], old: Sequence[Row]) -> list[Row]:
+    """Take over what a person wrote into columns of their own."""
+    written = {row.result or row.image: row.others for row in old if row.others}
+    if not written:
+        return list(new)
+    return [
+        row if row.others else replace(row, others=written.get(row.result or row.image, ()))
+        for row in new
+    ]
 
 
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
-
-
-def _row(texts: Mapping[str, str]) -> Row:
-    # Older tables have fewer columns.
-    values = {name: _value(kind, texts.get(name) or "") for name, kind in COLUMN_TYPES.items()}
-    if not values["image"] or values["status"] not in get_args(Status):
-        raise ValueError("not a row of ours")
-    return Row(**values)  # type: ignore[arg-type]
-
-
-def _value(kind: type, text: str) -> str | float | bool | None:
-    if kind is str:
-        return plain(text)
-    if not text:
-        return None
-    if kind is bool:
-        return {"true": True, "false": False}[text.lower()]  # a spreadsheet writes TRUE
-    number: float = kind(text.replace(",", "."))  # the decimal mark of a European Excel
-    return number
+def _row(line: Line, mark: str, *, is_foreign: bool) -> Row:
+    """Read a row; older tables have fewer columns, and those of others more."""
+    values = {name: value(line, name, kind, mark) for name, kind in COLUMN_TYPES.items()}
+    if not values["image"]:
+        raise refused(line, "image", "is empty")
+    if values["status"] not in get_args(Status):
+        raise refused(line, "status", f"is none of {', '.join(get_args(Status))}")
+    if is_foreign and "?" in str(values["image"]):
+        raise NotATable(
+            f"has lost letters of the name '{values['image']}' in line {line.number}",
+            "In Excel, save it as 'CSV UTF-8 (comma delimited)'.",
+        )
+    row = Row(
+        **values,
+        others=tuple(
+            (name, plain(cell))
+            for name, cell in line.cells.items()
+            if name not in COLUMN_TYPES and cell
+        ),
+    )
+    if row.result and not stays_inside(row.result):
+        raise refused(line, "result", "leads out of the folder")
+    if is_foreign and was_converted(row.image, row.result, row.sha256):
+        stem = PurePosixPath(row.image).stem
+        raise refused(line, "result", f"a spreadsheet changed; it was '{stem}'")
+    return row

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from io import StringIO
 from pathlib import Path
 from statistics import fmean
 
@@ -15,6 +13,9 @@ import numpy as np
 from napari_npa.analysis.evaluate import Compared, compared, write_evaluation
 from napari_npa.errors import TrainingError
 from napari_npa.io.masks import read_mask
+from napari_npa.io.texts.ordinary import ordinary_bytes
+from napari_npa.io.texts.spreadsheets import Line, number, read_sheet
+from napari_npa.io.texts.tables import csv_text, figure
 from napari_npa.io.writing import write_text
 from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.weights import save_model
@@ -27,6 +28,12 @@ from napari_npa.types import Mask
 
 THRESHOLD_TABLE = "thresholds.csv"
 """Name of the table with the scores at each threshold."""
+
+COLUMNS = ("threshold", "mean_dice", "pooled_dice", "perfused_flagged_percent")
+"""Of that table."""
+
+MOST_BYTES = 2**20
+"""Size of that table."""
 
 MOST_FLAGGED_PERCENT = 0.4
 """Share of a perfused eye that may be flagged, on average. Above 0.5 an index misleads, and other
@@ -231,24 +238,35 @@ def tried_thresholds(folder: Path) -> list[Calibration]:
     TrainingError
         The folder holds no finished cross-validation.
     """
+    path = folder / THRESHOLD_TABLE
     try:
-        with (folder / THRESHOLD_TABLE).open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        sheet = read_sheet(ordinary_bytes(path, MOST_BYTES), COLUMNS)
+        mark = sheet.decimal_mark(COLUMNS)
+        tried = [_calibration(line, mark) for line in sheet.lines]
     except OSError as error:
         raise TrainingError(
             folder,
             f"holds no finished cross-validation ({error.strerror})",
             "Run 'napari-npa crossval' first.",
         ) from error
-    return [
-        Calibration(
-            float(row["threshold"]),
-            float(row["mean_dice"]),
-            float(row["pooled_dice"]),
-            float(row["perfused_flagged_percent"]) if row["perfused_flagged_percent"] else None,
-        )
-        for row in rows
-    ]
+    except ValueError as error:
+        raise TrainingError(
+            path, f"is damaged: it {error}", "Run 'napari-npa crossval' again; it is soon done."
+        ) from error
+    if not tried:
+        raise TrainingError(path, "has no rows", "Run 'napari-npa crossval' again.")
+    return tried
+
+
+def _calibration(line: Line, mark: str) -> Calibration:
+    values = {
+        name: number(text, mark) if (text := line.cells[name].strip()) else None for name in COLUMNS
+    }
+    threshold, mean_dice, pooled_dice, flagged = (values[name] for name in COLUMNS)
+    shares = (threshold, mean_dice, pooled_dice)
+    if any(value is None or not 0 <= value <= 1 for value in shares) or not threshold:
+        raise ValueError(f"has a value in line {line.number} that cannot be")
+    return Calibration(threshold, mean_dice or 0.0, pooled_dice or 0.0, flagged)
 
 
 def _patients(files: Sequence[LabelledFile]) -> list[str]:
@@ -257,13 +275,12 @@ def _patients(files: Sequence[LabelledFile]) -> list[str]:
 
 def _threshold_table(by_threshold: dict[str, dict[float, list[Agreement]]]) -> str:
     """Format the scores of the held-out images at each threshold as CSV."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["threshold", "mean_dice", "pooled_dice", "perfused_flagged_percent"])
+    rows = []
     for threshold in THRESHOLDS:
         labelled = by_threshold["labelled"][threshold]
         perfused = by_threshold["perfused"][threshold]
-        flagged = f"{100 * fmean(c.flagged for c in perfused):.3f}" if perfused else ""
+        flagged = 100 * fmean(c.flagged for c in perfused) if perfused else None
         mean_dice = fmean(c.dice for c in labelled)
-        writer.writerow([threshold, f"{mean_dice:.4f}", f"{pooled(labelled).dice:.4f}", flagged])
-    return text.getvalue()
+        dice = figure(mean_dice, ".4f"), figure(pooled(labelled).dice, ".4f")
+        rows.append([threshold, *dice, figure(flagged, ".3f")])
+    return csv_text(COLUMNS, rows)

@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
-from napari_npa.io.names import TABLE
+from napari_npa.io.names import TABLE, stays_inside
 from napari_npa.models.names import AUTO
 from napari_npa.plugin.batch.controls import CHOOSE_IMAGES, BatchControls
 from napari_npa.plugin.batch.job import BatchChoices, BatchJob
@@ -243,7 +243,9 @@ class BatchPanel(BatchControls):
     def open_chosen(self) -> None:
         """Open the chosen image with its saved masks."""
         row = self.results.chosen
-        if row is not None and self.images is not None and self.output is not None:
+        if row is None or self.images is None or self.output is None:
+            return
+        if stays_inside(row.image):
             result = self.output / row.image
             self.opener.open(self.images / row.image, result.parent)
 

@@ -1,0 +1,1 @@
+"""Texts: tables as they are written and as they come back, and small files of others."""
