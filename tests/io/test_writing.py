@@ -260,13 +260,15 @@ def test_a_folder_without_permission_is_named_as_the_reason(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the rights of an administrator")
-def test_a_link_stays_a_link(tmp_path):
+def test_nothing_is_written_through_a_link(tmp_path):
     (tmp_path / "archive").mkdir()
     (tmp_path / "archive" / "npa.csv").write_text("before")
     (tmp_path / "npa.csv").symlink_to(tmp_path / "archive" / "npa.csv")
-    write_text(tmp_path / "npa.csv", "after")
+    with pytest.raises(SaveError, match=r"'npa\.csv' is a link to another file"):
+        write_text(tmp_path / "npa.csv", "after")
     assert (tmp_path / "npa.csv").is_symlink()
-    assert (tmp_path / "archive" / "npa.csv").read_text() == "after"
+    assert (tmp_path / "archive" / "npa.csv").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file mode")

@@ -50,7 +50,8 @@ _PLAIN_WORDS: dict[int, tuple[str, str]] = {
 
 # The hidden names of `atomic`: a random UUID, and the suffix of a file that we write.
 _PARTIAL = re.compile(
-    r"\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.(csv|json|parquet|png|tif)", re.ASCII
+    r"\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.(ckpt|csv|json|md|parquet|png|safetensors|svg|tif)",
+    re.ASCII,
 )
 
 Encoded = bytes | memoryview
@@ -74,22 +75,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
     Path
         A hidden name in the same folder, with the same suffix; no such file exists yet. What
         the block writes there is moved to `path` when the block ends, and removed if it
-        raises.
+        raises. A link is refused: whoever made it may lead the file anywhere.
 
     Raises
     ------
     SaveError
-        The system refused: disk full, read-only, no permission, no such folder. Any
-        other exception of the block passes through unchanged.
+        The system refused: disk full, read-only, no permission, no such folder; or `path` is
+        a link. Any other exception of the block passes through unchanged.
     """
     path = Path(path)
-    target = path.resolve()  # a link stays a link; its target is replaced
-    partial = target.with_name(f".{uuid.uuid4().hex}{target.suffix}")
+    refuse_link(path)
+    partial = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
         with _plain_errors(path):
             yield partial
             flush_to_disk(partial)
-            partial.replace(target)
+            partial.replace(path)
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -122,6 +123,22 @@ def write_together(contents: Mapping[Path, Encoded]) -> None:
         for partial in partials.values():
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse to write to a link: in a folder that somebody sent it may lead anywhere.
+
+    Raises
+    ------
+    SaveError
+        It is one.
+    """
+    if os.path.islink(path):  # noqa: PTH114 - Path.is_symlink raises without permission
+        raise SaveError(
+            path,
+            "is a link to another file, and nothing was written through it",
+            "Remove the link, or give the file that it leads to.",
+        )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ asked for. Rows of other images stay in the table. A correction ends an approval
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +48,14 @@ from napari_npa.results.record import (
     ungradable_record,
 )
 from napari_npa.results.result import Provenance, Result
-from napari_npa.results.saved import DATA_FILES, SavedResult, hash_of, masks_identity
-from napari_npa.results.table import Row, read_table, update_batch_table, update_table
+from napari_npa.results.saved import DATA_FILES, SavedResult, hash_of, masks_identity, stem_for
+from napari_npa.results.table import (
+    Row,
+    read_table,
+    require_table,
+    update_batch_table,
+    update_table,
+)
 
 EARLIER = "earlier"
 """Key in the record of an annotation: those of earlier days, the first one first."""
@@ -76,6 +82,8 @@ class ResultFolder:
     path: Path
 
     def __init__(self, path: str | Path) -> None:
+        if not str(path).strip():
+            raise SaveError("the folder", "has an empty name", "Give a folder.")
         object.__setattr__(self, "path", Path(path))
 
     # Looking
@@ -117,7 +125,7 @@ class ResultFolder:
             Masks are absent, of another image, or were not saved completely; or the image was
             called ungradable.
         """
-        stem = stem_of(angiogram) if stem is None else stem
+        stem = stem_for(angiogram, stem)
         saved = self.find(stem, angiogram.sha256)
         if saved is None:
             return self._load_masks(angiogram, stem)
@@ -133,6 +141,7 @@ class ResultFolder:
                 "belongs to masks that were not saved completely",
                 "Save the result again, or segment the image again.",
             )
+        saved.refuse_links()
         shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
         changed = saved.masks_were_changed
         return Result(
@@ -169,14 +178,15 @@ class ResultFolder:
     # Saving
 
     def make(self) -> None:
-        """Make the folder, to learn before any work whether that is possible.
+        """Make the folder, to learn before any work whether it can be written to.
 
         Raises
         ------
         SaveError
-            It cannot be made.
+            It cannot be made, or its table cannot be read.
         """
         make_folder(self.path)
+        require_table(self.path)
 
     def save(
         self,
@@ -217,11 +227,13 @@ class ResultFolder:
         RetinaError
             The gradable retina is empty; nothing was written.
         SaveError
-            The system refused.
+            The system refused, or the table cannot be read; then nothing was written.
         """
         angiogram = result.angiogram
         if result.session is not None:
             require_image(result.session["image_sha256"], angiogram.sha256, name=angiogram.name)
+        if table:
+            require_table(self.path)
         base, before = self._place(angiogram, stem)
         if not replace:
             refuse_to_lose_work(before, result.basis)
@@ -235,7 +247,7 @@ class ResultFolder:
         )
         old = {path.name: sha256 for path in data if (sha256 := hash_of(path))}
         pending = msgspec.structs.replace(record, replaces=old)
-        self.make()
+        make_folder(self.path)
         # The record goes first: beside other masks, its hashes show that the save was not finished.
         write_together({record_path(base): json_text(as_json(pending)), **data})
         write_json(record_path(base), as_json(record))
@@ -273,35 +285,44 @@ class ResultFolder:
         SaveError
             The system refused.
         """
+        if table:
+            require_table(self.path)
         base, before = self._place(angiogram, stem)
         data = [beside(base, ending) for ending in DATA_FILES]
         if not replace:
             if before is not None and not before.ungradable:
                 refuse_to_lose_work(before, basis)
             refuse_foreign([*data, record_path(base)], before, {})
-        self.make()
+        make_folder(self.path)
         image = Identity(angiogram.name, angiogram.sha256)
         record = ungradable_record(image, angiogram.notes)
         write_json(record_path(base), as_json(record))
         _remove(data)
         return self._entered(SavedResult(base, record), before, table)
 
-    def put_row(self, row: Row) -> None:
+    def put_row(self, row: Row, *, kept: Collection[str] = ()) -> None:
         """Put a row into the folder's table, which is made if need be; rows of others stay.
+
+        Parameters
+        ----------
+        row
+            Of a result, or of an image that failed.
+        kept
+            Results of other images, which may have the same name as one that failed.
 
         Raises
         ------
         SaveError
             The table cannot be read or written.
         """
-        self.make()
-        update_table(self.path, row, create=True)
+        make_folder(self.path)
+        update_table(self.path, row, create=True, kept=kept)
 
     # Parts
 
     def _place(self, angiogram: Angiogram, stem: str | None) -> tuple[Path, SavedResult | None]:
         """Beginning of the file names for an image, and its result that is there already."""
-        stem = stem_of(angiogram) if stem is None else stem
+        stem = stem_for(angiogram, stem)
         before = self.find(stem, angiogram.sha256)
         if before is not None:
             return before.base, before
@@ -328,13 +349,6 @@ class ResultFolder:
             notes=angiogram.notes,
             basis=masks_identity(base),
         )
-
-
-def stem_of(angiogram: Angiogram) -> str:
-    """Beginning of the names of a result's files: after the image's file, else after its layer."""
-    if angiogram.path is not None:
-        return Path(angiogram.path).stem
-    return "".join(c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name).strip(". ")
 
 
 def _encoded(result: Result, base: Path, *, probability: bool) -> dict[Path, Encoded]:

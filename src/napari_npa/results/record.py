@@ -12,7 +12,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from napari_npa.annotation.record import (
+    Count,
+    Fraction,
+    Name,
+    Seconds,
+    Sha256,
+    Weights,
+    require_session,
+    require_shallow,
+)
 from napari_npa.io.names import RECORD_FILE, beside
+from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.measure.ischemia import index_of_counts
 from napari_npa.results.result import Provenance, Result
 from napari_npa.types import FieldName
@@ -25,17 +36,18 @@ SOFTWARE = ("napari-npa", "torch", "numpy", "scikit-image")
 
 INTENDED_USE = "research use only"
 
-Fraction = Annotated[float, Meta(ge=0, le=1)]
-Count = Annotated[int, Meta(ge=0)]
-Hashes = dict[str, str]
+MOST_BYTES = 2**26
+"""Size of a record: some hundred thousand edits."""
+
+Hashes = dict[Name, Name]
 """SHA-256 of files, by their names."""
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Name and SHA-256 of an image or of weights."""
+    """Name and SHA-256 of an image."""
 
-    name: str
-    sha256: str
+    name: Name
+    sha256: Sha256
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,14 +92,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     npa_pixels: Count | None = None
     retina_pixels: Count | None = None
     image: Identity
-    model: Identity = Identity("", "")
+    model: Weights = Weights("", "")
     threshold: Fraction | None = None
     edited: bool
-    device: str = ""
+    device: Name = ""
     notes: tuple[str, ...] = ()
-    software: dict[str, str] = {}
-    seconds: float | None = None
-    created: str = ""
+    software: dict[Name, Name] = {}
+    seconds: Seconds | None = None
+    created: Name = ""
     intended_use: str = INTENDED_USE
     files: Hashes = {}
     options: dict[str, Any] | None = None
@@ -133,7 +145,7 @@ def record_of(result: Result) -> Record:
         npa_pixels=counts.npa,
         retina_pixels=counts.retina,
         image=Identity(result.angiogram.name, result.angiogram.sha256),
-        model=Identity(made.model, made.model_sha256),
+        model=Weights(made.model, made.model_sha256),
         threshold=made.threshold,
         edited=result.edited,
         device=made.device,
@@ -173,12 +185,20 @@ def read_record(base: Path) -> Record | None:
     -------
     record
         None where there is no file, or one that is not a record of ours: damaged, of another
-        program, or of a newer version.
+        program, or of a newer version; or a link.
     """
     try:
-        return msgspec.json.decode(record_path(base).read_bytes(), type=Record)
+        content = ordinary_bytes(record_path(base), MOST_BYTES)
+        record = msgspec.json.decode(content, type=Record)
+        if record.session is not None:
+            require_session(record.session)
+        require_shallow(record.options)
     except (OSError, ValueError, RecursionError):  # msgspec's own errors are ValueErrors
         return None
+    if None not in (record.npa_pixels, record.retina_pixels):
+        inside = (record.npa_pixels or 0) <= (record.retina_pixels or 0)
+        return record if inside else None
+    return record
 
 
 def as_json(record: Record) -> dict[str, Any]:

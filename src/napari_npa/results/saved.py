@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_npa.errors import AngiogramError
+from napari_npa.errors import AngiogramError, SaveError
+from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.masks import read_mask
 from napari_npa.io.names import (
     MASK_FILES,
@@ -13,6 +15,7 @@ from napari_npa.io.names import (
     PICTURE_FILES,
     RETINA_FILE,
     beside,
+    stays_inside,
 )
 from napari_npa.io.writing import file_sha256
 from napari_npa.results.record import Hashes, Record, read_record, record_path
@@ -20,6 +23,10 @@ from napari_npa.results.table import Row
 
 DATA_FILES = (*MASK_FILES, *PICTURE_FILES)
 """Ends of the names of a result's files other than the record."""
+
+
+LONGEST_STEM = 60
+"""Characters of a layer's name in the names of files: 240 bytes at most."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class SavedResult:
         """Its row of the table; names are relative to the folder."""
         record = self.record
         return Row(
-            image=self.image,
+            image=self.image or self.base.name,
             isi=record.isi,
             npa_pixels=record.npa_pixels,
             retina_pixels=record.retina_pixels,
@@ -137,11 +144,52 @@ class SavedResult:
             return bool(known)
         return bool(known) and (hash_of(path) in known or not _is_readable_mask(path))
 
+    def refuse_links(self) -> None:
+        """Refuse a mask that is a link: it may lead anywhere.
+
+        Raises
+        ------
+        AngiogramError
+            One is.
+        """
+        for mask in (self.npa, self.retina):
+            if mask.is_symlink():
+                raise AngiogramError(
+                    mask,
+                    "is a link, which is not followed in a folder of results",
+                    "Put the mask itself in its place, or segment the image again.",
+                )
+
     @property
     def masks_were_changed(self) -> bool:
         """Whether another program has changed a mask since it was written."""
         written = ((path, self.hashes.get(path.name)) for path in (self.npa, self.retina))
         return any(sha256 is not None and hash_of(path) != sha256 for path, sha256 in written)
+
+
+def stem_of(angiogram: Angiogram) -> str:
+    """Beginning of the names of a result's files: after the image's file, else after its layer."""
+    if angiogram.path is not None:
+        return Path(angiogram.path).stem
+    letters = (c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name[:LONGEST_STEM])
+    return "".join(letters).strip(". ") or "image"
+
+
+def stem_for(angiogram: Angiogram, stem: str | None) -> str:
+    """Beginning of the file names that was asked for; if none was, that of :func:`stem_of`.
+
+    Raises
+    ------
+    SaveError
+        It is not the beginning of a file's name, and may lead out of the folder.
+    """
+    if stem is None:
+        return stem_of(angiogram)
+    if not stays_inside(stem) or Path(stem).name != stem:
+        raise SaveError(
+            stem[:100], "cannot be the beginning of a file's name", "Give it without a folder."
+        )
+    return stem
 
 
 def masks_identity(base: Path) -> str:
@@ -150,9 +198,9 @@ def masks_identity(base: Path) -> str:
 
 
 def hash_of(path: Path) -> str:
-    """SHA-256 of a file; empty where it is absent or cannot be read."""
+    """SHA-256 of a file; empty where it is absent, a link or a pipe, or cannot be read."""
     try:
-        return file_sha256(path)
+        return file_sha256(path) if stat.S_ISREG(path.lstat().st_mode) else ""
     except OSError:
         return ""
 

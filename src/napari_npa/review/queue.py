@@ -249,6 +249,19 @@ def _left_out(name: str, problem: str) -> NpaError:
     return NpaError(name, problem, "It is left out of the queue: ask its owner, or rename it.")
 
 
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - faster
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise NpaError(
+            folder,
+            f"cannot be read ({error.strerror})",
+            "It holds the results: allow reading it, or choose another folder.",
+        ) from error
+
+
 def _results(
     output: Path, folders: set[PurePosixPath]
 ) -> tuple[dict[str, set[str]], list[PurePosixPath]]:
@@ -266,7 +279,7 @@ def _results(
     for folder in folders.union(*(folder.parents for folder in folders)):
         results = output / folder
         below = f"{folder}/" if folder.parts else ""
-        for name in os.listdir(results) if results.is_dir() else ():  # noqa: PTH208 - faster
+        for name in _names_in(results):
             if name == APPROVALS and below:
                 reviewed.append(folder)
             if not name.endswith(RECORD_FILE):

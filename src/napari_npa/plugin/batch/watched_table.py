@@ -128,5 +128,5 @@ def _images(folder: Path) -> Path | None:
         source = json.loads((folder / MANIFEST).read_text("utf-8"))["source"]
         images = Path(source)
         return images if images.is_dir() else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
