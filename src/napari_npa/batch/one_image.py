@@ -25,13 +25,13 @@ from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
 from napari_npa.io.storage import Storage, Workspace, storage_of
 from napari_npa.io.writing import file_sha256
 from napari_npa.models.names import AUTO
-from napari_npa.results.approvals import approves
+from napari_npa.results.approvals import MOST_BYTES, approves
 from napari_npa.results.folder import ResultFolder
 from napari_npa.results.record import record_path
 from napari_npa.results.result import Result
 from napari_npa.results.saved import DATA_FILES, SavedResult
 from napari_npa.results.table import Row
-from napari_npa.segmentation.segmenter import Segmenter
+from napari_npa.segmentation.segmenter import Segmenter, require_threshold
 from napari_npa.types import FieldChoice, Mode
 
 PIXELS_IN_HAND = 48_000_000
@@ -58,6 +58,11 @@ class BatchOptions:
     threshold: float | None = None
     probability: bool = False
     field_of_view: FieldChoice = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that is not in (0, 1]."""
+        if self.threshold is not None:
+            require_threshold(self.threshold)
 
 
 @dataclass(frozen=True)
@@ -170,15 +175,10 @@ class ImageRunner:
                     name.name, task.image.problem, "Ask its owner, rename it or leave it out."
                 )
             return self._run(task)
-        except NpaError as error:
-            message = str(error)
-        except MemoryError:
-            message = f"'{name.name}' does not fit in memory. Close other programs."
-        except Exception as error:  # nothing stops the run; its kind must be reported
-            message = f"'{name.name}' could not be processed ({type(error).__name__}: {error})."
+        except Exception as error:  # nothing stops the run
+            return Outcome(failed(str(name), error))
         finally:
             _give_back_free_memory()
-        return Outcome(Row(image=str(name), status="failed", message=message))
 
     def _run(self, task: Task) -> Outcome:
         path = task.image.path
@@ -253,6 +253,21 @@ class ImageRunner:
         return Outcome(row, done_before=True, by_person=True)
 
 
+def failed(image: str, error: Exception) -> Row:
+    """Row of an image that ended in an error, whatever it is."""
+    name = PurePosixPath(image).name
+    match error:
+        case NpaError():
+            message = str(error)
+        case MemoryError():
+            message = f"'{name}' does not fit in memory. Close other programs."
+        case OSError() if error.strerror:
+            message = f"'{name}' could not be processed: {error.strerror.lower()}."
+        case _:  # its kind must be reported
+            message = f"'{name}' could not be processed ({type(error).__name__}: {error})."
+    return Row(image=image, status="failed", message=message)
+
+
 class Room:
     """Admits images to memory while their pixels stay within a limit, or one image alone.
 
@@ -288,7 +303,7 @@ def all_devices(device: str) -> tuple[str, ...]:
 def _is_approved(sha256: str, output: Storage, folder: PurePosixPath) -> bool:
     """Whether a person approved the masks of an image, reviewing its folder or one above it."""
     return any(
-        approves(output.read_text(str(above / APPROVALS)), sha256)
+        approves(output.read(str(above / APPROVALS), MOST_BYTES), sha256)
         for above in (folder, *folder.parents)
     )
 

@@ -24,7 +24,8 @@ from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.errors import BatchError, NpaError
 from napari_npa.io.folder import FoundImage, FoundImages, find_images
 from napari_npa.io.names import MANIFEST
-from napari_npa.io.storage import LocalStorage, Storage, storage_of, without_password
+from napari_npa.io.storage import LocalStorage, Storage, storage_of
+from napari_npa.io.texts.urls import without_password
 from napari_npa.results.record import software_versions
 from napari_npa.results.table import Row
 
@@ -348,4 +349,5 @@ def _now() -> str:
 
 
 def _name(where: str | Path) -> str:
-    return str(where).rstrip("/").rpartition("/")[2] or str(where)
+    text = without_password(str(where))
+    return text.rstrip("/").rpartition("/")[2] or text

@@ -9,7 +9,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -29,14 +28,13 @@ from napari_npa.cli.options import (
     SegmentMode,
     Threshold,
 )
+from napari_npa.cli.terminal import console, errors
 from napari_npa.models.names import AUTO
 
 if TYPE_CHECKING:
     from napari_npa.batch import BatchOptions, BatchReport, Finished
     from napari_npa.batch.run import Workers
 
-console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
 
 FAILED = 1
 
@@ -80,6 +78,7 @@ def batch(
     from napari_npa.batch import BatchOptions, find_images
     from napari_npa.batch.run import run_on
     from napari_npa.io.names import TABLE
+    from napari_npa.io.texts.urls import without_password
     from napari_npa.results.table import require_parquet
 
     if parquet:
@@ -108,7 +107,7 @@ def batch(
     _print(result)
     if report:
         _summarise(output)
-    console.print(f"Table: {output.rstrip('/')}/{TABLE}", highlight=False, markup=False)
+    console.print(f"Table: {without_password(output).rstrip('/')}/{TABLE}")
     if result.stopped:
         errors.print("Stopped. The same command goes on from here.")
         raise typer.Exit(INTERRUPTED)
@@ -183,23 +182,23 @@ class _Shown:
     def finished(self, image: "Finished") -> None:
         self._progress.update(self._task, completed=image.done)
         if image.row.status == "failed":
-            errors.print(image.row.message, markup=False, highlight=False)
+            errors.print(image.row.message)
 
 
 def _print(report: "BatchReport") -> None:
     counts = ", ".join(f"{number} {what}" for what, number in report.counts.items() if number)
     worked_on = len(report.rows) - report.done_before
     rate = f", {60 * worked_on / report.seconds:.1f} images/min" if worked_on else ""
-    console.print(f"{counts}; {report.seconds:.0f} s{rate}", highlight=False)
+    console.print(f"{counts}; {report.seconds:.0f} s{rate}")
 
 
 def _write_parquet(output: str) -> None:
     from napari_npa.io.names import PARQUET_TABLE, TABLE
     from napari_npa.io.storage import storage_of
-    from napari_npa.results.table import parquet_bytes, rows_of
+    from napari_npa.results.table import MOST_BYTES, parquet_bytes, rows_of
 
     place = storage_of(output)
-    place.write(PARQUET_TABLE, parquet_bytes(rows_of(place.read_text(TABLE) or "")))
+    place.write(PARQUET_TABLE, parquet_bytes(rows_of(place.read(TABLE, MOST_BYTES) or b"")))
 
 
 def _summarise(output: str) -> None:

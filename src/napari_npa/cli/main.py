@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -21,6 +21,7 @@ from napari_npa.cli import refine as cli_refining
 from napari_npa.cli import summary as cli_summary
 from napari_npa.cli import training as cli_training
 from napari_npa.cli.options import (
+    Commands,
     Device,
     FieldOfView,
     ModelChoice,
@@ -30,6 +31,7 @@ from napari_npa.cli.options import (
     SegmentMode,
     Threshold,
 )
+from napari_npa.cli.terminal import console, errors
 from napari_npa.errors import NpaError, ReplaceError
 from napari_npa.io.names import TABLE
 from napari_npa.models.names import AUTO
@@ -37,13 +39,12 @@ from napari_npa.models.names import AUTO
 # Heavy imports (torch, lightning) are inside the commands: ``--help`` answers at once.
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Retinal non-perfusion areas and the ischemic index. Research use only.",
 )
-console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
 
 FAILED, WRONG_USE = 1, 2
 
@@ -56,16 +57,19 @@ app.command()(cli_training.crossval)
 
 def main() -> None:
     """Entry point of the shell command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # letters that the terminal has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except NpaError as error:
-        errors.print(str(error), markup=False, highlight=False)
+        errors.print(str(error))
         sys.exit(FAILED)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        console.print(f"napari-npa {__version__}", highlight=False)
+        console.print(f"napari-npa {__version__}")
         raise typer.Exit
 
 
@@ -92,14 +96,15 @@ def segment(
     replace: Replace = False,
 ) -> None:
     """Segment angiograms and write masks, overlays and a table with the ischemic index."""
+    from napari_npa.batch.one_image import failed
     from napari_npa.results.folder import ResultFolder
     from napari_npa.results.result import Result
     from napari_npa.results.table import Row
     from napari_npa.segmentation.segmenter import Segmenter
 
+    segmenter = Segmenter(device, model, mode=mode)
     folder = ResultFolder(output)
     folder.make()
-    segmenter = Segmenter(device, model, mode=mode)
     rows: list[Row] = []
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for path in progress.track(images, description="Segmenting"):
@@ -109,15 +114,16 @@ def segment(
                 result = Result.of(found, seconds=time.perf_counter() - start)
                 saved = folder.save(result, replace=replace, probability=probability, table=False)
                 rows.append(saved.row)
-            except NpaError as error:
-                errors.print(str(error), markup=False, highlight=False)
-                rows.append(Row(image=path.name, status="failed", message=str(error)))
+            except Exception as error:  # as in a batch, the others go on
+                rows.append(failed(path.name or str(path), error))
+                errors.print(rows[-1].message)
                 if isinstance(error, ReplaceError):
                     continue  # the table describes what is there, and stays
-            folder.put_row(rows[-1])  # after each image: a kill loses none of the rows
+            # After each image: a kill loses none of the rows.
+            folder.put_row(rows[-1], kept=[row.result for row in rows if row.result])
     _print_rows(rows)
     if (output / TABLE).exists():
-        console.print(f"Table: {output / TABLE}", highlight=False)
+        console.print(f"Table: {output / TABLE}")
     if any(row.status != "ok" for row in rows):
         raise typer.Exit(FAILED)
 
@@ -149,7 +155,7 @@ def simulate(
             lambda done, total: progress.update(task, completed=done),
             workers=workers or os.cpu_count() or 1,
         )
-    console.print(f"{len(written)} simulated angiograms in {output}", highlight=False)
+    console.print(f"{len(written)} simulated angiograms in {output}")
 
 
 @app.command()
@@ -165,8 +171,8 @@ def evaluate(
     rows = evaluation.evaluate(predictions, masks)
     make_folder(output.parent)
     summary = evaluation.write_evaluation(output, rows)
-    console.print(evaluation.markdown_summary(rows), highlight=False, markup=False)
-    console.print(f"Table: {output}\nSummary: {summary}", highlight=False)
+    console.print(evaluation.markdown_summary(rows))
+    console.print(f"Table: {output}\nSummary: {summary}")
 
 
 @app.command()

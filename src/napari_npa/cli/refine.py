@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
-from napari_npa.cli.options import Device
+from napari_npa.cli.options import Device, finite
+from napari_npa.cli.terminal import console
 from napari_npa.refine.tools import TOOLS, ToolId
-
-console = Console(soft_wrap=True)
 
 Corners = list[tuple[float, float]]
 
@@ -39,7 +38,10 @@ def refine(
     ] = "add",
     target: Annotated[Literal["npa", "retina"], typer.Option(help="Mask to correct.")] = "npa",
     sensitivity: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="More finds more; 0.5 is the tool's own.")
+        float,
+        typer.Option(
+            min=0.01, max=0.99, callback=finite, help="More finds more; 0.5 is the tool's own."
+        ),
     ] = 0.5,
     device: Device = "auto",
     tile: Annotated[
@@ -84,7 +86,7 @@ def refine(
     saved = folder.save(corrected, stem=image.stem, replace=replace)
     isi = saved.row.isi
     console.print(f"{image.name}: ISI {100 * isi:.1f} %" if isi is not None else image.name)
-    console.print("\n".join(str(file) for file in saved.files), highlight=False)
+    console.print("\n".join(str(file) for file in saved.files))
 
 
 def _rectangle(text: str) -> tuple[float, float, float, float]:
@@ -111,6 +113,9 @@ def _one_place(text: str, option: str) -> tuple[float, float]:
 
 def _numbers(text: str, option: str) -> list[float]:
     try:
-        return [float(number) for number in text.split(",")]
+        numbers = [float(number) for number in text.split(",")]
     except ValueError as error:
         raise typer.BadParameter(f"'{text}' is not a list of numbers", param_hint=option) from error
+    if not all(map(math.isfinite, numbers)):
+        raise typer.BadParameter(f"'{text}' is no place in an image", param_hint=option)
+    return numbers

@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
+from napari_npa.cli.terminal import console, errors
 from napari_npa.io.names import NPA_ENDING, RETINA_ENDING, TABLE
-
-console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
 
 
 def summary(
@@ -53,9 +50,9 @@ def summary(
         )
     folder = results / "summary" if output is None else output
     written = write_tables(folder, cohort)
-    console.print(markdown(cohort), highlight=False, markup=False)
+    console.print(markdown(cohort))
     for image in cohort.groupless:
-        errors.print(f"No group: {image.image}", highlight=False, markup=False)
-    console.print("\n".join(map(str, written)), highlight=False, markup=False)
+        errors.print(f"No group: {image.image}")
+    console.print("\n".join(map(str, written)))
     plots = write_plots(folder, cohort, format)
-    console.print("\n".join(map(str, plots)), highlight=False, markup=False)
+    console.print("\n".join(map(str, plots)))

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from rich.console import Console
 
-from napari_npa.cli.options import Device
+from napari_npa.cli.options import Device, finite
+from napari_npa.cli.terminal import console
 from napari_npa.errors import NpaError
 from napari_npa.training.config import Preset, TrainingConfig, preset_config
 
 if TYPE_CHECKING:
     from napari_npa.training.dataset import LabelledFile
 
-console = Console(soft_wrap=True)
 
 Images = Annotated[Path | None, typer.Option(help="Folder of labelled angiograms.")]
 Masks = Annotated[Path | None, typer.Option(help="Their masks, <stem>_npa.*.")]
@@ -111,7 +110,12 @@ def _settings() -> dict[str, inspect.Parameter]:
     for field in fields(TrainingConfig):
         if get_origin(field.type) is Annotated:
             kind, setting = get_args(field.type)
-            option = typer.Option(min=setting.least, max=setting.most, help=setting.help)
+            option = typer.Option(
+                min=setting.least,
+                max=setting.most,
+                callback=finite if setting.least is not None else None,
+                help=setting.help,
+            )
             options[field.name] = inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
@@ -164,12 +168,18 @@ def train(
         typer.Option(
             min=0.01,
             max=0.99,
+            callback=finite,
             help="Threshold stored with the weights; calibrated with --crossval, else 0.5.",
         ),
     ] = None,
     threshold_uwfa: Annotated[
         float | None,
-        typer.Option(min=0.01, max=0.99, help="For ultra-widefield images, where it differs."),
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            callback=finite,
+            help="For ultra-widefield images, where it differs.",
+        ),
     ] = None,
     crossval: Annotated[
         Path | None,
@@ -205,7 +215,7 @@ def train(
         resume=resume,
         report=_report,
     )
-    console.print(f"Weights: {output}\nCard: {card}", highlight=False)
+    console.print(f"Weights: {output}\nCard: {card}")
 
 
 @_with_files_and_config
@@ -226,9 +236,9 @@ def crossval(
 
     make_folder(output)
     rows = cross_validate(files, config, output, folds=folds, device=device, report=_report)
-    console.print(markdown_summary(rows), highlight=False, markup=False)
-    console.print(f"Tables and weights: {output}", highlight=False)
+    console.print(markdown_summary(rows))
+    console.print(f"Tables and weights: {output}")
 
 
 def _report(line: str) -> None:
-    console.print(line, highlight=False, markup=False)
+    console.print(line)

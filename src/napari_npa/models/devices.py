@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
 from napari_npa.errors import DeviceError
@@ -20,11 +22,11 @@ def choose_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         return torch.device(present_devices()[0])
-    kind = name.split(":")[0]
-    if kind not in DEVICES:
+    found = re.fullmatch(r"([a-z]+)(?::([0-9]{1,3}))?", name)
+    if found is None or found[1] not in DEVICES[1:]:
         raise DeviceError(name, "is not a device", f"Choose one of: {', '.join(DEVICES)}.")
-    index = int(name.split(":")[1]) if ":" in name else 0
-    if not _is_present(kind) or (kind == "cuda" and index >= torch.cuda.device_count()):
+    count = torch.cuda.device_count() if found[1] == "cuda" else 1
+    if not _is_present(found[1]) or int(found[2] or 0) >= count:
         raise DeviceError(name, "is not present on this machine", "Choose 'auto' or 'cpu'.")
     return torch.device(name)
 

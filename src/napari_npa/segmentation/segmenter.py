@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import SupportsFloat
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 from torch import Tensor
 
+from napari_npa.errors import NpaError
 from napari_npa.imaging.field_of_view import FieldOfView
 from napari_npa.imaging.letterbox import Letterbox
 from napari_npa.imaging.raster import eroded
@@ -85,8 +87,29 @@ class Segmentation:
         return ischemic_index(self.npa, self.retina, name=self.angiogram.name)
 
     def at_threshold(self, threshold: float) -> Segmentation:
-        """Return the same result with another threshold, in (0, 1]."""
-        return replace(self, threshold=threshold)
+        """Return the same result with another threshold, in (0, 1].
+
+        Raises
+        ------
+        NpaError
+            It is not.
+        """
+        return replace(self, threshold=require_threshold(threshold))
+
+
+def require_threshold(threshold: float) -> float:
+    """Refuse a threshold that is not in (0, 1]: with it, all or nothing would be found.
+
+    Raises
+    ------
+    NpaError
+        It is not.
+    """
+    if not (isinstance(threshold, SupportsFloat) and 0 < float(threshold) <= 1):
+        raise NpaError(
+            "threshold", f"is {threshold!r}; it lies above 0 and at most 1", "Give another one."
+        )
+    return threshold
 
 
 def non_perfusion(probability: Gray, retina: Mask, threshold: float) -> Mask:
@@ -229,9 +252,13 @@ class Segmenter:
             The file or array is not an angiogram.
         RetinaError
             No gradable retina in it.
+        NpaError
+            The threshold is not in (0, 1].
         DeviceError
             Out of memory even in small pieces on the CPU.
         """
+        if threshold is not None:
+            require_threshold(threshold)
         looks_twice = self.mode == "two-scale"
         runs = self.whole.steps + (self.tile.steps if self.tile and looks_twice else 0)
         steps = Steps(progress, total=3 + runs)
