@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drawing import draw_round_angiogram
@@ -424,6 +424,7 @@ def test_ten_thousand_images_are_listed_in_seconds(tmp_path, folders):
 
 
 @given(st.lists(st.tuples(st.sampled_from(["saved", "approve", "opened"]), st.integers(0, 2))))
+@settings(deadline=None)
 def test_whatever_is_done_a_restart_tells_the_same(tmp_path_factory, steps):
     folder, names = tmp_path_factory.mktemp("review"), ("a", "b", "sub/a")
     (folder / "sub").mkdir()
