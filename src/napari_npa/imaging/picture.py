@@ -74,6 +74,9 @@ LEAST_WRITING = 0.3
 LEAST_PICTURE = 0.05
 """Share that a picture has of what is around it; in what is smaller, the eye cannot be judged."""
 
+WIDE_END = 0.05
+"""Share of a side along which a field ends that is cut by the side of its picture."""
+
 MIXED = 2
 """Pixels of the reduction."""
 
@@ -212,8 +215,10 @@ def _without_lettering(small: Gray) -> Picture | None:
             continue
         ink = np.flatnonzero(lines[first:last].max(axis=0) > LEAST_INK * GRAY_LEVEL)
         if ink.size and np.ptp(ink) >= LEAST_WRITING * lines.shape[1]:
-            # The margin of a bar is as wide on its other side.
-            return _cut(small, side, min(last + first, end - 1))
+            # A field that ends in a wide straight line is cut by the side of its picture. Else the
+            # margin of the bar is taken to be as wide above the lettering as below.
+            is_cut = np.mean(lines[end] > lines.min() + DARK_LINE * GRAY_LEVEL) > WIDE_END
+            return _cut(small, side, end if is_cut else min(last + first, end - 1))
     return None
 
 
