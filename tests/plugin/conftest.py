@@ -123,9 +123,9 @@ def decodings(monkeypatch):
     """Files that were decoded, in turn."""
     paths = []
 
-    def counted(path, head):
+    def counted(path, content, **options):
         paths.append(path)
-        return decoded(path, head)
+        return decoded(path, content, **options)
 
     monkeypatch.setattr("napari_npa.io.angiogram.decoded", counted)
     return paths

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.errors import AngiogramError
-from napari_npa.io.decoding import decoded
+from napari_npa.io.decoding import decoded, frames_in
 from napari_npa.io.file_bytes import does_not_fit, read_bytes
 from napari_npa.io.gray_levels import gray_of_planes, row_blocks
 from napari_npa.io.orientation import TURNED, is_turned, upright
@@ -34,12 +34,15 @@ class Angiogram:
     name
         File name, or "array".
     sha256
-        Hash of the bytes of the file; of an array, of its sample type, shape and bytes.
+        Hash of the bytes of the file; of an array, of its sample type, shape and bytes. A later
+        frame of a file has its own, see :func:`hash_of_frame`.
     notes
         How the image was read, as far as a reader of the result should know: for example
         "first of 3 pages".
     path
         The file; None for an array.
+    frame
+        Which image of a series, from 0; 0 for a single image.
     """
 
     pixels: Gray = field(repr=False)
@@ -47,15 +50,18 @@ class Angiogram:
     sha256: str
     notes: tuple[str, ...]
     path: Path | None = None
+    frame: int = 0
 
 
-def read_angiogram(path: str | Path) -> Angiogram:
+def read_angiogram(path: str | Path, *, frame: int = 0) -> Angiogram:
     """Read an angiogram from a TIFF, PNG or JPEG file, identified by its content.
 
     Parameters
     ----------
     path
         The file, with any suffix.
+    frame
+        Which of the pages that have the size of the first, from 0.
 
     Returns
     -------
@@ -69,20 +75,42 @@ def read_angiogram(path: str | Path) -> Angiogram:
     Raises
     ------
     AngiogramError
-        The file is absent, unreadable, damaged, incomplete or of another format; or the image
-        has a side below `MIN_SIDE_PIXELS`, more than `MAX_PIXELS`, colour, one value only, or
-        values that are not finite or out of range; or it is a mask.
+        The file is absent, unreadable, damaged, incomplete or of another format, or has no such
+        frame; or the image has a side below `MIN_SIDE_PIXELS`, more than `MAX_PIXELS`, colour,
+        one value only, or values that are not finite or out of range; or it is a mask.
     """
     path = Path(path)
     content = read_bytes(path)
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = hash_of_frame(hashlib.sha256(content).hexdigest(), frame)
     try:
-        stored = decoded(path, content)
+        stored = decoded(path, content, frame=frame)
         del content  # before gray levels take memory
         pixels, notes = _gray_levels(path, stored)
     except MemoryError as error:
         raise does_not_fit(path) from error
-    return Angiogram(pixels, path.name, sha256, notes, path)
+    return Angiogram(pixels, path.name, sha256, notes, path, frame)
+
+
+def count_frames(path: str | Path) -> int:
+    """Count the frames of a file: TIFF pages of the size of the first, or 1.
+
+    Raises
+    ------
+    AngiogramError
+        The file is absent, cannot be read, is damaged or of another format.
+    """
+    path = Path(path)
+    return frames_in(path, read_bytes(path))
+
+
+def hash_of_frame(file_sha256: str, frame: int) -> str:
+    """Hash of a frame of a file: of its first one that of the file; later ones have their own.
+
+    That of the n-th is the SHA-256 of the text ``<hash of the file> frame <n>``.
+    """
+    if frame == 0:
+        return file_sha256
+    return hashlib.sha256(f"{file_sha256} frame {frame + 1}".encode()).hexdigest()
 
 
 def angiogram_from_array(array: NDArray[Any], name: str = "array") -> Angiogram:

@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngImageFile
 from napari_npa.errors import AngiogramError
 from napari_npa.io.formats.jpeg_header import jpeg_header
 from napari_npa.io.formats.png_header import PNG_MAGIC, png_header
-from napari_npa.io.formats.tiff import decode_tiff
+from napari_npa.io.formats.tiff import count_frames, decode_tiff
 from napari_npa.io.formats.tiff_directories import Directories
 from napari_npa.io.orientation import orientation_of_exif
 from napari_npa.io.stored import (
@@ -63,7 +63,7 @@ _DECODER_ERRORS = (
 Format = Literal["tiff", "png", "jpeg"]
 
 
-def decoded(path: Path, content: bytearray, *, mask: bool = False) -> Stored:
+def decoded(path: Path, content: bytearray, *, mask: bool = False, frame: int = 0) -> Stored:
     """Decode the content of a file, or say what is wrong with it.
 
     Parameters
@@ -74,16 +74,39 @@ def decoded(path: Path, content: bytearray, *, mask: bool = False) -> Stored:
         All its bytes.
     mask
         Take a mask: of one bit, of any size, its colour table not looked up.
+    frame
+        Which image of a series, from 0.
 
     Raises
     ------
     AngiogramError
-        It is damaged, too large, or of a kind that is not read.
+        It is damaged, too large, or of a kind that is not read; or there is no such frame.
     """
     kind = require_known_format(path, content[:HEAD_BYTES])
-    decode = {"tiff": decode_tiff, "png": _decode_png, "jpeg": _decode_jpeg}[kind]
+    if frame and kind != "tiff":
+        raise AngiogramError(path, f"has no frame {frame + 1}: it is one image", "Open it alone.")
     try:
-        return decode(path, content, mask=mask)
+        if kind == "tiff":
+            return decode_tiff(path, content, mask=mask, frame=frame)
+        return {"png": _decode_png, "jpeg": _decode_jpeg}[kind](path, content, mask=mask)
+    except _DECODER_ERRORS as error:
+        raise AngiogramError(
+            path, "is damaged, incomplete or in an unusual format", EXPORT_AGAIN
+        ) from error
+
+
+def frames_in(path: Path, content: bytearray) -> int:
+    """Count the frames of a series, which have one size; 1 for a single image.
+
+    Raises
+    ------
+    AngiogramError
+        It is damaged, or of a kind that is not read.
+    """
+    if require_known_format(path, content[:HEAD_BYTES]) != "tiff":
+        return 1
+    try:
+        return count_frames(path, content)
     except _DECODER_ERRORS as error:
         raise AngiogramError(
             path, "is damaged, incomplete or in an unusual format", EXPORT_AGAIN

@@ -43,6 +43,11 @@ def beside(base: Path, ending: str) -> Path:
     return base.with_name(base.name + ending)
 
 
+def frame_stem(stem: str, frame: int) -> str:
+    """Beginning of the file names of a frame of a series, numbered from 0 here and from 1 there."""
+    return f"{stem}_f{frame + 1:03d}" if frame else stem
+
+
 def hashed_stem(stem: str, sha256: str) -> str:
     """Beginning of the file names of an image whose stem another image holds."""
     return f"{stem}_{sha256[:8]}"

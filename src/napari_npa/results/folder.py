@@ -41,7 +41,6 @@ from napari_npa.results.overlay import overlay
 from napari_npa.results.protection import is_ours, refuse_foreign, refuse_to_lose_work
 from napari_npa.results.record import (
     Hashes,
-    Identity,
     as_json,
     record_of,
     record_path,
@@ -294,8 +293,7 @@ class ResultFolder:
                 refuse_to_lose_work(before, basis)
             refuse_foreign([*data, record_path(base)], before, {})
         make_folder(self.path)
-        image = Identity(angiogram.name, angiogram.sha256)
-        record = ungradable_record(image, angiogram.notes)
+        record = ungradable_record(angiogram)
         write_json(record_path(base), as_json(record))
         _remove(data)
         return self._entered(SavedResult(base, record), before, table)

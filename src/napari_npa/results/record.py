@@ -22,6 +22,7 @@ from napari_npa.annotation.record import (
     require_session,
     require_shallow,
 )
+from napari_npa.io.angiogram import Angiogram
 from napari_npa.io.names import RECORD_FILE, beside
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.measure.ischemia import index_of_counts
@@ -65,6 +66,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         Non-perfused and gradable pixels.
     image
         The angiogram.
+    frame
+        Number of the frame of a series, from 2; None: the first, or a single image.
     model, threshold, device, seconds, options, field_of_view
         See :class:`napari_npa.results.result.Provenance`.
     edited
@@ -92,6 +95,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     npa_pixels: Count | None = None
     retina_pixels: Count | None = None
     image: Identity
+    frame: Annotated[int, Meta(ge=2)] | None = None
     model: Weights = Weights("", "")
     threshold: Fraction | None = None
     edited: bool
@@ -145,6 +149,7 @@ def record_of(result: Result) -> Record:
         npa_pixels=counts.npa,
         retina_pixels=counts.retina,
         image=Identity(result.angiogram.name, result.angiogram.sha256),
+        frame=_frame_number(result.angiogram),
         model=Weights(made.model, made.model_sha256),
         threshold=made.threshold,
         edited=result.edited,
@@ -159,18 +164,23 @@ def record_of(result: Result) -> Record:
     )
 
 
-def ungradable_record(image: Identity, notes: tuple[str, ...]) -> Record:
+def ungradable_record(angiogram: Angiogram) -> Record:
     """Record of an image of which no part can be judged: no gradable pixel, and no index."""
     return Record(
         format=FORMAT,
         status="ungradable",
         retina_pixels=0,
-        image=image,
+        image=Identity(angiogram.name, angiogram.sha256),
+        frame=_frame_number(angiogram),
         edited=True,
-        notes=notes,
+        notes=angiogram.notes,
         software=dict(software_versions()),
         created=now(),
     )
+
+
+def _frame_number(angiogram: Angiogram) -> int | None:
+    return angiogram.frame + 1 if angiogram.frame else None
 
 
 def read_record(base: Path) -> Record | None:
@@ -204,7 +214,7 @@ def read_record(base: Path) -> Record | None:
 def as_json(record: Record) -> dict[str, Any]:
     """The record as it is written; empty optional entries are left out."""
     content: dict[str, Any] = msgspec.to_builtins(record)
-    optional = ("options", "session", "replaces")
+    optional = ("frame", "options", "session", "replaces")
     return {
         name: value for name, value in content.items() if value is not None or name not in optional
     }

@@ -15,6 +15,7 @@ from napari_npa.io.names import (
     PICTURE_FILES,
     RETINA_FILE,
     beside,
+    frame_stem,
     stays_inside,
 )
 from napari_npa.io.writing import file_sha256
@@ -168,11 +169,14 @@ class SavedResult:
 
 
 def stem_of(angiogram: Angiogram) -> str:
-    """Beginning of the names of a result's files: after the image's file, else after its layer."""
+    """Beginning of the names of a result's files: after the image's file, else after its layer.
+
+    Later frames of a series have their number in it.
+    """
     if angiogram.path is not None:
-        return Path(angiogram.path).stem
+        return frame_stem(Path(angiogram.path).stem, angiogram.frame)
     letters = (c if c.isalnum() or c in "-_. " else "_" for c in angiogram.name[:LONGEST_STEM])
-    return "".join(letters).strip(". ") or "image"
+    return frame_stem("".join(letters).strip(". ") or "image", angiogram.frame)
 
 
 def stem_for(angiogram: Angiogram, stem: str | None) -> str:

@@ -12,6 +12,7 @@ import tifffile
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari.layers._layer_actions import _duplicate_layer
+from napari.plugins import _initialize_plugins
 
 from drawing import draw_round_angiogram
 from napari_npa.io.angiogram import angiogram_from_array, read_angiogram
@@ -23,6 +24,7 @@ from napari_npa.plugin.layers.shown_image import ShownImage
 @pytest.fixture
 def model():
     """Layers without a window."""
+    _initialize_plugins()
     return ViewerModel()
 
 
@@ -157,18 +159,25 @@ def test_new_data_are_compared_with_the_file_as_it_is_now(model, theirs, eye, de
     assert len(decodings) == 3
 
 
-def test_only_the_first_frame_of_a_file_has_its_hash(model, tmp_path, decodings):
+def test_each_frame_of_a_file_has_its_own_hash(model, tmp_path):
     path = tmp_path / "series.tif"
     frames = np.stack([draw_round_angiogram(160, seed) for seed in range(3)])
     tifffile.imwrite(path, frames, photometric="minisblack")
-    (layer,) = model.open(path, plugin="napari")
+    (theirs,) = model.open(path, plugin="napari")
     found = []
     for at in range(3):
         model.dims.set_point(0, at)
-        found.append(shown(layer, model))
-    assert [angiogram.path for angiogram in found] == [path, None, None]
+        found.append(shown(theirs, model))
+    assert [angiogram.frame for angiogram in found] == [0, 1, 2]
+    assert {angiogram.path for angiogram in found} == {path}
+    assert found[0].sha256 == read_angiogram(path).sha256
     assert len({angiogram.sha256 for angiogram in found}) == 3
-    assert decodings == [path]
+    model.layers.clear()
+    (ours,) = model.open(path, plugin="napari-npa")
+    for at in range(3):
+        model.dims.set_point(0, at)
+        assert shown(ours, model).sha256 == found[at].sha256
+        np.testing.assert_array_equal(ours.data[at], found[at].pixels)
 
 
 def test_a_file_that_only_another_reader_knows_is_tried_once(

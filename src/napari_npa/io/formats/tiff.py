@@ -42,7 +42,7 @@ ALIKE = 0.95
 one camera it was at most 0.92."""
 
 
-def decode_tiff(path: Path, content: bytearray, *, mask: bool = False) -> Stored:
+def decode_tiff(path: Path, content: bytearray, *, mask: bool = False, frame: int = 0) -> Stored:
     """Decode the image of full resolution of a TIFF file.
 
     Parameters
@@ -53,12 +53,23 @@ def decode_tiff(path: Path, content: bytearray, *, mask: bool = False) -> Stored
         The whole file; its first offset may be changed.
     mask
         Take a mask: of one bit, of any size, its colour table not looked up.
+    frame
+        Which of the images of that size, from 0.
     """
     directories = Directories(content)
     pages = directories.pages()
     if not pages:
         raise DamagedError("there is no page")
     chosen, notes = _chosen(path, directories, content, pages, mask=mask)
+    if frame:
+        frames = _of_same_size(pages, chosen)
+        if frame >= len(frames):
+            raise AngiogramError(
+                path,
+                f"has no frame {frame + 1}: there are {len(frames)}",
+                "Choose one of these frames.",
+            )
+        chosen, notes = frames[frame], [f"frame {frame + 1} of {len(frames)}"]
     if not mask:
         check_size(path, chosen.rows, chosen.columns)
         if chosen.bits == 1:
@@ -95,6 +106,14 @@ def decode_tiff(path: Path, content: bytearray, *, mask: bool = False) -> Stored
     if samples.dtype.kind == "u":  # 12 packed bits are decoded to 16, not stretched
         return replace(stored, full_scale=2.0**chosen.bits - 1)
     return stored
+
+
+def count_frames(path: Path, content: bytearray) -> int:
+    """Count the images of a TIFF file that have the size of the one of full resolution."""
+    directories = Directories(content)
+    pages = directories.pages()
+    chosen, _ = _chosen(path, directories, content, pages, mask=False)
+    return max(1, len(_of_same_size(pages, chosen)))
 
 
 def _chosen(

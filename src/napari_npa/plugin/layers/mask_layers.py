@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_npa.io.names import RETINA_ENDING
 from napari_npa.plugin.layers.shown_image import ShownImage
 from napari_npa.types import Mask
 
@@ -66,6 +67,15 @@ def _place(shown: ShownImage, *, several: bool) -> str:
     if shown.frames > 1:
         return f"{shown.image.name}, frame {shown.frame_number}"
     return shown.image.name if several else ""
+
+
+def mask_settings(name: str) -> dict[str, Any]:
+    """Settings for a layer of a mask from a file, by its name: those of the layers of results."""
+    is_retina = name.endswith(RETINA_ENDING)
+    return {
+        "colormap": _one_colour(RETINA_COLOUR if is_retina else NPA_COLOUR),
+        "opacity": 0.4,
+    }
 
 
 def outline_pixels(shape: tuple[int, ...]) -> int:

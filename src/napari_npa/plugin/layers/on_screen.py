@@ -10,7 +10,12 @@ from napari.layers import Image
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers, full_resolution
+from napari_npa.plugin.layers.shown_image import (
+    ShownImage,
+    angiogram_layers,
+    full_resolution,
+    show_as_gray,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -67,6 +72,7 @@ class OnScreen:
         if image is not None:
             self._is_turning = True
             try:
+                show_as_gray(image)
                 self._uncover(image)
                 if frame is not None:
                     self._move_sliders(image, frame)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.types import LayerData
 
-from napari_npa.io.angiogram import Angiogram, read_angiogram
+from napari_npa.io.angiogram import Angiogram, count_frames, read_angiogram
+from napari_npa.plugin.layers.frames import Frames
 from napari_npa.plugin.layers.origins import read_only_pixels
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ GAMMA = 0.6
 
 
 def open_file(path: Path, progress: Progress | None = None, *, name: str = "") -> LayerData:
-    """Read an angiogram for the viewer; slow, for a worker.
+    """Read an angiogram, or the frames of a series, for the viewer; slow, for a worker.
 
     Parameters
     ----------
@@ -46,11 +47,17 @@ def open_file(path: Path, progress: Progress | None = None, *, name: str = "") -
     AngiogramError
         Not an angiogram.
     """
-    return layer_of(read_angiogram(path), name or path.stem)
+    angiogram = read_angiogram(path)
+    frames = None
+    if (count := count_frames(path)) > 1:
+        frames = Frames([(path, at) for at in range(count)], angiogram)
+    return layer_of(angiogram, name or path.stem, frames)
 
 
-def layer_of(angiogram: Angiogram, name: str) -> LayerData:
+def layer_of(angiogram: Angiogram, name: str, frames: Frames | None = None) -> LayerData:
     """Image layer of an angiogram, with a contrast in which vessels can be seen.
+
+    If it is the first frame of a series, pass all of them.
 
     Its pixels are read-only, so that :func:`napari_npa.plugin.layers.origins.origin_of` finds the
     angiogram again. Its metadata are plain text, which any writer of layers can save.
@@ -58,10 +65,11 @@ def layer_of(angiogram: Angiogram, name: str) -> LayerData:
     levels = angiogram.pixels[angiogram.pixels > 0]
     white = float(np.percentile(levels[:: 1 + levels.size // LEVELS_READ], WHITE_PERCENTILE))
     metadata = {} if angiogram.path is None else {PATH: str(angiogram.path)}
+    pixels = read_only_pixels(angiogram) if frames is None else frames
     settings = {
         "name": name,
         "contrast_limits": (0.0, white),
         "gamma": GAMMA,
         "metadata": {**metadata, "notes": angiogram.notes},
     }
-    return read_only_pixels(angiogram), settings, "image"
+    return pixels, settings, "image"

@@ -47,6 +47,7 @@ class _Decoded:
     """What the file of a layer held while the layer had these data."""
 
     path: Path
+    frame: int
     pixels: Any
     angiogram: Angiogram | None
 
@@ -55,7 +56,12 @@ _DECODED: WeakKeyDictionary[Image, _Decoded] = WeakKeyDictionary()
 _decoding = Lock()  # two jobs may ask about one layer: the second waits until the first has read
 
 
-def decoded_file(image: Image, pixels: Any, path: Path) -> Angiogram | None:  # noqa: ANN401
+def decoded_file(
+    image: Image,
+    pixels: Any,  # noqa: ANN401 - numpy, dask, zarr, …
+    path: Path,
+    frame: int,
+) -> Angiogram | None:
     """Angiogram in the file of a layer, read once while the layer has the same data.
 
     Parameters
@@ -66,6 +72,8 @@ def decoded_file(image: Image, pixels: Any, path: Path) -> Angiogram | None:  # 
         Its data, all frames.
     path
         Its file.
+    frame
+        Which image of a series, from 0.
 
     Returns
     -------
@@ -75,13 +83,17 @@ def decoded_file(image: Image, pixels: Any, path: Path) -> Angiogram | None:  # 
     """
     with _decoding:
         known = _DECODED.get(image)
-        if known is None or known.pixels is not pixels or known.path != path:
-            known = _DECODED[image] = _Decoded(path, pixels, _read(path))
+        if (
+            known is None
+            or known.pixels is not pixels
+            or (known.path, known.frame) != (path, frame)
+        ):
+            known = _DECODED[image] = _Decoded(path, frame, pixels, _read(path, frame))
         return known.angiogram
 
 
-def _read(path: Path) -> Angiogram | None:
+def _read(path: Path, frame: int) -> Angiogram | None:
     try:
-        return read_angiogram(path)
+        return read_angiogram(path, frame=frame)
     except AngiogramError:
         return None

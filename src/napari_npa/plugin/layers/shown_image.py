@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_npa.io.angiogram import Angiogram, angiogram_from_array
+from napari_npa.io.angiogram import Angiogram
+from napari_npa.plugin.layers.compared import angiogram_shown
+from napari_npa.plugin.layers.frames import Frames
 from napari_npa.plugin.layers.open import PATH
 from napari_npa.plugin.layers.origins import decoded_file, origin_of
 
@@ -32,6 +34,14 @@ def angiogram_layers(viewer: ViewerModel) -> list[Image]:
 def full_resolution(image: Image) -> Any:  # noqa: ANN401 - numpy, dask, zarr, …
     """Pixels of an image layer; of a pyramid, those of the first level."""
     return image.data[0] if image.multiscale else image.data
+
+
+def show_as_gray(image: Image) -> None:
+    """Show gray with transparency, which napari takes for a pile of narrow images, as gray."""
+    if image.multiscale or image.rgb or image.ndim != 3 or image.data.shape[-1] != 2:
+        return
+    gray, alpha = np.moveaxis(np.asarray(image.data), -1, 0)
+    image.data = np.where(alpha == 0, np.zeros((), gray.dtype), gray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +84,9 @@ class ShownImage:
         -------
         angiogram
             The one that the layer was opened from. Of a layer that something else opened, or
-            whose data may have been changed: that of its file if the pixels are the same, so
-            that the result names the file and its hash; otherwise one of the array.
+            whose data may have been changed: that of its file if the layer shows that, so that
+            the result names the file and its hash; otherwise one of the array. See
+            :func:`napari_npa.plugin.layers.compared.angiogram_shown`.
 
         Raises
         ------
@@ -85,13 +96,18 @@ class ShownImage:
         opened = origin_of(self.pixels)
         if opened is not None:
             return opened
-        shown = angiogram_from_array(np.asarray(self.pixels[self.frame]), self.image.name)
-        if self.frame:
-            note = f"frame {self.frame_number} of {self.frames}"
-            shown = replace(shown, notes=(*shown.notes, note))
+        if isinstance(self.pixels, Frames):
+            return self.pixels.angiogram(self.frame[0])
+        at = self.frame_number - 1
         path = self.image.metadata.get(PATH, self.image.source.path)
-        stored = decoded_file(self.image, self.pixels, Path(path)) if path is not None else None
-        return stored if stored and np.array_equal(stored.pixels, shown.pixels) else shown
+        stored = None
+        if path is not None:
+            stored = decoded_file(self.image, self.pixels, Path(path), at)
+        shown = angiogram_shown(np.asarray(self.pixels[self.frame]), self.image.name, stored)
+        if self.frames == 1 or shown is stored:
+            return shown
+        note = f"frame {at + 1} of {self.frames}"
+        return replace(shown, notes=(*shown.notes, note), frame=at)
 
     @property
     def frame_number(self) -> int:
