@@ -1,8 +1,12 @@
 """Two eyes, or the frames of a series, in one viewer: masks belong to what is on screen."""
 
+import json
+
 import numpy as np
 import pytest
+import tifffile
 from napari._qt.dialogs.qt_notification import NapariQtNotification
+from qtpy.QtWidgets import QFileDialog
 
 from drawing import draw_round_angiogram
 from gestures import bar_of, click, drag, notifications
@@ -250,3 +254,45 @@ def test_other_data_in_the_layer_hide_the_masks_of_the_old_ones(viewer, panel, q
     segment(qtbot, panel)
     qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=2000)
     assert visible(viewer) == {"eye", "Retina", "NPA"}
+
+
+def test_a_frame_is_saved_under_its_number_and_offered_again_by_its_own_hash(
+    shown, viewer, panel, tmp_path, qtbot, monkeypatch
+):
+    path = tmp_path / "series.tif"
+    frames = np.stack([draw_round_angiogram(160, seed) for seed in range(3)])
+    tifffile.imwrite(path, frames, photometric="minisblack")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path / "out"))
+    viewer.open(path, plugin="napari-npa")
+    bar = bar_of(viewer)
+    painted_on = {}
+    for frame, row in ((0, 60), (1, 100)):
+        viewer.dims.set_current_step(0, frame)
+        result = segment(qtbot, panel)
+        result.npa.data_setitem((np.full(20, row), np.arange(60, 80)), 1 - result.npa.data[row, 60])
+        panel.annotations.record("by hand")
+        painted_on[frame] = result.npa.data != 0
+        click(qtbot, bar.save)
+        qtbot.waitUntil(lambda: not bar.jobs, timeout=20_000)
+    records = {
+        base: json.loads((tmp_path / "out" / f"{base}_npa.json").read_text())
+        for base in ("series", "series_f002")
+    }
+    assert [record.get("frame") for record in records.values()] == [None, 2]
+    assert "frame 2 of 3" in records["series_f002"]["notes"]
+    for frame, base in enumerate(records):
+        written = tifffile.imread(tmp_path / "out" / f"{base}_npa.tif") != 0
+        retina = tifffile.imread(tmp_path / "out" / f"{base}_retina.tif") != 0
+        np.testing.assert_array_equal(written, painted_on[frame] & retina)
+    assert panel.annotations.flush(10)
+    viewer.layers.clear()
+    viewer.open(path, plugin="napari-npa")
+    for frame in (0, 1):
+        viewer.dims.set_current_step(0, frame)
+        qtbot.waitUntil(lambda: panel.recovery.offered is not None, timeout=20_000)
+        panel.recovery.restore.click()
+        qtbot.waitUntil(lambda: panel.run_job is None and not panel.jobs, timeout=20_000)
+        np.testing.assert_array_equal(panel.result.npa.data != 0, painted_on[frame])
+    viewer.dims.set_current_step(0, 2)
+    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    assert panel.recovery.offered is None
