@@ -150,7 +150,7 @@ class Inference:
         DeviceError
             Out of memory even in small pieces on the CPU.
         WeightsError
-            The network has not learned what is looked for.
+            The network has not learned what is looked for, or its weights give no number.
         """
         if not self.model.has_learned(target):
             raise WeightsError(
@@ -166,6 +166,7 @@ class Inference:
             for pieces in (least * cuts for cuts in CUTS):
                 try:
                     found = self.run_in_pieces(images, device, pieces, steps, target)
+                    self._require_numbers(found)
                     return _mirrored_mean(found, mirrors), device, tuple(notes)
                 except RuntimeError as error:
                     if not _is_out_of_memory(error):
@@ -177,6 +178,13 @@ class Inference:
             "has too little free memory for this image, even in small pieces",
             "Close other programs and run again.",
         )
+
+    def _require_numbers(self, found: Tensor) -> None:
+        """Refuse what is not a number: it would count as perfused."""
+        if not torch.isfinite(found).all():
+            raise WeightsError(
+                self.model.name, "computes values that are not numbers", "Choose other weights."
+            )
 
     def run_in_pieces(
         self, channels: Tensor, device: torch.device, pieces: int, steps: Steps, target: Target

@@ -1,8 +1,8 @@
 """Network weights: the embedded ones, a user's own, and those of other programs."""
 
+from napari_npa.models.weights.header import Output
 from napari_npa.models.weights.store import (
     Model,
-    Output,
     as_model,
     embedded_models,
     load_checkpoint,

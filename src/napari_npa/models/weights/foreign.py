@@ -7,8 +7,8 @@ bilinear enlargement aligns the corners. The layers are those of :meth:`UNetConf
 
 from __future__ import annotations
 
-import pickle
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,19 +31,18 @@ def load_unet_pytorch(path: Path) -> UNet:
         The file is not a state dict of that network.
     """
     try:
+        _require_plain_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {_own_key(key): value for key, value in state.items() if _is_used(key)}
         network = build_for_loading(_config(tensors))
+        most = path.stat().st_size
+        wanted = network.state_dict()
+        tensors = {
+            name: usable(name, tensor, like=wanted[name], most=most)
+            for name, tensor in tensors.items()
+        }
         network.load_state_dict(tensors, assign=True)
-    except (
-        pickle.UnpicklingError,  # not a torch file, or one that would run code
-        AttributeError,
-        EOFError,
-        KeyError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except Exception as error:  # a damaged file leads torch.load to errors of any kind
         raise WeightsError(
             path,
             "is not a state dict of a 'unet-pytorch' VGG U-Net",
@@ -53,8 +52,49 @@ def load_unet_pytorch(path: Path) -> UNet:
     return network.eval()
 
 
+def usable(name: str, tensor: object, *, like: Tensor, most: int | None = None) -> Tensor:
+    """A tensor in the precision that a network has, if the network can compute with it.
+
+    Parameters
+    ----------
+    name
+        Of the tensor.
+    like
+        Tensor of the network.
+    most
+        Size of the file, bytes: a tensor may claim to be larger.
+
+    Raises
+    ------
+    ValueError
+        It has another shape or kind, or holds values that are not numbers.
+    """
+    if not isinstance(tensor, Tensor) or tensor.shape != like.shape or tensor.layout != like.layout:
+        raise ValueError(f"{name} is not a tensor of that shape")
+    if most is not None and tensor.numel() * tensor.element_size() > most:
+        raise ValueError(f"{name} is larger than its file")
+    if tensor.is_floating_point() != like.is_floating_point() or tensor.is_complex():
+        raise ValueError(f"{name} does not hold numbers of that kind")
+    tensor = tensor.to(like.dtype).contiguous()
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    if name.endswith("running_var") and (tensor < 0).any():
+        raise ValueError(f"{name} holds a negative variance")
+    return tensor
+
+
+def _require_plain_archive(path: Path) -> None:
+    """Refuse compressed archives, which torch does not write: they may unpack to any size."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                raise ValueError("it is a compressed archive")
+
+
 def _config(tensors: dict[str, Tensor]) -> UNetConfig:
     """Read the widths of the decoder and the number of classes off the tensors."""
+    if len(tensors["head.bias"]) < 2:
+        raise ValueError("a network of classes has two at least")
     widths = [len(tensors[f"decoder.{stage}.conv2.0.bias"]) for stage in range(4)]
     return replace(
         UNetConfig.published(),

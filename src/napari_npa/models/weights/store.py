@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import msgspec
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -16,25 +18,22 @@ from torch import Tensor, nn
 from napari_npa.errors import WeightsError
 from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_contrast
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
+from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import atomic, file_sha256
 from napari_npa.models.names import AUTO, RETINA
-from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
-from napari_npa.models.weights.foreign import load_unet_pytorch
+from napari_npa.models.networks import UNet, build_for_loading
+from napari_npa.models.weights.foreign import load_unet_pytorch, usable
+from napari_npa.models.weights.header import FORMAT, Card, Input, Output, read_header
 from napari_npa.types import Gray, Mask, Target
 
 EMBEDDED = Path(__file__).parent
 """Folder of the weights that come with the package, each beside its card."""
 
+MOST_BYTES = 2**24
+"""Size of a card."""
+
 HEADER = "napari_npa"
 """Key of the safetensors metadata under which a network's description is stored."""
-
-Input = Literal["contrast", "levels", "rgb"]
-"""What a network is fed: three channels made of the contrast within the gradable retina; the same
-made of logarithmic gray levels, before the retina is known; or the gray level three times."""
-
-Output = Literal["npa", "retina", "npa+retina", "classes"]
-"""What the logits of a network mean: non-perfusion; gradable retina; both; or two classes that
-exclude each other, of which the second is non-perfusion."""
 
 FED: dict[Target, Input] = {"npa": "contrast", "retina": "levels"}
 """What our networks are fed, by the target that they were trained for."""
@@ -158,7 +157,7 @@ def load_model(name: str | Path) -> Model:
     """
     if str(name) in (*embedded_models(), RETINA):
         path = EMBEDDED / f"{name}.safetensors"
-        return replace(_load_file(path, expected=_card(path)["sha256"]), name=str(name))
+        return replace(_load_file(path, expected=_expected(path)), name=str(name))
     path = Path(name)
     if not path.suffix:
         raise WeightsError(
@@ -208,9 +207,11 @@ def save_model(
     ------
     SaveError
         The file cannot be written.
+    ValueError
+        The parameters do not describe a network that can be used.
     """
     header = {
-        "format": 1,
+        "format": FORMAT,
         "network": asdict(network.config),
         "input": FED[target],
         "output": "npa+retina" if network.config.outputs == 2 else target,
@@ -219,22 +220,32 @@ def save_model(
         "thresholds": dict(thresholds or {}),
         "halved": halved,
     }
+    text = json.dumps(header)
+    read_header(text, path.name)  # what is written can be read
     tensors = {
         key: value.half().contiguous() if value.is_floating_point() else value.contiguous()
         for key, value in network.state_dict().items()
     }
     with atomic(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata={HEADER: json.dumps(header)}))
+        temporary.write_bytes(save(tensors, metadata={HEADER: text}))
     return file_sha256(path)
 
 
-def _card(weights: Path) -> dict[str, Any]:
-    card: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text("utf-8"))
-    return card
+def _expected(weights: Path) -> str:
+    """SHA-256 of embedded weights by their card."""
+    card = weights.with_suffix(".json")
+    try:
+        return msgspec.json.decode(ordinary_bytes(card, MOST_BYTES), type=Card).sha256
+    except (OSError, ValueError, RecursionError) as error:
+        raise WeightsError(
+            card, f"cannot be read ({error})", "Install the package again."
+        ) from error
 
 
 def _load_file(path: Path, expected: str | None) -> Model:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could block for ever
+            raise WeightsError(path, "is not an ordinary file", "Give a weights file.")
         sha256 = file_sha256(path)
     except OSError as error:
         raise WeightsError(
@@ -262,15 +273,10 @@ def _load_file(path: Path, expected: str | None) -> Model:
 def _load_own(path: Path, sha256: str) -> Model:
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[HEADER])
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        settings = header["network"]
-        config = UNetConfig(**{**settings, "decoder": tuple(settings["decoder"])})
-        network = build_for_loading(config)
-        network.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True
-        )
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            header = read_header((file.metadata() or {}).get(HEADER), path.name)
+            network = build_for_loading(header.config)
+            network.load_state_dict(_tensors(file, network), assign=True)
+    except (SafetensorError, OSError, ValueError, RuntimeError, MemoryError) as error:
         raise WeightsError(
             path,
             f"does not hold a network of this program ({error})",
@@ -280,10 +286,23 @@ def _load_own(path: Path, sha256: str) -> Model:
         network=network.eval(),
         name=path.name,
         sha256=sha256,
-        input=header["input"],
-        output=header["output"],
-        canvases=header["canvases"],
-        threshold=header["threshold"],
-        thresholds=header.get("thresholds", {}),
-        halved=header.get("halved", False),
+        input=header.input,
+        output=header.output,
+        canvases=msgspec.to_builtins(header.canvases),
+        threshold=header.threshold,
+        thresholds=msgspec.to_builtins(header.thresholds),
+        halved=header.halved,
     )
+
+
+def _tensors(file: Any, network: UNet) -> dict[str, Tensor]:  # noqa: ANN401 - of safetensors
+    """Read the tensors that a network has, in full precision; none before all have its shapes."""
+    wanted, held = network.state_dict(), set(file.keys())
+    if different := sorted(wanted.keys() ^ held):
+        raise ValueError(f"the tensor {different[0]} is missing or too many")
+    for name, like in wanted.items():
+        if tuple(file.get_slice(name).get_shape()) != tuple(like.shape):
+            raise ValueError(f"the tensor {name} has another shape")
+    return {
+        name: usable(name, file.get_tensor(name), like=tensor) for name, tensor in wanted.items()
+    }
