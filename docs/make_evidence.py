@@ -40,7 +40,8 @@ from napari_npa.training.cross_validation import (
     tried_thresholds,
 )
 from napari_npa.training.dataset import angiograms
-from napari_npa.training.train import SETTINGS, blend, load_averaged
+from napari_npa.training.run_files import SETTINGS, load_averaged
+from napari_npa.training.train import blend
 from napari_npa.types import Mask, Mode
 
 DOCS = Path(__file__).parent

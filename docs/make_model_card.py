@@ -66,8 +66,10 @@ def markdown(card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """Format seconds, or minutes if there are several."""
+    if seconds is None:
+        return "a time not recorded"
     return f"{seconds:.0f} seconds" if seconds < 180 else f"{seconds / 60:.0f} minutes"
 
 

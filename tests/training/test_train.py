@@ -10,7 +10,7 @@ from tiny_training import TINY, fit_tiny
 from napari_npa.errors import TrainingError
 from napari_npa.models.networks import UNetConfig
 from napari_npa.models.weights import load_model
-from napari_npa.training.train import training_seconds
+from napari_npa.training.run_files import training_seconds
 
 
 def assert_same_weights(one, other):

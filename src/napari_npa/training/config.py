@@ -7,8 +7,8 @@ The command line builds its options from this module, so it imports neither torc
 # each field's type and `Setting`.
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from napari_npa.errors import TrainingError
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES
@@ -37,6 +37,24 @@ class Setting:
     help: str
     least: float | None = None
     most: float | None = None
+
+
+def _require(name: str, value: object, kind: Any) -> None:  # noqa: ANN401 - of a field
+    """Refuse what is not a number, or out of the range of its setting."""
+    parts = get_args(kind)
+    setting = next((part for part in parts if isinstance(part, Setting)), Setting(""))
+    least, most = setting.least, setting.most
+    if least is None and not isinstance(value, float):
+        return  # not a number, or one without limits
+    if value is None and type(None) in get_args(parts[0]):
+        return
+    if (
+        not isinstance(value, int | float)
+        or not math.isfinite(value)
+        or (least is not None and value < least)
+        or (most is not None and value > most)
+    ):
+        raise TrainingError(name, f"cannot be {value!r}", "Choose another value.")
 
 
 @dataclass(frozen=True)
@@ -168,7 +186,9 @@ class TrainingConfig:
     seed: Annotated[int, Setting("Same seed, same training; 0 if not given.", least=0)] = 0
 
     def __post_init__(self) -> None:
-        """Refuse canvases that the network's stages cannot halve evenly."""
+        """Refuse values out of range, and canvases that the network cannot halve evenly."""
+        for each in fields(self):
+            _require(each.name, getattr(self, each.name), each.type)
         for name, side in {"view": self.view, **self.canvases}.items():
             if side % self.network.multiple:
                 raise TrainingError(

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import (  # noqa: E402
     EMAWeightAveraging,
     ModelCheckpoint,
 )
+from lightning.pytorch.plugins.io import TorchCheckpointIO  # noqa: E402
 
 __all__ = [
     "Callback",
@@ -22,6 +23,7 @@ __all__ = [
     "LightningDataModule",
     "LightningModule",
     "ModelCheckpoint",
+    "TorchCheckpointIO",
     "Trainer",
     "seed_everything",
 ]

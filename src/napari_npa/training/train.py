@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import time
 import warnings
@@ -14,7 +13,7 @@ from pathlib import Path
 import torch
 
 from napari_npa.errors import TrainingError
-from napari_npa.io.writing import make_folder, write_json
+from napari_npa.io.writing import make_folder, remove_partials, write_json
 from napari_npa.models.devices import choose_device, has_fast_bf16
 from napari_npa.models.networks import UNet
 from napari_npa.models.weights import load_model
@@ -32,25 +31,27 @@ from napari_npa.training.lightning_apart import (
 )
 from napari_npa.training.loading import load_examples
 from napari_npa.training.module import TrainingModule
+from napari_npa.training.run_files import (
+    CHECKPOINT,
+    SETTINGS,
+    Begun,
+    Checkpoints,
+    load_averaged,
+    not_restored,
+    read_curve,
+    require_same_settings,
+    write_curve,
+)
 
 Report = Callable[[str], None]
 """Called with a line of text about progress."""
 
-CHECKPOINT = "last.ckpt"
-"""Name of the checkpoint that a run resumes from."""
-
-CURVE = "curve.csv"
-"""Name of the table with loss, held-out Dice and time."""
-
-SETTINGS = "settings.json"
-"""Name of the file that holds the run's configuration."""
-
 
 class CurveFile(Callback):
-    """Append a row an epoch to a CSV file and report it."""
+    """Put a row an epoch into the curve and report it."""
 
-    def __init__(self, path: Path, report: Report) -> None:
-        self.path, self.report = path, report
+    def __init__(self, run: Path, report: Report) -> None:
+        self.run, self.report = run, report
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -62,23 +63,8 @@ class CurveFile(Callback):
             "dice": round(values.get("dice", float("nan")), 5),
             "seconds": round(time.monotonic() - self.started, 1),
         }
-        is_new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if is_new:
-                writer.writeheader()
-            writer.writerow(row)
+        write_curve(self.run, row)
         self.report("  ".join(f"{name} {value}" for name, value in row.items()))
-
-
-def training_seconds(run: Path) -> float:
-    """Sum the seconds that a run has trained, without reading images and without pauses."""
-    with (run / CURVE).open(newline="") as file:
-        clock = [float(row["seconds"]) for row in csv.DictReader(file)]
-    # The clock starts at zero again whenever the run is resumed.
-    return sum(
-        now for now, following in zip(clock, [*clock[1:], 0.0], strict=True) if following < now
-    )
 
 
 def fit(
@@ -122,8 +108,8 @@ def fit(
     Raises
     ------
     TrainingError
-        The folder holds another run and `resume` is not set, or an image lacks the outline
-        that is to be learned.
+        The folder holds another run and `resume` is not set, or its files are damaged or of
+        other settings; or an image lacks the outline that is to be learned.
     """
     checkpoint = run / CHECKPOINT
     resumed = checkpoint.exists()
@@ -137,7 +123,12 @@ def fit(
             "has images whose gradable retina is not outlined",
             "Give folders with masks <stem>_retina.*, as 'napari-npa simulate' writes them.",
         )
+    target = choose_device(device)
+    if resumed:
+        require_same_settings(run, config)
+        read_curve(run)  # before hours of work
     make_folder(run)
+    remove_partials(run)
     write_json(run / SETTINGS, asdict(config))
     seed_everything(config.seed, verbose=False)
     report(f"{len(train)} images to train on and {len(held_out)} held out")
@@ -147,7 +138,6 @@ def fit(
             **load_examples(train, config),
             **load_examples(held_out, replace(config, painted=0)),
         }
-    target = choose_device(device)
     data = TrainingDataModule(
         _shown([example for file in train for example in examples[file]], config, report),
         [examples[file][0] for file in held_out],
@@ -157,13 +147,19 @@ def fit(
     module = TrainingModule(config)
     if resumed:
         report(f"going on from {checkpoint}")
+    begun = Begun()
     with _quiet_lightning():
-        _trainer(config, run, target, report).fit(
-            module,
-            datamodule=data,
-            ckpt_path=str(checkpoint) if resumed else None,
-            weights_only=True,
-        )
+        try:
+            _trainer(config, run, target, report, begun).fit(
+                module,
+                datamodule=data,
+                ckpt_path=str(checkpoint) if resumed else None,
+                weights_only=True,
+            )
+        except Exception as error:
+            if begun.is_so or not resumed:
+                raise
+            raise not_restored(run, error) from error
     # Not the network in memory: when a finished run is resumed, nothing averages its weights.
     load_averaged(module.network, run)
     network = module.network.eval().cpu()
@@ -191,7 +187,9 @@ def _quiet_lightning() -> Iterator[None]:
         yield
 
 
-def _trainer(config: TrainingConfig, run: Path, device: torch.device, report: Report) -> Trainer:
+def _trainer(
+    config: TrainingConfig, run: Path, device: torch.device, report: Report, begun: Begun
+) -> Trainer:
     on_gpu = device.type == "cuda"
     return Trainer(
         accelerator="gpu" if on_gpu else device.type,
@@ -202,8 +200,10 @@ def _trainer(config: TrainingConfig, run: Path, device: torch.device, report: Re
         callbacks=[
             EMAWeightAveraging(decay=config.averaging),
             ModelCheckpoint(run, filename=Path(CHECKPOINT).stem, enable_version_counter=False),
-            CurveFile(run / CURVE, report),
+            CurveFile(run, report),
+            begun,
         ],
+        plugins=[Checkpoints()],
         logger=False,
         enable_model_summary=False,
         enable_progress_bar=False,
@@ -211,12 +211,6 @@ def _trainer(config: TrainingConfig, run: Path, device: torch.device, report: Re
         benchmark=on_gpu or None,
         log_every_n_steps=config.steps_per_epoch,
     )
-
-
-def load_averaged(network: UNet, run: Path) -> None:
-    """Load the averaged weights of a finished run, in full precision."""
-    state = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)["state_dict"]
-    network.load_state_dict({name.removeprefix("network."): state[name] for name in state})
 
 
 def blend(network: UNet, start: UNet, share: float) -> None:

@@ -15,17 +15,18 @@ from napari_npa import __version__
 from napari_npa.errors import RetinaError
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.masks import read_mask
-from napari_npa.io.writing import make_folder, write_json
+from napari_npa.io.writing import make_folder, refuse_link, write_json
 from napari_npa.measure.agreement import Agreement, compare, pooled
 from napari_npa.models.devices import choose_device, device_name
 from napari_npa.models.networks import UNetConfig
-from napari_npa.models.weights import Model, load_model, save_model
+from napari_npa.models.weights import Model, header_text, load_model, save_model
 from napari_npa.segmentation.retina import find_retina
 from napari_npa.segmentation.segmenter import Segmenter
 from napari_npa.training.config import TrainingConfig
 from napari_npa.training.cross_validation import calibration, predicted_and_true
 from napari_npa.training.dataset import LabelledFile
-from napari_npa.training.train import Report, fit, training_seconds
+from napari_npa.training.run_files import training_seconds
+from napari_npa.training.train import Report, fit
 
 LIMITS = (
     "Research use only; every result must be checked by a person. Scores are of the few held-out "
@@ -81,12 +82,23 @@ def train_and_score(
     SaveError
         Weights or card could not be written.
     """
-    make_folder(output.parent)  # before hours of training, not after
+    # Before hours of training, not after:
+    make_folder(output.parent)
+    for file in (output, output.with_suffix(".json")):
+        refuse_link(file)
     quoted = None if crossval is None else calibration(crossval)
     if threshold is None:
         threshold = 0.5 if quoted is None else quoted.threshold
-    network = fit(train, held_out, config, run, device=device, resume=resume, report=report)
     thresholds = {} if threshold_uwfa is None else {"uwfa": threshold_uwfa}
+    header_text(
+        config.network,
+        canvases=config.canvases,
+        threshold=threshold,
+        thresholds=thresholds,
+        halved=config.halved,
+        target=config.target,
+    )
+    network = fit(train, held_out, config, run, device=device, resume=resume, report=report)
     sha256 = save_model(
         output,
         network,
@@ -96,6 +108,7 @@ def train_and_score(
         halved=config.halved,
         target=config.target,
     )
+    seconds = training_seconds(run)
     scores = score(output, held_out, device=device)
     card: dict[str, Any] = {
         "name": output.stem,
@@ -107,7 +120,7 @@ def train_and_score(
         "training": {
             "images": _counts(train),
             "patients": sorted({f.patient for f in train if f.source == "labelled"}),
-            "seconds": round(training_seconds(run)),
+            "seconds": None if seconds is None else round(seconds),
             "device": device_name(choose_device(device)),
             "settings": asdict(config),
         },

@@ -21,7 +21,7 @@ from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import atomic, file_sha256
 from napari_npa.models.names import AUTO, RETINA
-from napari_npa.models.networks import UNet, build_for_loading
+from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch, usable
 from napari_npa.models.weights.header import FORMAT, Card, Input, Output, read_header
 from napari_npa.types import Gray, Mask, Target
@@ -207,21 +207,17 @@ def save_model(
     ------
     SaveError
         The file cannot be written.
-    ValueError
+    WeightsError
         The parameters do not describe a network that can be used.
     """
-    header = {
-        "format": FORMAT,
-        "network": asdict(network.config),
-        "input": FED[target],
-        "output": "npa+retina" if network.config.outputs == 2 else target,
-        "canvases": canvases,
-        "threshold": threshold,
-        "thresholds": dict(thresholds or {}),
-        "halved": halved,
-    }
-    text = json.dumps(header)
-    read_header(text, path.name)  # what is written can be read
+    text = header_text(
+        network.config,
+        canvases=canvases,
+        threshold=threshold,
+        thresholds=thresholds or {},
+        halved=halved,
+        target=target,
+    )
     tensors = {
         key: value.half().contiguous() if value.is_floating_point() else value.contiguous()
         for key, value in network.state_dict().items()
@@ -229,6 +225,42 @@ def save_model(
     with atomic(path) as temporary:
         temporary.write_bytes(save(tensors, metadata={HEADER: text}))
     return file_sha256(path)
+
+
+def header_text(
+    config: UNetConfig,
+    *,
+    canvases: Mapping[str, int],
+    threshold: float,
+    thresholds: Mapping[str, float],
+    halved: bool,
+    target: Target,
+) -> str:
+    """Describe a network for its file; the parameters are those of :func:`save_model`.
+
+    Raises
+    ------
+    WeightsError
+        It could not be read again.
+    """
+    header = {
+        "format": FORMAT,
+        "network": asdict(config),
+        "input": FED[target],
+        "output": "npa+retina" if config.outputs == 2 else target,
+        "canvases": dict(canvases),
+        "threshold": threshold,
+        "thresholds": dict(thresholds),
+        "halved": halved,
+    }
+    text = json.dumps(header)
+    try:
+        read_header(text, "weights")
+    except ValueError as error:
+        raise WeightsError(
+            "weights", f"cannot be used as described ({error})", "Choose other settings."
+        ) from error
+    return text
 
 
 def _expected(weights: Path) -> str:
