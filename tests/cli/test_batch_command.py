@@ -36,7 +36,7 @@ def test_a_folder_becomes_masks_overlays_records_a_table_and_a_manifest(batch, s
     assert manifest["source"] == str(source)
     assert manifest["counts"] == {
         **{"images": 3, "ok": 3, "ungradable": 0, "failed": 0},
-        **{"not reached": 0, "done before": 0, "other files": 1},
+        **{"not reached": 0, "left out": 0, "done before": 0, "other files": 1},
         "corrected or approved, kept": 0,
     }
     assert "1 other files" in line_of(result)

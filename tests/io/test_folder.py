@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from napari_npa.io.folder import find_images
 from napari_npa.io.names import (
-    MASK_ENDINGS,
     NPA_ENDING,
     NPA_FILE,
     PICTURE_FILES,
@@ -28,27 +27,27 @@ NAMES = st.builds(
 PATHS = st.lists(st.tuples(st.sampled_from(FOLDERS), NAMES), max_size=12)
 
 
-def is_expected(folder, name, there):
-    """What an image is, said another way than the program says it."""
-    stem, _, suffix = name.rpartition(".")
-    is_picture = any(
-        (folder, name.removesuffix(picture) + end) in there
-        for picture in PICTURE_FILES
-        if name.endswith(picture)
-        for end in (RECORD_FILE, NPA_FILE)
-    )
+def is_image(folder, name):
+    """What an image file is, said another way than the program says it."""
     return (
-        suffix.lower() in ("tif", "tiff", "png", "jpg", "jpeg")
+        name.rpartition(".")[2].lower() in ("tif", "tiff", "png", "jpg", "jpeg")
         and not name.startswith(".")
         and folder != ".hidden"
-        and not stem.endswith(MASK_ENDINGS)
-        and not is_picture
+    )
+
+
+def is_picture(folder, name, there):
+    """Whether a file is called as a picture of a result whose mask is there."""
+    return any(
+        (folder, name.removesuffix(picture) + NPA_FILE) in there
+        for picture in PICTURE_FILES
+        if name.endswith(picture) and name != picture
     )
 
 
 @given(PATHS)
 @settings(max_examples=100, deadline=None)
-def test_exactly_the_images_are_found(wanted):
+def test_exactly_the_images_are_found_where_no_record_names_a_file(wanted):
     with TemporaryDirectory() as temporary:
         root = Path(temporary)
         there = set()
@@ -60,9 +59,11 @@ def test_exactly_the_images_are_found(wanted):
                 (root / folder / name).touch()
                 there.add((folder, name))
         found = find_images(root, root / "output", recursive=True)
-    images = {PurePosixPath(f, n) for f, n in there if is_expected(f, n, there)}
+    files = {(f, n) for f, n in there if is_image(f, n)}
+    images = {PurePosixPath(f, n) for f, n in files if not is_picture(f, n, there)}
     assert {image.path for image in found.images} == images
-    assert found.skipped == len(there) - len(images)
+    assert len(found.left_out) == len(files) - len(images)
+    assert found.skipped == len(there) - len(files)
     stems = Counter(str(path.with_suffix("")).casefold() for path in images)
     for image in found.images:
         assert image.shares_stem == (stems[str(image.path.with_suffix("")).casefold()] > 1)

@@ -15,7 +15,7 @@ from drawing import draw_round_angiogram
 from napari_npa import Segmenter
 from napari_npa.errors import AngiogramError, NpaError, SaveError
 from napari_npa.io.names import APPROVALS
-from napari_npa.io.writing import write_json
+from napari_npa.io.writing import write_json, write_mask
 from napari_npa.results.folder import ResultFolder
 from napari_npa.results.saved import SavedResult
 from napari_npa.review.queue import ReviewQueue
@@ -40,7 +40,8 @@ def tree(images):
     for name in ("sub/a.tif", "sub/deep/d.tif", "npa_results/a_npa.tif", "old/a_overlay.png"):
         (images / name).parent.mkdir(parents=True, exist_ok=True)
         (images / name).touch()
-    (images / "old" / "a_npa.json").touch()
+    write_mask(images / "npa_results" / "a_npa.tif", np.eye(70, dtype=np.bool_))
+    record(images, "old/a", "a.tif", SHA["a"])
     return images
 
 

@@ -20,7 +20,8 @@ from napari_npa import __version__
 from napari_npa.errors import BatchError, NpaError, ReplaceError
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.io.decoding import pixel_count
-from napari_npa.io.folder import FoundImage
+from napari_npa.io.folder import FoundImage, LeftOut
+from napari_npa.io.masks import is_mask
 from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
 from napari_npa.io.storage import Storage, Workspace, storage_of
 from napari_npa.io.writing import file_sha256
@@ -97,11 +98,14 @@ class Outcome:
         An earlier run did it, or a person, and it was kept.
     by_person
         It was kept only because a person corrected or approved it.
+    left_out
+        Why the file is no angiogram, and has no row in the table.
     """
 
     row: Row
     done_before: bool = False
     by_person: bool = False
+    left_out: LeftOut | None = None
 
 
 class ImageRunner:
@@ -188,23 +192,31 @@ class ImageRunner:
             output.workspace(path.parent) as workspace,
         ):
             folder = ResultFolder(workspace.folder)
-            kept = partial(self._kept, folder, output, workspace, path, sha256 := _sha256(file))
-            if (done := kept(resume=task.resume)) is not None:
+            kept = partial(self._kept, folder, output, workspace, path)
+            if (done := kept(_sha256(file), resume=task.resume)) is not None:
                 return done
+            if task.image.is_named_as_mask and is_mask(file):
+                return Outcome(
+                    Row(image=task.image.name),
+                    left_out=LeftOut(
+                        task.image.name, "is a mask, not an angiogram", "It stays as it is."
+                    ),
+                )
             with self._room.taken(pixel_count(file)):
                 segmenter = self._segmenters[next(self._turn) % len(self._segmenters)]
                 start = time.perf_counter()
+                angiogram = read_angiogram(file)
                 segmentation = segmenter.segment(
-                    read_angiogram(file),
+                    angiogram,
                     threshold=self.options.threshold,
                     field_of_view=self.options.field_of_view,
                 )
                 seconds = time.perf_counter() - start
-                # Check again: somebody may have corrected the image meanwhile.
-                if (done := kept(resume=False)) is not None:
+                # Check again: somebody may have corrected the image or replaced the file.
+                if (done := kept(angiogram.sha256, resume=False)) is not None:
                     return done
                 result = Result.of(segmentation, seconds=seconds, options=self.made_with)
-                own = hashed_stem(path.stem, sha256)
+                own = hashed_stem(path.stem, angiogram.sha256)
                 stem = own if task.image.shares_stem else path.stem
                 saved = self._save(folder, result, stem, own)
             workspace.publish(saved.files)

@@ -22,7 +22,7 @@ import torch
 from napari_npa.batch.growing_table import GrowingTable
 from napari_npa.batch.one_image import BatchOptions, ImageRunner, Outcome, Task
 from napari_npa.errors import BatchError, NpaError
-from napari_npa.io.folder import FoundImage, FoundImages, find_images
+from napari_npa.io.folder import FoundImage, FoundImages, LeftOut, find_images
 from napari_npa.io.names import MANIFEST
 from napari_npa.io.storage import LocalStorage, Storage, storage_of
 from napari_npa.io.texts.urls import without_password
@@ -39,18 +39,25 @@ GPU_WORKERS = 8
 AHEAD = 3
 """Number of tasks handed out to each worker, so that none waits."""
 
+MOST_TOLD = 5
+"""Files that are named in a message; all are in the manifest."""
+
 STOP_SECONDS = 0.2
 """Time within which a request to stop is noticed."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished image: its row, whether an earlier run made it, and the progress of the batch."""
+    """A finished image: its row, whether an earlier run made it, and the progress of the batch.
+
+    A file that turned out to be no angiogram was left out: its row is not in the table.
+    """
 
     row: Row
     done_before: bool
     done: int
     total: int
+    left_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,9 @@ class BatchReport:
     by_person
         How many of these were kept only because a person corrected or approved them.
     skipped
-        Files that are not images.
+        Files that are not images, or results of ours.
+    left_out
+        Image files that are no angiograms, or of formats that are not read.
     stopped
         Not all images were done because somebody asked to stop.
     seconds
@@ -82,6 +91,7 @@ class BatchReport:
     skipped: int
     stopped: bool
     seconds: float
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -91,6 +101,7 @@ class BatchReport:
             "images": self.total,
             **{status: statuses[status] for status in ("ok", "ungradable", "failed")},
             "not reached": self.total - len(self.rows),
+            "left out": len(self.left_out),
             "done before": self.done_before,
             "corrected or approved, kept": self.by_person,
             "other files": self.skipped,
@@ -242,9 +253,10 @@ def run_on(
         Table or manifest cannot be written.
     """
     if not found.images:
+        others = [f"{found.skipped} other files", *map(str, found.left_out[:MOST_TOLD])]
         raise BatchError(
             _name(source),
-            f"holds no angiogram ({found.skipped} other files)",
+            f"holds no angiogram ({'; '.join(others)})",
             "Give a folder of TIFF, PNG or JPEG files; for subfolders, add --recursive.",
         )
     place = storage_of(output)
@@ -261,21 +273,32 @@ def run_on(
     try:
         for at, outcome in _outcomes(workers, enumerate(tasks), stop):
             outcomes[at] = outcome
-            table.add(outcome.row)
+            if outcome.left_out is None:
+                table.add(outcome.row)
             if on_finished is not None:
-                done = Finished(outcome.row, outcome.done_before, len(outcomes), len(found.images))
+                done = Finished(
+                    outcome.row,
+                    outcome.done_before,
+                    len(outcomes),
+                    len(found.images),
+                    outcome.left_out is not None,
+                )
                 on_finished(done)
     finally:  # also where the workers were lost, or Ctrl+C came a second time
+        in_order = [outcomes[at] for at in sorted(outcomes)]
+        left_out = tuple(done.left_out for done in in_order if done.left_out is not None)
         report = BatchReport(
-            rows=tuple(outcomes[at].row for at in sorted(outcomes)),
-            total=len(found.images),
+            rows=tuple(done.row for done in in_order if done.left_out is None),
+            total=len(found.images) - len(left_out),
             done_before=sum(outcome.done_before for outcome in outcomes.values()),
             by_person=sum(outcome.by_person for outcome in outcomes.values()),
             skipped=found.skipped,
             stopped=len(outcomes) < len(found.images),
             seconds=time.perf_counter() - start,
+            left_out=(*found.left_out, *left_out),
         )
         table.write()
+        manifest.left_out(report.left_out)
         manifest.write("stopped" if report.stopped else "finished", report.counts)
     return report
 
@@ -335,6 +358,10 @@ class _Manifest:
             "software": dict(software_versions()),
             "intended_use": "research use only",
         }
+
+    def left_out(self, files: tuple[LeftOut, ...]) -> None:
+        """Take down which image files have no row, and why."""
+        self._content["left_out"] = {one.name: one.reason for one in files}
 
     def write(self, status: str, counts: dict[str, int]) -> None:
         """Write the manifest with a status and counts."""

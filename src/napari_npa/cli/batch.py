@@ -189,6 +189,8 @@ def _print(report: "BatchReport") -> None:
     counts = ", ".join(f"{number} {what}" for what, number in report.counts.items() if number)
     worked_on = len(report.rows) - report.done_before
     rate = f", {60 * worked_on / report.seconds:.1f} images/min" if worked_on else ""
+    for left_out in report.left_out:
+        errors.print(str(left_out))
     console.print(f"{counts}; {report.seconds:.0f} s{rate}")
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from napari_npa import __version__
 from napari_npa.cli import batch as cli_batch
@@ -215,7 +215,8 @@ def info() -> None:
 
 
 def _print_rows(rows: list) -> None:  # type: ignore[type-arg]
-    table = Table("image", "ISI %", "NPA pixels", "retina pixels", "field", "seconds", "status")
+    image = Column("image", overflow="fold")
+    table = Table(image, "ISI %", "NPA pixels", "retina pixels", "field", "seconds", "status")
     for row in rows:
         isi = "" if row.isi is None else f"{100 * row.isi:.1f}"
         cells = (row.npa_pixels, row.retina_pixels, row.field_of_view, row.seconds)

@@ -138,3 +138,12 @@ def read_mask(path: Path, shape: tuple[int, ...] | None = None) -> Mask:
             "Give the mask of this image, at the size of the image.",
         )
     return mask
+
+
+def is_mask(path: Path) -> bool:
+    """Whether a file can be read as a mask."""
+    try:
+        read_mask(path)
+    except AngiogramError:
+        return False
+    return True

@@ -69,3 +69,8 @@ def stays_inside(name: str) -> bool:
         and "\0" not in name
         and all(len(part) <= LONGEST_NAME for part in path.parts)
     )
+
+
+def as_text(path: PurePath) -> str:
+    """Write a path for tables and messages: bytes of its name that are not text are escaped."""
+    return str(path).encode("utf-8", "backslashreplace").decode()

@@ -48,6 +48,9 @@ _PLAIN_WORDS: dict[int, tuple[str, str]] = {
     errno.EIO: ("the disk reported a fault", "Check the disk, or save to another one."),
 }
 
+_NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
+"""What systems answer where a file cannot be flushed to the disk."""
+
 # The hidden names of `atomic`: a random UUID, and the suffix of a file that we write.
 _PARTIAL = re.compile(
     r"\.[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\.(ckpt|csv|json|md|parquet|png|safetensors|svg|tif)",
@@ -378,6 +381,13 @@ def _write(path: str | Path, encoded: Encoded) -> None:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Have the system write a file to the disk now, so that a power cut cannot lose it."""
+    """Have the system write a file to the disk now, so that a power cut cannot lose it.
+
+    Some network shares and mounted clouds cannot do that: what they do is all that can be had.
+    """
     with path.open("rb+") as file:
-        os.fsync(file.fileno())
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in _NOT_SUPPORTED:
+                raise

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_npa.errors import AngiogramError, SaveError
 from napari_npa.io.angiogram import Angiogram
-from napari_npa.io.masks import read_mask
+from napari_npa.io.masks import is_mask
 from napari_npa.io.names import (
     MASK_FILES,
     NPA_FILE,
@@ -143,7 +143,7 @@ class SavedResult:
         known = {hashes[path.name] for hashes in written if path.name in hashes}
         if path not in (self.npa, self.retina):
             return bool(known)
-        return bool(known) and (hash_of(path) in known or not _is_readable_mask(path))
+        return bool(known) and (hash_of(path) in known or not is_mask(path))
 
     def refuse_links(self) -> None:
         """Refuse a mask that is a link: it may lead anywhere.
@@ -213,11 +213,3 @@ def _of_result(base: Path, hashes: Hashes) -> Hashes:
     """Only names that a result of that base has: others may lead out of the folder."""
     names = {base.name + ending for ending in DATA_FILES}
     return {name: sha256 for name, sha256 in hashes.items() if name in names}
-
-
-def _is_readable_mask(path: Path) -> bool:
-    try:
-        read_mask(path)
-    except AngiogramError:
-        return False
-    return True

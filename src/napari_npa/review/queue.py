@@ -14,7 +14,8 @@ from typing import Literal
 
 from napari_npa.errors import AngiogramError, NpaError
 from napari_npa.io.angiogram import Angiogram
-from napari_npa.io.folder import find_images
+from napari_npa.io.folder import FoundImage, find_images
+from napari_npa.io.masks import is_mask
 from napari_npa.io.names import APPROVALS, RECORD_FILE, hashed_stem
 from napari_npa.results.approvals import Approvals
 from napari_npa.results.folder import ResultFolder
@@ -69,7 +70,8 @@ class ReviewQueue:
         self.folder = folder
         self.output = output
         self.recursive = recursive
-        found = find_images(folder, output, recursive=recursive).images
+        images = find_images(folder, output, recursive=recursive).images
+        found = [image for image in images if not _is_mask(folder, image)]
         paths = [image.path for image in found if not image.problem]
         if not paths:
             ways = "" if recursive else ", or look into its subfolders too"
@@ -243,6 +245,11 @@ class ReviewQueue:
 def _order(path: PurePosixPath) -> tuple[tuple[str, ...], str]:
     """Place of an image in the queue; as :func:`napari_npa.batch.find_images` sorts."""
     return path.parent.parts, path.name
+
+
+def _is_mask(folder: Path, image: FoundImage) -> bool:
+    """Whether a file is a mask without a record; that of an image beside it is not opened."""
+    return image.is_named_as_mask and (image.is_beside_its_image or is_mask(folder / image.path))
 
 
 def _left_out(name: str, problem: str) -> NpaError:

@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
-from napari_npa.io.names import TABLE, stays_inside
+from napari_npa.io.names import MANIFEST, TABLE, stays_inside
 from napari_npa.models.names import AUTO
 from napari_npa.plugin.batch.controls import CHOOSE_IMAGES, BatchControls
 from napari_npa.plugin.batch.job import BatchChoices, BatchJob
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 SHOW_MS = 400
 """Time between two updates of the table during a run."""
+
+MOST_NAMED = 5
+"""Files that were left out and are named under the progress; the manifest names all."""
 
 
 class BatchPanel(BatchControls):
@@ -189,7 +192,7 @@ class BatchPanel(BatchControls):
         finished = self.run_job.take()
         if not finished:
             return
-        self._rows_of_run += [image.row for image in finished]
+        self._rows_of_run += [image.row for image in finished if not image.left_out]
         self._worked_on += sum(not image.done_before for image in finished)
         self._show_rows()
         last = finished[-1]
@@ -213,6 +216,9 @@ class BatchPanel(BatchControls):
         lines = [f"{done}: {words}; {report.seconds:.0f} s."]
         if report.counts["failed"]:
             lines.append("'failures only' shows which failed, and why.")
+        lines += map(str, report.left_out[:MOST_NAMED])
+        if (more := len(report.left_out) - MOST_NAMED) > 0:
+            lines.append(f"… and {more} more, all named in '{MANIFEST}'.")
         self._end_run("\n".join(lines))
 
     def _fail_run(self, error: Exception) -> None:
