@@ -2,8 +2,14 @@
 
 from dataclasses import replace
 
+from napari_npa.io.locking import LOCK
 from napari_npa.results.folder import ResultFolder
 from napari_npa.results.result import Result
+
+
+def visible(folder):
+    """Files and folders in a folder, without the hidden file by which it is locked."""
+    return sorted(path for path in folder.iterdir() if path.name != LOCK)
 
 
 def save(folder, stem, segmentation, **options):

@@ -15,6 +15,7 @@ from napari_npa import __version__
 from napari_npa.cli.main import app
 from napari_npa.errors import SaveError
 from napari_npa.io import writing
+from saving import visible
 
 COLUMNS = [
     "image",
@@ -60,7 +61,7 @@ def test_segment_writes_masks_overlay_record_and_table(run, eye, tmp_path):
     out = tmp_path / "out"
     result = run(eye, "--output", out)
     assert result.exit_code == 0, result.output
-    assert sorted(p.name for p in out.iterdir()) == [
+    assert [p.name for p in visible(out)] == [
         "eye_npa.json",
         "eye_npa.tif",
         "eye_overlay.png",
@@ -137,7 +138,7 @@ def test_bad_files_get_a_row_with_the_reason_and_the_rest_is_done(run, tmp_path)
         assert path.name in row["message"]
         assert row["isi"] == ""
     assert {p.name for p in out.iterdir()} >= {"whole_npa.tif", "whole_npa.json"}
-    assert not [p for p in out.iterdir() if p.name.startswith(".")]
+    assert not [p for p in visible(out) if p.name.startswith(".")]
 
 
 @pytest.mark.parametrize("kind", ["gray16", "float", "rgb", "rgba", "palette", "pages"])
@@ -192,7 +193,7 @@ def test_full_disk_is_a_row_and_leaves_nothing_half_written(run, eye, tmp_path, 
     assert result.exit_code == 1
     (row,) = table(out)
     assert "disk full" in row["message"]
-    assert [p.name for p in out.iterdir()] == ["ischemia.csv"]
+    assert [p.name for p in visible(out)] == ["ischemia.csv"]
 
 
 def test_full_disk_for_the_table_is_one_clear_line(eye, tiny_model, tmp_path, monkeypatch, capsys):

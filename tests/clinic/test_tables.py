@@ -12,6 +12,7 @@ from graded_folders import write_masks, write_results
 from napari_npa.analysis.cohort import read_images
 from napari_npa.cli.main import app
 from napari_npa.errors import SaveError
+from napari_npa.io.locking import LOCK
 from napari_npa.io.names import TABLE
 from napari_npa.results.table import Row, read_table, rows_of, table_text, update_table
 
@@ -72,8 +73,8 @@ def test_what_cannot_be_read_is_named_and_nothing_is_written(tmp_path, column, c
         assert isinstance(error, SaveError)
         assert f"has '{cell[:40]}' in column '{column}' of line 2" in str(error)
     assert (tmp_path / TABLE).read_bytes() == content
-    manifest = [tmp_path / "run.json"]
-    assert sorted(path for path in tmp_path.rglob("*") if path not in manifest) == before
+    ours = [tmp_path / "run.json", tmp_path / LOCK]
+    assert sorted(path for path in tmp_path.rglob("*") if path not in ours) == before
 
 
 def test_a_name_that_excel_made_a_date_is_named(tmp_path):

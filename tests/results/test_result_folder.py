@@ -24,6 +24,7 @@ from napari_npa.results.table import Row, read_table
 from napari_npa.review.queue import ReviewQueue
 from napari_npa.segmentation.retina import Retina
 from napari_npa.segmentation.segmenter import Segmentation
+from saving import visible
 
 SHA, OTHER_SHA = "ab" * 32, "cd" * 32
 SHAPE = (12, 10)
@@ -70,7 +71,7 @@ def approve(folder, image, sha256):
 
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    return {path.name: path.read_bytes() for path in visible(folder.path)}
 
 
 # Save and load

@@ -9,7 +9,7 @@ from dataclasses import replace
 from napari_npa.errors import NpaError
 from napari_npa.io.names import TABLE
 from napari_npa.io.storage import Storage
-from napari_npa.results.table import MOST_BYTES, Row, changing, merged, rows_of, table_text
+from napari_npa.results.table import MOST_BYTES, Row, merged, rows_of, table_text
 
 LEAST_SECONDS_BETWEEN_TABLES = 1.0
 TABLE_SHARE = 0.05
@@ -42,7 +42,7 @@ class GrowingTable:
         """Write all rows so far."""
         start = time.monotonic()
         try:
-            with changing:
+            with self._place.locked():
                 old = rows_of(self._place.read(TABLE, MOST_BYTES) or b"")
                 self._take_over(old)
                 rows = merged([self._rows[at] for at in sorted(self._rows)], old)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from napari_npa.errors import AngiogramError, NpaError, SaveError
+from napari_npa.io.locking import locked
 from napari_npa.io.names import stays_inside
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.texts.urls import without_password
@@ -84,6 +85,10 @@ class Storage(Protocol):
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all."""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the root alone while a file of it is read, changed and written."""
 
 
 def storage_of(where: str | Path) -> Storage:
@@ -195,6 +200,13 @@ class LocalStorage:
         """See :class:`Storage`."""
         make_folder(self.root)
         write_bytes(self.root / name, content)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """See :class:`Storage`."""
+        make_folder(self.root)
+        with locked(self.root):
+            yield
 
     def remove_partials(self, folders: Iterable[PurePosixPath]) -> None:
         """Remove files that killed runs left half-written in subfolders."""
@@ -325,6 +337,11 @@ class RemoteStorage:
             local = Path(folder) / "file"
             write_bytes(local, content)
             self._put(local, name)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """See :class:`Storage`; stores at URLs have no locks: the later of two writers counts."""
+        yield
 
     def _get(self, name: str, local: Path) -> bool:
         remote = f"{self.root}/{name}"

@@ -14,6 +14,7 @@ from threading import Lock
 import msgspec
 
 from napari_npa.errors import NpaError, SaveError
+from napari_npa.io.locking import locked
 from napari_npa.io.names import APPROVALS, MANIFEST, TABLE, hashed_stem
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import make_folder, write_json
@@ -100,15 +101,20 @@ class Approvals:
         """
         with self._storing:
             changed, self._changed = self._changed, set()  # other threads go on meanwhile
-            approved = self._own_as_it_is() | {name: self._entry(name) for name in changed}
-            own = {name: sha for name, sha in approved.items() if sha is not None}
             try:
                 make_folder(self._output)
-                write_json(self._output / APPROVALS, {"position": self.position, "approved": own})
+                with locked(self._output):
+                    self._own = self._write(changed)
             except SaveError:
                 self._changed |= changed
                 raise
-            self._own = own
+
+    def _write(self, changed: Iterable[str]) -> dict[str, str]:
+        """Put the changed entries into the file as it is now; all entries."""
+        approved = self._own_as_it_is() | {name: self._entry(name) for name in changed}
+        own = {name: sha for name, sha in approved.items() if sha is not None}
+        write_json(self._output / APPROVALS, {"position": self.position, "approved": own})
+        return own
 
     def _entry(self, name: str) -> str | None:
         """Entry of an image in the file; None: no entry, since a subfolder has the same or none."""
@@ -210,15 +216,19 @@ def withdraw(folder: Path, stem: str, sha256: str) -> None:
     """
     for above, kept in _kept_here_and_above(folder):
         here = PurePosixPath(*folder.absolute().relative_to(above).parts)
-        gone = {
-            name
-            for name, sha in kept.approved.items()
-            if sha == sha256 and _is_of(PurePosixPath(name), here, stem, sha256)
-        }
-        if gone:
-            # Marked, not removed: the file of a folder below may still approve it.
-            approved = kept.approved | dict.fromkeys(gone, WITHDRAWN)
-            write_json(above / APPROVALS, {"position": kept.position, "approved": approved})
+        if sha256 not in kept.approved.values():
+            continue
+        with locked(above):
+            kept = _decoded(_bytes(above / APPROVALS))  # as it is now
+            gone = {
+                name
+                for name, sha in kept.approved.items()
+                if sha == sha256 and _is_of(PurePosixPath(name), here, stem, sha256)
+            }
+            if gone:
+                # Marked, not removed: the file of a folder below may still approve it.
+                approved = kept.approved | dict.fromkeys(gone, WITHDRAWN)
+                write_json(above / APPROVALS, {"position": kept.position, "approved": approved})
 
 
 def _is_of(image: PurePosixPath, folder: PurePosixPath, stem: str, sha256: str) -> bool:

@@ -6,7 +6,7 @@ asked for. Rows of other images stay in the table. A correction ends an approval
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,28 +16,22 @@ import msgspec
 from napari_npa.annotation.session import require_image
 from napari_npa.errors import AngiogramError, SaveError
 from napari_npa.io.angiogram import Angiogram
+from napari_npa.io.locking import locked
 from napari_npa.io.masks import read_mask
 from napari_npa.io.names import (
     NPA_FILE,
-    OVERLAY_FILE,
     PROBABILITY_FILE,
     RETINA_FILE,
     beside,
     hashed_stem,
 )
 from napari_npa.io.writing import (
-    Encoded,
-    json_text,
     make_folder,
-    mask_tiff,
-    picture_png,
-    probability_tiff,
     sha256_of,
     write_json,
-    write_together,
 )
 from napari_npa.results.approvals import is_approved, withdraw
-from napari_npa.results.overlay import overlay
+from napari_npa.results.files import encoded_files, put_in_place, remove_files
 from napari_npa.results.protection import is_ours, refuse_foreign, refuse_to_lose_work
 from napari_npa.results.record import (
     Hashes,
@@ -58,6 +52,9 @@ from napari_npa.results.table import (
 
 EARLIER = "earlier"
 """Key in the record of an annotation: those of earlier days, the first one first."""
+
+MOST_READINGS = 3
+"""Masks that were saved anew while they were read are read again."""
 
 CHANGED = "masks were changed by another program since they were saved"
 
@@ -125,9 +122,18 @@ class ResultFolder:
             called ungradable.
         """
         stem = stem_for(angiogram, stem)
-        saved = self.find(stem, angiogram.sha256)
-        if saved is None:
-            return self._load_masks(angiogram, stem)
+        for _ in range(MOST_READINGS):
+            saved = self.find(stem, angiogram.sha256)
+            if saved is None:
+                return self._load_masks(angiogram, stem)
+            loaded = self._load_saved(saved, angiogram)
+            if SavedResult.at(saved.base) == saved:
+                return loaded  # nobody has saved another one meanwhile
+        raise AngiogramError(
+            record_path(self.path / stem), "is being written by another program", "Try again."
+        )
+
+    def _load_saved(self, saved: SavedResult, angiogram: Angiogram) -> Result:
         if saved.ungradable:
             raise AngiogramError(
                 record_path(saved.base),
@@ -233,26 +239,24 @@ class ResultFolder:
             require_image(result.session["image_sha256"], angiogram.sha256, name=angiogram.name)
         if table:
             require_table(self.path)
-        base, before = self._place(angiogram, stem)
-        if not replace:
-            refuse_to_lose_work(before, result.basis)
-        data = _encoded(result, base, probability=probability)
-        hashes = {path.name: sha256_of(content) for path, content in data.items()}
-        if not replace:
-            refuse_foreign([record_path(base), *data], before, hashes)
-        kept = _maps_of_same_network(base, before, result)
-        record = msgspec.structs.replace(
-            record_of(result), files=kept | hashes, session=_with_earlier(result, before)
-        )
-        old = {path.name: sha256 for path in data if (sha256 := hash_of(path))}
-        pending = msgspec.structs.replace(record, replaces=old)
+        made = record_of(result)
+        encoded = encoded_files(result, probability=probability)
         make_folder(self.path)
-        # The record goes first: beside other masks, its hashes show that the save was not finished.
-        write_together({record_path(base): json_text(as_json(pending)), **data})
-        write_json(record_path(base), as_json(record))
-        outdated = (beside(base, ending) for ending in DATA_FILES)
-        _remove(p for p in outdated if p.name not in record.files and is_ours(p, before))
-        return self._entered(SavedResult(base, record), before, table)
+        with locked(self.path):
+            base, before = self._place(angiogram, stem)
+            data = {beside(base, ending): content for ending, content in encoded.items()}
+            hashes = {path.name: sha256_of(content) for path, content in data.items()}
+            if not replace:
+                refuse_to_lose_work(before, result.basis)
+                refuse_foreign([record_path(base), *data], before, hashes)
+            kept = _maps_of_same_network(base, before, result)
+            record = msgspec.structs.replace(
+                made, files=kept | hashes, session=_with_earlier(result, before)
+            )
+            put_in_place(base, record, data)
+            outdated = (beside(base, ending) for ending in DATA_FILES)
+            remove_files(p for p in outdated if p.name not in record.files and is_ours(p, before))
+            return self._entered(SavedResult(base, record), before, table)
 
     def save_ungradable(
         self,
@@ -286,17 +290,18 @@ class ResultFolder:
         """
         if table:
             require_table(self.path)
-        base, before = self._place(angiogram, stem)
-        data = [beside(base, ending) for ending in DATA_FILES]
-        if not replace:
-            if before is not None and not before.ungradable:
-                refuse_to_lose_work(before, basis)
-            refuse_foreign([*data, record_path(base)], before, {})
-        make_folder(self.path)
         record = ungradable_record(angiogram)
-        write_json(record_path(base), as_json(record))
-        _remove(data)
-        return self._entered(SavedResult(base, record), before, table)
+        make_folder(self.path)
+        with locked(self.path):
+            base, before = self._place(angiogram, stem)
+            data = [beside(base, ending) for ending in DATA_FILES]
+            if not replace:
+                if before is not None and not before.ungradable:
+                    refuse_to_lose_work(before, basis)
+                refuse_foreign([*data, record_path(base)], before, {})
+            write_json(record_path(base), as_json(record))
+            remove_files(data)
+            return self._entered(SavedResult(base, record), before, table)
 
     def put_row(self, row: Row, *, kept: Collection[str] = ()) -> None:
         """Put a row into the folder's table, which is made if need be; rows of others stay.
@@ -349,20 +354,6 @@ class ResultFolder:
         )
 
 
-def _encoded(result: Result, base: Path, *, probability: bool) -> dict[Path, Encoded]:
-    """Encode the files of a result but the record."""
-    area = result.npa & result.retina
-    picture = overlay(result.angiogram.pixels, area, result.retina)
-    data = {
-        beside(base, NPA_FILE): mask_tiff(area),
-        beside(base, RETINA_FILE): mask_tiff(result.retina),
-        beside(base, OVERLAY_FILE): picture_png(picture),
-    }
-    if probability and result.automatic is not None:
-        data[beside(base, PROBABILITY_FILE)] = probability_tiff(result.automatic.probability)
-    return data
-
-
 def _with_earlier(result: Result, before: SavedResult | None) -> dict[str, Any] | None:
     """Annotation of a result, with those of the saved results that it goes on from."""
     earlier = None if before is None else before.record.session
@@ -384,13 +375,3 @@ def _maps_of_same_network(base: Path, before: SavedResult | None, result: Result
         return {}
     sha256 = before.hashes.get(path.name)
     return {path.name: sha256} if sha256 is not None and sha256 == hash_of(path) else {}
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise SaveError(
-                path, f"cannot be removed ({error.strerror})", "Remove it yourself: it is outdated."
-            ) from error

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from threading import Lock
 from typing import Literal, get_args
 
 from napari_npa.errors import BatchError, SaveError
+from napari_npa.io.locking import locked
 from napari_npa.io.names import MANIFEST, PARQUET_TABLE, TABLE, stays_inside
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.texts.spreadsheets import (
@@ -24,9 +24,6 @@ from napari_npa.io.writing import write_text
 from napari_npa.results.cells import refused, value, was_converted
 
 Status = Literal["ok", "failed", "ungradable"]
-
-changing = Lock()
-"""Held while a table is read, changed and written, so that threads take turns."""
 
 MOST_BYTES = 2**28
 """Size of a table: some million rows."""
@@ -218,9 +215,9 @@ def update_table(
     SaveError
         The table could not be read or written.
     """
-    with changing:
-        if not create and not os.path.lexists(folder / TABLE):
-            return
+    if not create and not os.path.lexists(folder / TABLE):
+        return
+    with locked(folder):
         old = read_table(folder)
         row = _with_others([row], old)[0]
         if row.result and any(other.result == row.result for other in old):
