@@ -240,7 +240,7 @@ def test_an_image_with_corrections_stays_when_another_is_opened(done, viewer, qt
     choose(qtbot, done, "b.tif")
     click(qtbot, done.open)
     settle(qtbot, done)
-    assert layers(viewer)[:4] == ["a", "Retina", "NPA", "b"]
+    assert layers(viewer)[:4] == ["a", "Retina [a]", "NPA [a]", "b"]
 
 
 def test_a_file_that_cannot_be_opened_gives_one_line(done, viewer, qtbot):

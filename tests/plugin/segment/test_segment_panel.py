@@ -148,7 +148,7 @@ def test_the_slider_moves_the_mask_and_keeps_strokes_elsewhere(viewer, panel, im
         move_threshold(qtbot, panel, threshold)
         expected = (probability >= np.float32(panel.threshold.value())) & retina
         np.testing.assert_array_equal((npa.data != 0)[30:130, 30:130], expected[30:130, 30:130])
-    assert npa.data[2, 2] == 1
+    assert npa.data[2, 2] != 0
 
 
 def test_a_second_run_goes_into_the_same_layers_and_can_be_undone(viewer, panel, image, qtbot):

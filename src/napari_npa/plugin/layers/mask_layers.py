@@ -17,7 +17,11 @@ from napari_npa.types import Mask
 if TYPE_CHECKING:
     from napari_npa.plugin.layers.result_layers import ImageResult
 
+COUNTED, NOT_COUNTED = 1, 2
+"""Labels of non-perfusion inside the gradable retina, and outside, where it does not count."""
+
 NPA_COLOUR = "#ff3b30"
+NOT_COUNTED_COLOUR = "#98989d"
 RETINA_COLOUR = "#30d158"
 
 SIDE_PER_CONTOUR_PIXEL = 700
@@ -108,4 +112,5 @@ def placement(image: Image) -> dict[str, Any]:
 
 
 def _one_colour(colour: str) -> DirectLabelColormap:
-    return DirectLabelColormap(color_dict={None: colour, 0: "transparent", 1: colour})
+    colours = {None: colour, 0: "transparent", COUNTED: colour, NOT_COUNTED: NOT_COUNTED_COLOUR}
+    return DirectLabelColormap(color_dict=colours)

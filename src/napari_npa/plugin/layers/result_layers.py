@@ -18,6 +18,7 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_npa.plugin.layers.counted import CountedLabels
 from napari_npa.plugin.layers.mask_layers import (
     LayerNames,
     npa_layer,
@@ -75,6 +76,7 @@ class ImageResult:
         self.retina = retina
         self.seconds = seconds
         self.basis = ""
+        self._counted = CountedLabels(npa, retina)
         self._segmentation = segmentation
         self._move: Step | None = None
         npa.events.set_data.connect(self._follow_undo)
@@ -331,8 +333,11 @@ class Results:
         if self.current in results:
             self.current = None
             self.chosen.emit()
+        viewer = self._viewer()
+        left = set() if viewer is None else set(viewer.layers)
         for result in results:
-            self.closed.emit(result)
+            if left & {result.npa, result.retina}:  # else whoever removed them knows it
+                self.closed.emit(result)
         layers = [layer for result in results for layer in (result.npa, result.retina)]
         # Not at once: napari's list of layers may still be removing a row.
         QTimer.singleShot(0, partial(_remove, self._viewer, layers))

@@ -83,7 +83,7 @@ def write_step(
     layer._commit_staged_history()  # a stroke in progress is a step of its own
     history = layer._undo_history
     last: Step | None = history[-1] if history else None
-    with _by_program(layer), layer.block_history():
+    with by_program(layer), layer.block_history():
         if mark is not None:
             layer._save_history(mark)
         layer.data_setitem(where, values)
@@ -126,7 +126,8 @@ def _latest_first(*steps: Step) -> Iterator[object]:
 
 
 @contextmanager
-def _by_program(layer: Labels) -> Iterator[None]:
+def by_program(layer: Labels) -> Iterator[None]:
+    """Change a layer, or redraw it, so that it is not taken for a stroke of the user."""
     _WRITTEN.append(layer)
     try:
         yield
