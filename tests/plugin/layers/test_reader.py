@@ -17,7 +17,7 @@ from napari_npa.plugin.layers.on_screen import OnScreen
 from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.layers.origins import origin_of
 from napari_npa.plugin.layers.reader import get_reader
-from napari_npa.plugin.layers.shown_image import ShownImage
+from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 
 OURS, THEIRS = "napari-npa", "napari"
 
@@ -191,6 +191,22 @@ def test_a_mask_is_opened_as_a_mask(name, model, tmp_path, eye):
     (told,) = notifications()
     assert told.startswith(f"'{name}' is a mask")
     assert "Load masks…" in told
+
+
+def test_a_mask_that_napari_opened_as_an_image_is_no_angiogram(model, tmp_path, eye):
+    path = tmp_path / "OD_03_npa.png"
+    iio.imwrite(path, (255 * (eye > 100)).astype(np.uint8))
+    on_screen = OnScreen(model)
+    (mask,) = model.open(path, plugin=THEIRS)
+    assert isinstance(mask, Image)
+    assert angiogram_layers(model) == []
+    assert on_screen.image is None
+    (told,) = notifications()
+    assert told.startswith("'OD_03_npa' is a mask, not an angiogram")
+    angiogram = model.add_image(eye)
+    assert angiogram_layers(model) == [angiogram]
+    mask.data = eye.copy()
+    assert angiogram_layers(model) == [mask, angiogram]
 
 
 def test_a_colour_photograph_is_opened_as_napari_does(model, tmp_path, eye):

@@ -137,3 +137,14 @@ def test_without_a_result_the_remedy_is_told(viewer, panel, round_angiogram, cho
     assert notifications() == [
         "Press Run first: masks are loaded into the result of the image on screen."
     ]
+
+
+def test_the_button_in_the_tab_loads_masks_too(
+    viewer, panel, result, drawn, choose, tmp_path, qtbot
+):
+    tifffile.imwrite(tmp_path / "drawn.tif", 255 * drawn.astype(np.uint8))
+    choose(tmp_path / "drawn.tif")
+    assert not panel.load_masks.isHidden()
+    panel.load_masks.click()
+    told(qtbot, "'drawn.tif' is in 'NPA' now")
+    np.testing.assert_array_equal(result.masks()[0], drawn)

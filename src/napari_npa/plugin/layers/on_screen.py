@@ -7,6 +7,7 @@ from weakref import ref
 
 import numpy as np
 from napari.layers import Image
+from napari.utils.notifications import show_info
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
@@ -14,6 +15,7 @@ from napari_npa.plugin.layers.shown_image import (
     ShownImage,
     angiogram_layers,
     full_resolution,
+    is_mask,
     show_as_gray,
 )
 
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 
 HIDING = ("opaque", "translucent", "translucent_no_depth")
 """Ways of blending in which an image hides what lies below it."""
+
+MASK_OPENED = (
+    "'{}' is a mask, not an angiogram: it is shown, and not counted. Load masks… in the tab Segment "
+    "puts it into the result of its image."
+)
 
 Frame = tuple[int, ...]
 """Index of a frame, in the leading axes of a stack; empty for a single image."""
@@ -138,6 +145,8 @@ class OnScreen:
             self._watch(event.value)
             if self.image is None or _hides(event.value):
                 self.show(event.value)
+        elif isinstance(event.value, Image) and is_mask(event.value):
+            show_info(MASK_OPENED.format(event.value.name))
 
     def _removed(self, event: Any) -> None:  # noqa: ANN401
         if isinstance(event.value, Image):

@@ -23,6 +23,7 @@ from napari_npa.io.masks import read_mask
 from napari_npa.io.names import MASK_ENDINGS, PICTURE_FILES
 from napari_npa.plugin.layers.frames import Frames
 from napari_npa.plugin.layers.mask_layers import mask_settings
+from napari_npa.plugin.layers.on_screen import MASK_OPENED
 from napari_npa.plugin.layers.open import layer_of, open_file
 
 ReadLayers = Callable[[str | list[str]], list[LayerData]]
@@ -84,10 +85,7 @@ def _as_mask(files: Sequence[Path]) -> LayerData | None:
     if mask is None:
         return None
     name = files[0].stem
-    show_info(
-        f"'{files[0].name}' is a mask: it is shown, and not counted. Layers > Segment > Load "
-        "masks… puts it into the result of its image."
-    )
+    show_info(MASK_OPENED.format(files[0].name))
     return mask.astype(np.uint8), {"name": name, **mask_settings(name)}, "labels"
 
 

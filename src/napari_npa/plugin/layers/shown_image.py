@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_npa.io.angiogram import Angiogram
 from napari_npa.plugin.layers.compared import angiogram_shown
@@ -19,16 +21,44 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 
+PIXELS_READ = 100_000
+"""About so many pixels show whether there are more than two values."""
+
 DERIVED = "napari_npa_derived"
 """Key in the metadata of image layers that the panels computed from an angiogram."""
 
 
+_MASKS: WeakKeyDictionary[Image, tuple[Any, bool]] = WeakKeyDictionary()
+"""Whether the layers show masks, with the data by which that was found."""
+
+
 def angiogram_layers(viewer: ViewerModel) -> list[Image]:
-    """Image layers that may be angiograms: all but those that the panels computed from one."""
+    """Image layers that may be angiograms: no masks, and none that the panels computed from one."""
     from napari.layers import Image
 
     images = [layer for layer in viewer.layers if isinstance(layer, Image)]
-    return [image for image in images if DERIVED not in image.metadata]
+    return [image for image in images if DERIVED not in image.metadata and not is_mask(image)]
+
+
+def is_mask(image: Image) -> bool:
+    """Whether an image layer shows two values: it is a mask that another reader opened."""
+    pixels = full_resolution(image)
+    known = _MASKS.get(image)
+    if known is None or known[0] is not pixels:
+        # Data that are not in memory are not read for this.
+        known = _MASKS[image] = (pixels, isinstance(pixels, np.ndarray) and _has_two_values(pixels))
+    return known[1]
+
+
+def _has_two_values(pixels: NDArray[Any]) -> bool:
+    if pixels.dtype == np.bool_:
+        return True
+    values = pixels.ravel()  # a view, if the data lie in one piece
+    few = values[:: 1 + values.size // PIXELS_READ]
+    if not few.size:
+        return False
+    low, high = few.min(), few.max()
+    return bool(low < high and ((few == low) | (few == high)).all())
 
 
 def full_resolution(image: Image) -> Any:  # noqa: ANN401 - numpy, dask, zarr, …

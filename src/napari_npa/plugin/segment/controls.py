@@ -62,7 +62,13 @@ class SegmentControls(Panel):
         self.recovery = RecoveryBar()
         self.correct = QPushButton("Correct…")
         self.correct.setToolTip("Go on to the tab that corrects the areas with the mouse.")
-        self.correct.hide()
+        self.load_masks = QPushButton("Load masks…")
+        self.load_masks.setToolTip(
+            "Put a saved mask, or both masks of a saved result, into the layers; Ctrl+Z takes\n"
+            "them back."
+        )
+        for button in (self.correct, self.load_masks):
+            button.hide()
         self.status = StatusLabel("Looking for models and devices…")
 
     def _lay_out(self) -> None:
@@ -89,6 +95,9 @@ class SegmentControls(Panel):
         layout.addWidget(self.recovery)
         layout.addLayout(form)
         layout.addWidget(self.status)
-        layout.addWidget(self.correct)
+        next_steps = QHBoxLayout()
+        next_steps.addWidget(self.correct)
+        next_steps.addWidget(self.load_masks)
+        layout.addLayout(next_steps)
         layout.addStretch()
         fill_scrolling(self, layout)

@@ -24,6 +24,7 @@ from napari_npa.plugin.qt.model_choice import (
     KeptSegmenter,
     models_and_devices,
 )
+from napari_npa.plugin.recording.load_masks import load_masks
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery import Recovery
 from napari_npa.plugin.segment.controls import SegmentControls
@@ -71,6 +72,7 @@ class SegmentPanel(SegmentControls):
         self.run.clicked.connect(self.start_run)
         self.cancel.clicked.connect(self.cancel_run)
         self.correct.clicked.connect(self.correct_wanted)
+        self.load_masks.clicked.connect(self._load_masks)
         self.recovery_of.opened.connect(self._show_opened)
         self.recovery_of.run_wanted.connect(self.start_run)
         self.connections.connect(self.results.chosen, self._refresh)
@@ -98,6 +100,9 @@ class SegmentPanel(SegmentControls):
         """List the image layers again; napari calls this when layers come, go or are renamed."""
         with self.images.changed.blocked():
             self.images.reset_choices()
+
+    def _load_masks(self) -> None:
+        load_masks(self.viewer)
 
     def _offer(self, found: tuple[list[str], list[str]]) -> None:
         models, devices = found
@@ -147,7 +152,8 @@ class SegmentPanel(SegmentControls):
         self.cancel.setEnabled(running)
         self.progress.setEnabled(running)
         self.threshold.setEnabled(self.result is not None and not running)
-        self.correct.setVisible(self.result is not None and not running)
+        for button in (self.correct, self.load_masks):
+            button.setVisible(self.result is not None and not running)
 
     # Run
 
