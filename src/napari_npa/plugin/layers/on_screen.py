@@ -26,8 +26,8 @@ HIDING = ("opaque", "translucent", "translucent_no_depth")
 """Ways of blending in which an image hides what lies below it."""
 
 MASK_OPENED = (
-    "'{}' is a mask, not an angiogram: it is shown, and not counted. Load masks… in the tab Segment "
-    "puts it into the result of its image."
+    "'{}' is a mask, not an angiogram: it is shown, and not counted. Load masks… in the tab "
+    "Segment puts it into the result of its image."
 )
 
 Frame = tuple[int, ...]
