@@ -8,6 +8,7 @@ from napari._qt.dialogs.qt_reader_dialog import prepare_remaining_readers
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from napari.plugins import _initialize_plugins
+from napari.settings import get_settings
 
 from drawing import draw_round_angiogram
 from gestures import notifications
@@ -238,3 +239,14 @@ def test_napari_offers_our_reader_beside_its_own(name, model, tmp_path):
     path = tmp_path / name
     path.touch()
     assert {OURS, THEIRS} <= set(prepare_remaining_readers([str(path)]))
+
+
+def test_an_answer_that_was_remembered_serves_for_all_images(model, tmp_path, eye, monkeypatch):
+    monkeypatch.setattr(get_settings().plugins, "extension2reader", {"*.png": OURS})
+    pictures = {"eye": eye, "fundus": np.stack([eye, eye // 2, eye // 4], axis=-1)}
+    for name, pixels in pictures.items():
+        iio.imwrite(tmp_path / f"{name}.png", pixels)
+        model.open(tmp_path / f"{name}.png", plugin=None)
+    assert [layer.name for layer in model.layers] == ["eye", "fundus"]
+    np.testing.assert_array_equal(model.layers["eye"].data, eye / np.float32(255))
+    np.testing.assert_array_equal(model.layers["fundus"].data, pictures["fundus"])

@@ -27,7 +27,7 @@ def shown(segmentation):
     """A result in a viewer without a window."""
     viewer = ViewerModel()
     image = viewer.add_layer(Image(segmentation.angiogram.pixels))
-    results = Results(viewer.layers)
+    results = Results(viewer)
     return results.show(ShownImage.of(image, viewer), segmentation, 1.0, viewer)
 
 
