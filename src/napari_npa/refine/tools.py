@@ -125,14 +125,14 @@ def _classical(name: str) -> Find:
 _ALL = (
     Tool(
         "network",
-        "Tile network",
-        "The tile network looks again inside the shape, at higher resolution.",
+        "Close-up",
+        "A network looks at the inside of the shape again, at higher resolution.",
         _network,
         needs_network=True,
     ),
     Tool(
         "shape",
-        "The shape itself",
+        "My outline",
         "All of the shape, whatever the image shows there.",
         _shape,
         needs_image=False,

@@ -18,6 +18,7 @@ from napari_npa.io.locking import locked
 from napari_npa.io.names import APPROVALS, MANIFEST, TABLE, hashed_stem
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import make_folder, write_json
+from napari_npa.results.unreadable import Unreadable
 
 MOST_BYTES = 2**26
 """Size of the file: half a million images."""
@@ -26,11 +27,12 @@ WITHDRAWN = ""
 """In place of the hash: no longer approved, even if the file of a subfolder approves it."""
 
 
-class _Kept(msgspec.Struct):
+class _Kept(msgspec.Struct, omit_defaults=True):
     """Content of the file."""
 
     position: str
     approved: dict[str, str]
+    unreadable: dict[str, Unreadable] = {}
 
 
 class Approvals:
@@ -48,6 +50,8 @@ class Approvals:
     ----------
     position : str
         Name of the image where the review stopped; empty if there was none.
+    unreadable : dict of str to Unreadable
+        Images that could not be read, by their names.
     damage : NpaError or None
         What the user should know: a damaged file was put aside.
 
@@ -64,6 +68,7 @@ class Approvals:
         self._storing = Lock()
         self._changed: set[str] = set()
         self.damage: NpaError | None = None
+        self.unreadable: dict[str, Unreadable] = {}
         self._below: dict[str, str] = {}
         for folder in sorted(reviewed, key=lambda folder: len(folder.parts), reverse=True):
             approved, _ = self._read(f"{folder}/")
@@ -113,7 +118,8 @@ class Approvals:
         """Put the changed entries into the file as it is now; all entries."""
         approved = self._own_as_it_is() | {name: self._entry(name) for name in changed}
         own = {name: sha for name, sha in approved.items() if sha is not None}
-        write_json(self._output / APPROVALS, {"position": self.position, "approved": own})
+        kept = _Kept(self.position, own, dict(self.unreadable))
+        write_json(self._output / APPROVALS, msgspec.to_builtins(kept))
         return own
 
     def _entry(self, name: str) -> str | None:
@@ -147,6 +153,7 @@ class Approvals:
         except (ValueError, RecursionError):
             self.damage = _put_aside(self._output / name, name)
             return {}, ""
+        self.unreadable |= {below + image: file for image, file in kept.unreadable.items()}
         return {below + image: sha for image, sha in kept.approved.items()}, kept.position
 
 
@@ -228,7 +235,8 @@ def withdraw(folder: Path, stem: str, sha256: str) -> None:
             if gone:
                 # Marked, not removed: the file of a folder below may still approve it.
                 approved = kept.approved | dict.fromkeys(gone, WITHDRAWN)
-                write_json(above / APPROVALS, {"position": kept.position, "approved": approved})
+                left = msgspec.structs.replace(kept, approved=approved)
+                write_json(above / APPROVALS, msgspec.to_builtins(left))
 
 
 def _is_of(image: PurePosixPath, folder: PurePosixPath, stem: str, sha256: str) -> bool:

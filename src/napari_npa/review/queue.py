@@ -21,15 +21,16 @@ from napari_npa.results.approvals import Approvals
 from napari_npa.results.folder import ResultFolder
 from napari_npa.results.result import Result
 from napari_npa.results.saved import SavedResult
+from napari_npa.results.unreadable import Unreadable
 
-State = Literal["to do", "edited", "approved"]
+State = Literal["to do", "edited", "approved", "unreadable"]
 
 # A stem that another image holds gets eight characters of the image's hash.
 _OWN_STEM = re.compile(r"(.+)_[0-9a-f]{8}")
 
 
 class ReviewQueue:
-    """The angiograms of a folder in order, each to do, edited or approved.
+    """The angiograms of a folder in order, each to do, edited, approved or unreadable.
 
     Nothing is hashed and no record is read before it is asked for: an image is known by its
     name until :meth:`opened` gives its hash.
@@ -84,6 +85,11 @@ class ReviewQueue:
         self._records: dict[str, SavedResult | None] = {}
         self._hashes: dict[str, str] = {}
         self._approvals = Approvals(output, reviewed)
+        self._approvals.unreadable = {
+            name: found
+            for name, found in self._approvals.unreadable.items()
+            if found.is_same(folder / name)
+        }
         place = bisect_left(paths, _order(PurePosixPath(self._approvals.position)), key=_order)
         self.position: int = min(place, len(paths) - 1)
         left_out = (_left_out(image.name, image.problem) for image in found if image.problem)
@@ -121,10 +127,24 @@ class ReviewQueue:
             return "approved"
         saved = self._saved(at)
         if saved is None:
-            return "to do"
+            return "to do" if self.reason(at) is None else "unreadable"
         if approved is not None and approved == sha256:
             return "approved"
         return "edited" if saved.edited else "to do"
+
+    def reason(self, at: int) -> str | None:
+        """Why an image could not be read; None: it could, or nobody has tried yet."""
+        found = self._approvals.unreadable.get(self.names[at])
+        return None if found is None else found.reason
+
+    @property
+    def unreadable(self) -> int:
+        """Number of images that could not be read."""
+        return sum(
+            self.state(at) == "unreadable"
+            for at, name in enumerate(self.names)
+            if name in self._approvals.unreadable
+        )
 
     def is_ungradable(self, at: int) -> bool:
         """Whether the saved result of an image says that no part of it can be judged."""
@@ -174,7 +194,7 @@ class ReviewQueue:
         """Index of the next image to do, from the beginning again after the last.
 
         When none is left, the next that is edited and not approved; None when there is none
-        of these either, the present one aside.
+        of these either, the present one aside. Unreadable ones are passed over.
         """
         for wanted in ("to do", "edited"):
             for at in chain(range(self.position + 1, len(self)), range(self.position)):
@@ -200,8 +220,14 @@ class ReviewQueue:
         """Note the hash of an image; the approval of another image of that name ends."""
         name = self.names[at]
         self._hashes[name] = sha256
+        self._approvals.unreadable.pop(name, None)
         if self._approvals.of(name) != sha256:
             self._approvals.withdraw(name)
+
+    def failed(self, at: int, reason: str) -> None:
+        """Note that the file of an image cannot be read, until it changes."""
+        found = Unreadable.now(self.images[at], reason)
+        self._approvals.unreadable[self.names[at]] = found
 
     def saved(self, at: int, saved: SavedResult) -> None:
         """Note that a result of an image was saved; it is not approved yet."""

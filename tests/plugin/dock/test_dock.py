@@ -3,7 +3,7 @@
 import pytest
 from napari._app_model import get_app_model
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget
 
 from gestures import click, open_tab
 from napari_npa.plugin.dock.workspace import NAME, TABS, Workspace, workspace_of
@@ -14,6 +14,9 @@ ENTRIES = {
     "review": "Review queue",
     "batch": "Batch",
 }
+
+MOST_WIDTH = 350
+"""Least width that a tab may ask for, pixels: a quarter of a small laptop's screen."""
 
 
 def choose_entry(qtbot, tab):
@@ -83,3 +86,69 @@ def test_after_a_run_the_next_step_is_offered(shown, viewer, panel, image, qtbot
     assert type(corrector) is TABS["correct"][2]
     assert corrector.result is panel.result is not None
     qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
+
+
+LONG = "P002_OS_of_the_late_phase_" * 8
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_laptop_shows_every_tab_beside_the_image(shown, viewer, panel, image, qtbot, theme):
+    viewer.theme = theme
+    image.name = LONG
+    click(qtbot, panel.run)
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    workspace, window = workspace_of(viewer), viewer.window._qt_window
+    window.resize(1366, 768)
+    for tab in TABS:
+        current = workspace.open(tab)
+        qtbot.waitUntil(lambda current=current: not current.jobs, timeout=20_000)
+        current.status.setText(f"Saved in /{LONG}/{LONG}.tif")
+        workspace.bar.status.setText(f"Saved in /{LONG}/{LONG}.tif")
+        qtbot.wait(50)
+        least = current.minimumSizeHint().width()
+        assert least <= MOST_WIDTH, (tab, least)
+        for shown_always in (workspace.bar.index.index, workspace.bar.save):
+            assert not shown_always.visibleRegion().isEmpty()
+            assert shown_always.visibleRegion().boundingRect().width() == shown_always.width()
+    assert (window.width(), window.height()) == (1366, 768)
+    assert window.minimumSizeHint().height() < 700
+    assert workspace.width() <= MOST_WIDTH + 10
+    assert viewer.window._qt_viewer.canvas.native.width() > 600
+
+
+def test_letters_typed_after_run_reach_the_image_and_no_line_of_text(
+    shown, viewer, panel, bar, image, qtbot
+):
+    viewer.window._qt_window.activateWindow()
+    panel.run.setFocus()
+    qtbot.waitUntil(panel.run.hasFocus, timeout=5000)
+    click(qtbot, panel.run)
+    focused = QApplication.focusWidget()
+    assert focused is viewer.window._qt_viewer.canvas.native
+    qtbot.keyClicks(focused, "grader")
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    assert bar.who.text() == ""
+    assert QApplication.focusWidget() is focused
+
+
+def test_tab_goes_through_the_controls_from_above(shown, viewer, panel, image, qtbot):
+    viewer.window._qt_window.activateWindow()
+    order = [panel.open, panel.models, panel.modes, panel.run]
+    order[0].setFocus()
+    qtbot.waitUntil(order[0].hasFocus, timeout=5000)
+    visited = []
+    for _ in range(8):
+        visited.append(QApplication.focusWidget())
+        qtbot.keyClick(visited[-1], Qt.Key.Key_Tab)
+    places = [visited.index(control) for control in order]
+    assert places == sorted(places)
+
+
+def test_the_control_in_focus_is_framed(shown, viewer, panel, image, qtbot):
+    viewer.window._qt_window.activateWindow()
+    before = panel.run.grab().toImage()
+    panel.run.setFocus()
+    qtbot.waitUntil(panel.run.hasFocus, timeout=5000)
+    qtbot.wait(50)
+    assert panel.run.grab().toImage() != before
+    assert panel.run.grab().toImage().pixelColor(20, 1).name() == "#2f7fd0"

@@ -36,17 +36,19 @@ def wait(milliseconds):
 
 
 viewer = napari.Viewer(show=True)
+viewer.add_image(np.load(sys.argv[2]))
 wait(300)
 started = time.perf_counter()
 _, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
 panel = workspace.current
+assert panel.run.isEnabled() and panel.models.choice == "auto", "the panel is not ready"
+assert threading.main_thread() not in Watch.threads, "torch was imported in the GUI thread"
 seconds = time.perf_counter() - started
 while panel.jobs:
     wait(20)
 assert Watch.threads, "torch was imported before it was needed"
-assert Watch.threads[0] is not threading.main_thread(), "torch was imported in the GUI thread"
+assert threading.main_thread() not in Watch.threads[:1], "torch was imported in the GUI thread"
 panel.models.choose_file(Path(sys.argv[1]))
-viewer.add_image(np.load(sys.argv[2]))
 panel.run.click()
 while panel.run_job is not None:
     wait(20)
@@ -62,7 +64,7 @@ def test_the_manifest_is_valid_and_every_command_exists():
     assert manifest.name == "napari-npa"
 
 
-def test_torch_is_imported_in_the_worker_beside_a_viewer_on_screen(
+def test_the_panel_is_ready_at_once_and_torch_comes_in_a_worker_beside_a_viewer_on_screen(
     tmp_path, tiny_model, round_angiogram, qapp
 ):
     np.save(tmp_path / "eye.npy", round_angiogram)

@@ -268,11 +268,34 @@ def test_an_unreadable_file_gets_a_line_and_can_be_skipped(viewer, review, folde
     press(qtbot, review, review.next)
     (line,) = notifications()
     assert line.startswith("'b.tif' ")
-    assert review.status.text() == line
+    assert review.status.text().startswith(line)
+    assert "marked as unreadable" in review.status.text()
     assert layers(viewer) == []
     assert not review.approve_button.isEnabled()
+    assert marks(review) == "○✗○"
+    assert review.count.text() == "2 of 3, 0 approved, 1 unreadable"
+    tip = review.list_model.index(1).data(Qt.ItemDataRole.ToolTipRole)
+    assert tip == f"b.tif: unreadable, present image\n{line}"
     press(qtbot, review, review.next)
     assert layers(viewer) == ["c", "Retina", "NPA"]
+
+
+def test_what_is_to_do_passes_over_an_unreadable_file_until_the_file_changes(
+    viewer, review, folder, output, qtbot
+):
+    (folder / "b.tif").write_bytes(b"nonsense")
+    open_folder(review, folder, output, qtbot)
+    press(qtbot, review, review.approve_button)
+    assert marks(review) == "✓✗○"
+    press(qtbot, review, review.next_to_do)
+    assert layers(viewer) == ["c", "Retina", "NPA"]
+    press(qtbot, review, review.approve_button)
+    assert "every other image" in review.status.text()
+    open_folder(review, folder, output, qtbot)
+    assert marks(review) == "✓✗✓"
+    tifffile.imwrite(folder / "b.tif", draw_round_angiogram(160, 7))
+    open_folder(review, folder, output, qtbot)
+    assert marks(review) == "✓○✓"
 
 
 def write_noise(path):
@@ -294,10 +317,11 @@ def test_an_image_without_retina_is_shown_and_can_be_skipped(viewer, review, fol
 
 
 def test_an_ungradable_image_is_done_and_stays_so_after_a_restart(
-    viewer, review, folder, output, qtbot
+    viewer, review, folder, output, qtbot, answers
 ):
     write_noise(folder / "a.tif")
     open_folder(review, folder, output, qtbot)
+    answers.append(QMessageBox.StandardButton.Yes)
     press(qtbot, review, review.ungradable_button)
     assert layers(viewer) == ["b", "Retina", "NPA"]
     assert review.count.text() == "2 of 3, 1 approved"
@@ -317,22 +341,23 @@ def test_an_ungradable_image_is_done_and_stays_so_after_a_restart(
 
 
 def test_masks_saved_earlier_of_an_ungradable_image_are_removed_when_the_user_agrees(
-    viewer, opened, output, qtbot, monkeypatch
+    viewer, opened, output, qtbot, answers
 ):
-    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
     press(qtbot, opened, opened.approve_button)
     press(qtbot, opened, opened.previous)
+    answers.append(QMessageBox.StandardButton.No)
     press(qtbot, opened, opened.ungradable_button)
     assert (layers(viewer)[0], marks(opened)) == ("a", "✓○○")
     assert (output / "a_npa.tif").exists()
+    answers.append(QMessageBox.StandardButton.Yes)
     press(qtbot, opened, opened.ungradable_button)
     assert (layers(viewer)[0], marks(opened)) == ("b", "⊘○○")
     assert sorted(path.name for path in visible(output)) == ["a_npa.json", APPROVALS]
 
 
-def test_approving_takes_the_grade_ungradable_back(viewer, opened, output, qtbot):
-    press(qtbot, opened, opened.ungradable_button)  # an untouched result: nothing to ask
+def test_approving_takes_the_grade_ungradable_back(viewer, opened, output, qtbot, answers):
+    answers.append(QMessageBox.StandardButton.Yes)
+    press(qtbot, opened, opened.ungradable_button)
     press(qtbot, opened, opened.previous)
     assert "is marked as ungradable" in opened.status.text()
     press(qtbot, opened, opened.next)
@@ -344,7 +369,9 @@ def test_approving_takes_the_grade_ungradable_back(viewer, opened, output, qtbot
     assert (output / "a_npa.tif").exists()
 
 
-def test_an_emptied_retina_is_not_approved_but_can_be_marked(viewer, opened, output, qtbot):
+def test_an_emptied_retina_is_not_approved_but_can_be_marked(
+    viewer, opened, output, qtbot, answers
+):
     retina = viewer.layers["Retina"]
     retina.data_setitem(np.nonzero(retina.data), 0)
     for button in (opened.approve_button, opened.next):
@@ -352,14 +379,18 @@ def test_an_emptied_retina_is_not_approved_but_can_be_marked(viewer, opened, out
         assert "no gradable retina" in opened.status.text()
         assert "Press Ungradable" in opened.status.text()
         assert layers(viewer)[0] == "a"
+    answers.append(QMessageBox.StandardButton.Yes)
     press(qtbot, opened, opened.ungradable_button)
     assert marks(opened) == "⊘○○"
     assert layers(viewer)[0] == "b"
 
 
-def test_the_grade_ungradable_is_told_when_it_cannot_be_written(viewer, opened, output, qtbot):
+def test_the_grade_ungradable_is_told_when_it_cannot_be_written(
+    viewer, opened, output, qtbot, answers
+):
     output.rename(output.with_name("moved"))
     output.write_text("a file where the folder was")
+    answers.append(QMessageBox.StandardButton.Yes)
     press(qtbot, opened, opened.ungradable_button)
     assert "nothing was lost" in opened.status.text()
     assert (layers(viewer)[0], marks(opened)) == ("a", "○○○")
@@ -532,12 +563,13 @@ def click_box(qtbot, review):
 
 
 def test_a_folder_of_subfolders_opens_once_they_are_wanted(
-    shown, viewer, review, folder, output, qtbot
+    shown, viewer, review, folder, output, qtbot, answers
 ):
     open_folder(review, folder.parent, output, qtbot)
     assert "look into its subfolders too" in review.status.text()
     click_box(qtbot, review)
     assert review.queue.names == ("images/a.tif", "images/b.tif", "images/c.tif")
+    answers.append(QMessageBox.StandardButton.Yes)
     press(qtbot, review, review.ungradable_button)
     assert (output / "images" / "a_npa.json").exists()
     assert marks(review) == "⊘○○"

@@ -342,5 +342,5 @@ def test_two_scales_are_proposed_with_the_weights_made_for_it(panel, tiny_model)
 
 def test_the_automatic_choice_stands_for_both_embedded_networks(viewer, panel):
     names = [panel.models.itemText(at) for at in range(panel.models.count())]
-    assert names[0] == "auto"
-    assert not {"whole", "tile"} & set(names)
+    assert names[0] == "Automatic"
+    assert not {"whole", "tile", "Whole image", "Close-up"} & set(names)

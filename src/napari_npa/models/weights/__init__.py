@@ -1,10 +1,10 @@
 """Network weights: the embedded ones, a user's own, and those of other programs."""
 
+from napari_npa.models.names import embedded_models
 from napari_npa.models.weights.header import Output
 from napari_npa.models.weights.store import (
     Model,
     as_model,
-    embedded_models,
     header_text,
     load_checkpoint,
     load_model,

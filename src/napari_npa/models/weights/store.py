@@ -20,14 +20,11 @@ from napari_npa.imaging.contrast import input_channels, logarithmic, normalise_c
 from napari_npa.imaging.field_of_view import DEFAULT_CANVASES, FieldOfView
 from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import atomic, file_sha256
-from napari_npa.models.names import AUTO, RETINA
+from napari_npa.models.names import AUTO, EMBEDDED, RETINA, embedded_models
 from napari_npa.models.networks import UNet, UNetConfig, build_for_loading
 from napari_npa.models.weights.foreign import load_unet_pytorch, usable
 from napari_npa.models.weights.header import FORMAT, Card, Input, Output, read_header
 from napari_npa.types import Gray, Mask, Target
-
-EMBEDDED = Path(__file__).parent
-"""Folder of the weights that come with the package, each beside its card."""
 
 MOST_BYTES = 2**24
 """Size of a card."""
@@ -134,11 +131,6 @@ class Model:
     def threshold_for(self, view: FieldOfView) -> float:
         """Return the probability from which a pixel counts as non-perfused in a field of view."""
         return self.thresholds.get(view.name, self.threshold)
-
-
-def embedded_models() -> list[str]:
-    """List the names of the weights for non-perfusion that come with the package."""
-    return sorted({path.stem for path in EMBEDDED.glob("*.safetensors")} - {RETINA})
 
 
 def as_model(model: str | Path | Model) -> Model:

@@ -91,7 +91,7 @@ class BatchControls(Panel):
         )
         self.progress = QProgressBar()
         self.progress.setToolTip("Images done.")
-        self.status = StatusLabel("Looking for models and devices…")
+        self.status = StatusLabel(CHOOSE_IMAGES)
 
     def _build_results(self) -> None:
         self.results = BatchResults()

@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
 from napari_npa.io.names import MANIFEST, TABLE, stays_inside
-from napari_npa.models.names import AUTO
-from napari_npa.plugin.batch.controls import CHOOSE_IMAGES, BatchControls
+from napari_npa.plugin.batch.controls import BatchControls
 from napari_npa.plugin.batch.job import BatchChoices, BatchJob
 from napari_npa.plugin.batch.opener import ResultOpener
 from napari_npa.plugin.batch.watched_table import ReadTable, WatchedTable
@@ -21,7 +20,7 @@ from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import (
     KeptSegmenter,
-    models_and_devices,
+    devices,
 )
 from napari_npa.plugin.review.panel import RESULTS
 from napari_npa.plugin.review.wish import ReviewWish
@@ -76,7 +75,7 @@ class BatchPanel(BatchControls):
         self._ticks.setInterval(SHOW_MS)
         self._connect()
         self._enable()
-        self.jobs.start(Job(models_and_devices), self._offer, self._fail)
+        self.jobs.start(Job(devices), self._offer, self._fail)
 
     def _connect(self) -> None:
         self.choose_images.clicked.connect(self.ask_for_images)
@@ -273,22 +272,13 @@ class BatchPanel(BatchControls):
 
     # Controls
 
-    def _offer(self, found: tuple[list[str], list[str]]) -> None:
-        models, devices = found
-        self.models.offer(models, AUTO)
+    def _offer(self, present: list[str]) -> None:
         with signals_blocked(self.devices):
-            self.devices.offer(devices)
-        if self.output is None:
-            self.status.setText(CHOOSE_IMAGES)
+            self.devices.offer(present)
         self._enable()
 
     def _is_ready(self) -> bool:
-        return (
-            self.images is not None
-            and self.output is not None
-            and self.models.choice is not None
-            and self.run_job is None
-        )
+        return self.images is not None and self.output is not None and self.run_job is None
 
     def _enable(self) -> None:
         running = self.run_job is not None
@@ -307,5 +297,5 @@ class BatchPanel(BatchControls):
         self.status.setText(tell(error))
 
     def _load(self) -> Segmenter:
-        model = self.models.choice or AUTO
+        model = self.models.choice
         return self.segmenter.get(self.devices.choice, model, self.modes.mode)

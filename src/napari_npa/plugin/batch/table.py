@@ -32,8 +32,11 @@ STATES = ("failed", "ungradable", "corrected", "ok")
 COLOURS = {"failed": "#ff6b60", "ungradable": "#e0a030", "corrected": "#30b0c8"}
 """Colours of states; readable on napari's dark and light themes."""
 
-WIDTHS = (150, 66, 84, 90, 82, 70, 400)
-"""First widths of the columns, pixels."""
+WIDTHS = (116, 74, 52, 200, 84, 90, 60)
+"""First widths of the columns, pixels: how it went, and why, is in view without scrolling."""
+
+NO_VALUE = "–"
+"""Shown for what a failed or ungradable image does not have."""
 
 LEAST_HEIGHT = 170
 """Least height of the table, pixels: some five images."""
@@ -83,12 +86,25 @@ COLUMNS = (
         lambda row: row.image,
     ),
     Column(
+        "status",
+        "Status",
+        "ok, corrected by hand, ungradable as a reader judged, or failed.",
+        lambda row: STATES.index(state(row)),
+        lambda at: STATES[at],
+    ),
+    Column(
         "isi",
         "ISI %",
         "Ischemic index: percent of the gradable retina that is not perfused.",
         lambda row: row.isi,
         percent,
         is_number=True,
+    ),
+    Column(
+        "message",
+        "Message",
+        "Why it failed, or what a reader of the result should know.",
+        lambda row: row.message or None,
     ),
     Column(
         "npa_pixels",
@@ -107,25 +123,12 @@ COLUMNS = (
         is_number=True,
     ),
     Column(
-        "status",
-        "Status",
-        "ok, corrected by hand, ungradable as a reader judged, or failed.",
-        lambda row: STATES.index(state(row)),
-        lambda at: STATES[at],
-    ),
-    Column(
         "seconds",
         "Time s",
         "How long the segmentation took, seconds.",
         lambda row: row.seconds,
         "{:.1f}".format,
         is_number=True,
-    ),
-    Column(
-        "message",
-        "Message",
-        "Why it failed, or what a reader of the result should know.",
-        lambda row: row.message or None,
     ),
 )
 KEYS = [column.key for column in COLUMNS]
@@ -209,7 +212,7 @@ class BatchTable(QAbstractTableModel):
             return state(row)
         value = column.value(row)
         if role == Qt.ItemDataRole.DisplayRole:
-            return "" if value is None else column.text(value)
+            return NO_VALUE if value is None else column.text(value)
         if role == Qt.ItemDataRole.TextAlignmentRole and column.is_number:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ToolTipRole:

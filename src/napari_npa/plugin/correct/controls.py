@@ -35,7 +35,7 @@ ACTIONS: dict[Action, tuple[str, str]] = {
     "add": ("Add", "Add what the tool finds inside the shape."),
     "replace": ("Replace", "Inside the shape, put what the tool finds in place of the mask."),
     "remove": ("Remove", "Clear the mask inside the shape; no tool is needed."),
-    "certain": ("Keep certain", "Inside the shape, keep of the mask only what the tool finds too."),
+    "certain": ("Trim", "Inside the shape, take away what the tool does not find; add nothing."),
 }
 
 SHAPES = {
@@ -89,7 +89,7 @@ class CorrectControls(Panel):
             f"{TOOLS['grow'].explanation}\n"
             "Click on a dark place to add the region; Shift-click takes it away.",
         )
-        self.instant = QCheckBox("at once")
+        self.instant = QCheckBox("when it is drawn")
         self.instant.setChecked(True)
         self.instant.setToolTip(
             "Correct as soon as a shape is finished, and remove the shape.\n"
@@ -112,17 +112,22 @@ class CorrectControls(Panel):
         )
         self.uncertainty = QCheckBox("show uncertainty")
         self.uncertainty.setToolTip("A layer that is bright where the network was unsure.")
-        self.next_doubtful = QPushButton("Next doubtful place")
-        self.next_doubtful.setToolTip(
-            "Show the next place where the network was unsure, that with the largest expected\n"
-            "effect on the ischemic index first."
+        self.previous_doubtful = QPushButton("Previous")
+        self.previous_doubtful.setToolTip(
+            "Show the place before this one where the network was unsure (Shift+J)."
         )
-        self.models = ModelBox()
+        self.next_doubtful = QPushButton("Next")
+        self.next_doubtful.setToolTip(
+            "Show the next place where the network was unsure, in a white frame; that with the\n"
+            "largest expected effect on the ischemic index first (Shift+U)."
+        )
+        self.back = QPushButton("Back")
+        self.back.setToolTip("Show what was in view before the doubtful places; no frame.")
+        self.models = ModelBox([TILE])
         self.models.setToolTip(
             f"Weights of the tool '{TOOLS['network'].title}': those of the package, or a file\n"
             "of your own."
         )
-        self.models.offer([TILE], TILE)
         self.log = QLabel()
         self.log.setWordWrap(True)
         self.log.setToolTip(
@@ -141,24 +146,26 @@ class CorrectControls(Panel):
         for at, button in enumerate(self.drawing.values()):
             drawing.addWidget(button, at // 2, at % 2)
         when = QHBoxLayout()
-        for widget in (self.instant, self.apply, self.cancel):
+        for widget in (self.apply, self.cancel):
             when.addWidget(widget)
         doubt = QHBoxLayout()
-        doubt.addWidget(self.uncertainty)
-        doubt.addWidget(self.next_doubtful)
+        for button in (self.previous_doubtful, self.next_doubtful, self.back):
+            doubt.addWidget(button)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Correct", self.targets)
         form.addRow("Find with", self.tools)
         form.addRow("Then", actions)
         form.addRow("Inside a", drawing)
-        form.addRow("Apply", when)
+        form.addRow("Apply", self.instant)
+        form.addRow("", when)
         form.addRow("Or", self.grow)
         form.addRow("Sensitivity", self.sensitivity)
-        form.addRow("Doubt", doubt)
+        form.addRow("Doubt", self.uncertainty)
+        form.addRow("", doubt)
         advanced = QCollapsible("Advanced")
         choice = QFormLayout()
-        choice.addRow(TOOLS["network"].title, self.models)
+        choice.addRow("Network", self.models)
         content = QWidget()
         content.setLayout(choice)
         advanced.setContent(content)

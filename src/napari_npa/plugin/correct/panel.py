@@ -11,9 +11,9 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 from superqt.utils import QSignalThrottler, signals_blocked
 
-from napari_npa.models.names import TILE
 from napari_npa.plugin.correct.controls import CorrectControls
 from napari_npa.plugin.correct.correction import LayerCorrection
+from napari_npa.plugin.correct.messages import line_of_correction
 from napari_npa.plugin.correct.mouse_tools import MouseTools
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.uncertainty import Doubtful
@@ -24,7 +24,6 @@ from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.refine import (
     NEUTRAL,
-    TOOLS,
     Action,
     Proposal,
     Refiner,
@@ -100,10 +99,13 @@ class CorrectPanel(CorrectControls):
         self._edits.triggered.connect(self._enable_sensitivity)
         self.uncertainty.toggled.connect(self.doubtful.show)
         self.next_doubtful.clicked.connect(self.go_to_next_doubtful)
+        self.previous_doubtful.clicked.connect(self.go_to_previous_doubtful)
+        self.back.clicked.connect(self.go_back)
         actions = [
             self.mouse.toggle_drawing,
             self.mouse.toggle_growing,
             self.go_to_next_doubtful,
+            self.go_to_previous_doubtful,
             self.toggle_npa,
         ]
         bind(self.viewer, CORRECT_KEYS, actions)
@@ -160,7 +162,7 @@ class CorrectPanel(CorrectControls):
     @property
     def model(self) -> str | Path:
         """Weights of the tile network: the name of embedded ones, or a file."""
-        return self.models.choice or TILE
+        return self.models.choice
 
     @property
     def target(self) -> Target:
@@ -194,6 +196,8 @@ class CorrectPanel(CorrectControls):
         self._enable_sensitivity()
         self.uncertainty.setEnabled(ready)
         self.next_doubtful.setEnabled(ready)
+        self.previous_doubtful.setEnabled(ready)
+        self.back.setEnabled(self.doubtful.has_left)
 
     def toggle_npa(self) -> None:
         """Hide the non-perfusion to see the image below it, or show it again."""
@@ -298,9 +302,7 @@ class CorrectPanel(CorrectControls):
             return
         self.correction = LayerCorrection(result.layer(target), proposals, action)
         self.annotations.record(f"{tool}: {action}")
-        gained = self.correction.made.gained
-        unchanged = " Nothing changed: try another sensitivity." * (gained == 0)
-        self.status.setText(f"{TOOLS[tool].title}: {action}, {gained:+,} px.{unchanged}")
+        self.status.setText(line_of_correction(tool, action, self.correction.made.gained))
         self._enable()
 
     # Sensitivity
@@ -331,8 +333,22 @@ class CorrectPanel(CorrectControls):
 
     def go_to_next_doubtful(self) -> None:
         """Centre the view on the next place where the network was unsure."""
+        self._go_to_doubtful(1)
+
+    def go_to_previous_doubtful(self) -> None:
+        """Centre the view on the place before."""
+        self._go_to_doubtful(-1)
+
+    def go_back(self) -> None:
+        """Show again what was in view before the doubtful places."""
+        self.doubtful.go_back()
+        self.status.setText(WHAT_TO_DO)
+        self._enable()
+
+    def _go_to_doubtful(self, step: int) -> None:
         if self.result is not None:
-            self.status.setText(self.doubtful.go_to_next())
+            self.status.setText(self.doubtful.go(step))
+            self._enable()
 
     # Rest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QByteArray, QEvent, QTimer
-from qtpy.QtWidgets import QDockWidget, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QTabWidget, QVBoxLayout, QWidget
 
 from napari_npa.plugin.batch.panel import BatchPanel
 from napari_npa.plugin.correct.panel import CorrectPanel
@@ -33,6 +33,19 @@ TABS: dict[TabId, tuple[str, str, Callable[[Viewer], Panel]]] = {
     "batch": ("Batch", "Segment a folder of angiograms, and look at its table.", BatchPanel),
 }
 """Title, explanation and panel of each tab, in the order of the tabs."""
+
+FOCUS = "".join(
+    f"{kind}:focus {{ border: 2px solid #2f7fd0; }}"
+    for kind in (
+        "QPushButton",
+        "QComboBox",
+        "QLineEdit",
+        "QCheckBox",
+        "QSlider",
+        "QAbstractItemView",
+    )
+)
+"""Shows which control the keys go to, on napari's dark and light themes: 3 : 1 on either."""
 
 
 class Workspace(Panel):
@@ -68,6 +81,19 @@ class Workspace(Panel):
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.bar)
         self.tabs.currentChanged.connect(self._fill)
+        self.setStyleSheet(FOCUS)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
+        """Move the focus; from a control that was just disabled, to the image.
+
+        Qt would give it to the next control, such as a line of text, into which the keys that are
+        meant for the image would go.
+        """
+        focused = QApplication.focusWidget()
+        if focused is None or focused.isEnabled():
+            return super().focusNextPrevChild(forward)
+        self.viewer.window._qt_viewer.canvas.native.setFocus()
+        return True
 
     def open(self, tab: TabId) -> Panel:
         """Bring a tab to the front, and the dock with it.

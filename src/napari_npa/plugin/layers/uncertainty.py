@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_npa.plugin.layers.mask_layers import placement
+from napari_npa.plugin.layers.place_marker import PlaceMarker
 from napari_npa.plugin.layers.shown_image import DERIVED
 
 if TYPE_CHECKING:
@@ -40,13 +41,17 @@ class Doubtful:
         self.layer: Image | None = None
         self._found_in: Segmentation | None = None
         self._places: list[DoubtfulRegion] = []
-        self._at = -1
+        self._at: int | None = None
+        self._left: tuple[tuple[float, ...], float] | None = None
+        self._marker = PlaceMarker(viewer)
 
     def follow(self, result: ImageResult | None) -> None:
         """Turn to another result; show its uncertainty if that of the last one was shown."""
         shown = self._is_shown()
         if result is not self.result:
             self.show(False)
+            self._marker.remove()
+            self._left = None
             self.result = result
             self.show(shown)
 
@@ -78,8 +83,18 @@ class Doubtful:
         )
         self.viewer.layers.selection.active = active
 
-    def go_to_next(self) -> str:
-        """Centre the view on the next place; after the last comes the first again.
+    @property
+    def has_left(self) -> bool:
+        """Whether the view is at a doubtful place, and can go back."""
+        return self._left is not None
+
+    def go(self, step: int) -> str:
+        """Centre the view on another place, and frame it; after the last comes the first again.
+
+        Parameters
+        ----------
+        step
+            1: the next; -1: the one before.
 
         Returns
         -------
@@ -94,16 +109,29 @@ class Doubtful:
             self._places = doubtful_regions(
                 segmentation.probability, segmentation.retina, segmentation.threshold
             )
-            self._found_in, self._at = segmentation, -1
+            self._found_in, self._at = segmentation, None
         if not self._places:
             return "The network was sure everywhere."
-        self._at = (self._at + 1) % len(self._places)
+        at = (-1 if step > 0 else 0) if self._at is None else self._at
+        self._at = (at + step) % len(self._places)
         place = self._places[self._at]
+        if self._left is None:
+            camera = self.viewer.scene.camera
+            self._left = (camera.center, camera.zoom)
         self._centre_on(place)
+        self._marker.put(self.result, place.window)
         return (
             f"Doubtful place {self._at + 1} of {len(self._places)}: "
             f"about {100 * place.expected_isi_error:.2f} points of the index."
         )
+
+    def go_back(self) -> None:
+        """Show what was in view before the first of the places; without the frame."""
+        self._marker.remove()
+        if self._left is not None:
+            camera = self.viewer.scene.camera
+            camera.center, camera.zoom = self._left
+            self._left = None
 
     def _centre_on(self, place: DoubtfulRegion) -> None:
         assert self.result is not None

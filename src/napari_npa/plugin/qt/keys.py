@@ -12,6 +12,7 @@ CORRECT_KEYS = {
     "Shift+D": "draw a shape, or stop drawing",
     "Shift+G": "grow by click, or stop",
     "Shift+U": "go to the next doubtful place",
+    "Shift+J": "go to the previous one",
     "Shift+H": "hide or show the non-perfusion",
 }
 

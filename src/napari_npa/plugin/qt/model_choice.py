@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QSizePolicy
 
-from napari_npa.models.names import AUTO, TILE, WHOLE
+from napari_npa.models.names import AUTO, TITLES, offered_models
 
 if TYPE_CHECKING:  # imports torch
     from napari_npa.segmentation.segmenter import Segmenter
@@ -17,40 +18,43 @@ if TYPE_CHECKING:  # imports torch
 CHOOSE_FILE = "Choose file…"
 WEIGHTS_FILES = "Weights (*.safetensors *.pth)"
 
+DEVICE_TITLES = {"auto": TITLES[AUTO], "cuda": "Graphics card", "cpu": "Processor"}
+"""What people read in place of the names of devices."""
+
 AUTO_DEVICE = "auto"
 """Lets the segmenter choose the fastest device present."""
 
 
 class ModelBox(QComboBox):
-    """List of models; its last entry asks for a file."""
+    """List of models; its last entry asks for a file.
+
+    Parameters
+    ----------
+    names
+        Of the embedded models to list; the first is chosen. None: those for whole images.
+    """
 
     chosen = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__()
         self.setToolTip(
-            "Weights of the network. 'auto': those of the package, each where it is the better\n"
-            "one; the result says which. Or a file of your own."
+            "The trained network that finds the areas. Automatic: those of the package, each for\n"
+            "the images on which it is the better one; the result says which. Or your own file."
         )
+        for name in offered_models() if names is None else names:
+            self.addItem(TITLES.get(name, name), name)
         self.addItem(CHOOSE_FILE)
-        self.setCurrentIndex(-1)
-        self._last = -1
+        self._last = 0
         self.activated.connect(self._activated)
         # A long name must not widen the dock.
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     @property
-    def choice(self) -> str | Path | None:
+    def choice(self) -> str | Path:
         """Name of embedded weights, or a file."""
-        data: str | Path | None = self.currentData()
+        data: str | Path = self.currentData()
         return data
-
-    def offer(self, names: list[str], first: str) -> None:
-        """List embedded models, and choose `first` unless the user has chosen already."""
-        for at, name in enumerate(names):
-            self.insertItem(at, name, name)
-        if self.choice is None:
-            self._choose(self.findData(first))
 
     def choose_file(self, path: Path) -> None:
         """Add a weights file to the list, and choose it."""
@@ -74,7 +78,7 @@ class ModelBox(QComboBox):
 
 
 class ModeBox(QCheckBox):
-    """Whether to look at two scales; proposed for the embedded weights.
+    """Whether to look at a finer scale too; proposed for the embedded weights.
 
     Parameters
     ----------
@@ -83,10 +87,10 @@ class ModeBox(QCheckBox):
     """
 
     def __init__(self, models: ModelBox) -> None:
-        super().__init__("look twice (slower)")
+        super().__init__("finer detail (slower)")
         self.setToolTip(
-            "Look at ultra-widefield images a second time, at twice the resolution, and average\n"
-            "both: slower and better. 55° images are looked at once."
+            "Ultra-widefield images only: look at the image at twice the resolution as well, and\n"
+            "average both; slower and better."
         )
         self.setChecked(True)
         self._models = models
@@ -106,8 +110,8 @@ class DeviceBox(QComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        self.addItem(AUTO_DEVICE, AUTO_DEVICE)
-        self.setToolTip("Processor to compute on; 'auto' takes the fastest present.")
+        self.addItem(TITLES[AUTO], AUTO_DEVICE)
+        self.setToolTip("Processor to compute on; Automatic takes the fastest one present.")
 
     @property
     def choice(self) -> str:
@@ -119,7 +123,7 @@ class DeviceBox(QComboBox):
         """List the present devices, the automatic choice first."""
         self.clear()
         for name in devices:
-            self.addItem(name, name)
+            self.addItem(DEVICE_TITLES.get(name, name), name)
 
 
 class KeptSegmenter:
@@ -139,10 +143,12 @@ class KeptSegmenter:
         return self._segmenter
 
 
-def models_and_devices(progress: Progress) -> tuple[list[str], list[str]]:
-    """List the models and the devices to choose from, ``auto`` first; imports torch."""
-    from napari_npa.models.devices import present_devices
-    from napari_npa.models.weights import embedded_models
+def devices(progress: Progress) -> list[str]:
+    """List the devices to choose from, ``auto`` first; runs in a worker.
 
-    others = [name for name in embedded_models() if name not in (WHOLE, TILE)]
-    return [AUTO, *others], [AUTO_DEVICE, *present_devices()]
+    It imports torch and all that a run needs, while the user looks at the image.
+    """
+    import napari_npa.segmentation.segmenter  # noqa: F401
+    from napari_npa.models.devices import present_devices
+
+    return [AUTO_DEVICE, *present_devices()]

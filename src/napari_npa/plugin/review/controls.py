@@ -32,6 +32,7 @@ MARKS: dict[State | Literal["ungradable"], str] = {
     "edited": "✎",
     "approved": "✓",
     "ungradable": "⊘",
+    "unreadable": "✗",
 }
 """Mark in front of an image's name, by its state."""
 
@@ -66,7 +67,8 @@ class ImageList(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{MARKS[self._grade(at)]}  {name}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{name}: {self._grade(at)}{', present image' * is_present}"
+            line = f"{name}: {self._grade(at)}{', present image' * is_present}"
+            return "\n".join(filter(None, [line, self._queue.reason(at)]))
         if role == Qt.ItemDataRole.FontRole and is_present:
             font = QFont()
             font.setBold(True)
@@ -117,7 +119,10 @@ class ReviewControls(Panel):
         if queue is not None and not busy:
             self.recursive.setChecked(queue.recursive)
         if queue is not None:
-            self.count.setText(f"{queue.position + 1} of {len(queue)}, {queue.approved} approved")
+            unreadable = f", {queue.unreadable} unreadable" if queue.unreadable else ""
+            self.count.setText(
+                f"{queue.position + 1} of {len(queue)}, {queue.approved} approved{unreadable}"
+            )
             self.list.viewport().update()  # reads the states of visible rows again
             self.list.setCurrentIndex(self.list_model.index(queue.position))
 
@@ -151,6 +156,7 @@ class ReviewControls(Panel):
         self.list.setToolTip("Click an image to open it.")
         self.legend = QLabel("   ".join(f"{mark} {state}" for state, mark in MARKS.items()))
         self.legend.setToolTip("Marks of the list.")
+        self.legend.setWordWrap(True)
         self.previous = QPushButton("Previous")
         self.previous.setToolTip("Save corrections, and open the image before this one (Shift+B).")
         self.next = QPushButton("Next")
@@ -181,7 +187,7 @@ class ReviewControls(Panel):
         folders.addRow(self.choose_output, self.output_folder)
         folders.addRow("", self.recursive)
         folders.addRow("Model", self.models)
-        folders.addRow("Two scales", self.modes)
+        folders.addRow("", self.modes)
         # Long paths must not widen the dock.
         for label in (self.images_folder, self.output_folder):
             label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 CAN_BE_MARKED = "Press Ungradable if no part of it can be judged."
 
-LOSES_MASKS = "The masks of this image are removed, your corrections too. Is it ungradable?"
+NO_PART = "Can no part of '{name}' be judged? It is then done, without masks and index."
+
+LOSES_MASKS = "The masks of this image are removed, your corrections too."
+
+UNREADABLE = "It is marked as unreadable; Next to do passes over it."
 
 ALL_DONE = "Done, and so is every other image of the folder."
 
@@ -36,6 +40,8 @@ def line_of_found(prepared: Prepared, found: Found, *, shown: bool) -> str:
 
 def line_of_error(prepared: Prepared, error: Exception) -> str:
     """Text about an image that could not be read or segmented."""
+    if prepared.is_unreadable:
+        return f"{tell(error)}\n{UNREADABLE}"
     if not isinstance(error, RetinaError):
         return tell(error)
     if prepared.queue.is_ungradable(prepared.at):
@@ -49,7 +55,8 @@ def line_of_failed_save(error: Exception) -> str:
     return f"{line} {CAN_BE_MARKED}" if isinstance(error, RetinaError) else line
 
 
-def may_lose_masks(panel: QWidget) -> bool:
-    """Ask whether masks may be removed."""
-    yes = QMessageBox.StandardButton.Yes
-    return bool(QMessageBox.question(panel, "Ungradable", LOSES_MASKS) == yes)
+def is_ungradable(panel: QWidget, name: str, loses_masks: bool) -> bool:
+    """Ask whether no part of an image can be judged, and its masks may be removed."""
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    question = "\n".join([NO_PART.format(name=name), *[LOSES_MASKS] * loses_masks])
+    return bool(QMessageBox.question(panel, "Ungradable", question, yes | no, no) == yes)

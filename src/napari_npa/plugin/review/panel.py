@@ -17,20 +17,17 @@ from napari_npa.plugin.layers.result_layers import results_of
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, bind, unbind
 from napari_npa.plugin.qt.messages import tell
-from napari_npa.plugin.qt.model_choice import (
-    KeptSegmenter,
-    models_and_devices,
-)
+from napari_npa.plugin.qt.model_choice import KeptSegmenter, devices
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.saving import start_saving
 from napari_npa.plugin.recording.work import save, save_ungradable
 from napari_npa.plugin.review.controls import ReviewControls
 from napari_npa.plugin.review.messages import (
     ALL_DONE,
+    is_ungradable,
     line_of_error,
     line_of_failed_save,
     line_of_found,
-    may_lose_masks,
 )
 from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.review.reviewed_image import ReviewedImage
@@ -84,7 +81,7 @@ class ReviewPanel(ReviewControls):
         self.annotations = annotations_of(self.viewer)
         self._connect()
         self.refresh()
-        self.jobs.start(Job(models_and_devices), self._offer, self._fail_aside)
+        self.jobs.start(Job(devices), failed=self._fail_aside)  # torch, while the user looks
 
     def _connect(self) -> None:
         self.choose_images.clicked.connect(self.ask_for_images)
@@ -108,11 +105,8 @@ class ReviewPanel(ReviewControls):
 
     # Model
 
-    def _offer(self, found: tuple[list[str], list[str]]) -> None:
-        self.models.offer(found[0], AUTO)
-
     def _choose_model(self) -> None:
-        chosen = self.models.choice or AUTO, self.modes.mode
+        chosen = self.models.choice, self.modes.mode
         if chosen != (self.model, self.mode):
             self.model, self.mode = chosen
             self.preparer.segment_again()
@@ -218,7 +212,7 @@ class ReviewPanel(ReviewControls):
         """Write that no part of the image can be judged, and go to the next to do."""
         if self.queue is None or self.shown is None or self.busy:
             return
-        if self.shown.holds_work() and not may_lose_masks(self):
+        if not is_ungradable(self, self.queue.present.name, self.shown.holds_work()):
             return
         self._begin(f"Marking '{self.queue.present.name}' as ungradable…")
         write = partial(save_ungradable, self.queue.results, self.shown.angiogram, self.shown.basis)
@@ -276,6 +270,9 @@ class ReviewPanel(ReviewControls):
             self._show_found(prepared)
         if prepared.error is not None:
             self.status.setText(line_of_error(prepared, prepared.error))
+        if prepared.is_unreadable:
+            self.queue.failed(prepared.at, str(prepared.error))
+            self._store()
         self.refresh()
 
     def _show_found(self, prepared: Prepared) -> None:

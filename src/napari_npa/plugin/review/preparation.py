@@ -70,6 +70,11 @@ class Prepared:
         self.error: Exception | None = None
         self.job: Job | None = None
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether the file cannot be read as an angiogram."""
+        return self.opened is None and isinstance(self.error, AngiogramError)
+
     def as_read(self) -> Prepared:
         """Return the same image, not segmented yet."""
         again = Prepared(self.queue, self.at)

@@ -15,7 +15,7 @@ class ReviewWish:
     images, output, recursive, at
         As for :func:`napari_npa.plugin.review.preparation.read_queue`.
     model
-        Name of embedded weights, or a file; None: whatever the review has chosen.
+        Name of embedded weights, or a file.
     two_scales
         Whether ultra-widefield images are looked at twice.
     """
@@ -24,5 +24,5 @@ class ReviewWish:
     output: Path
     recursive: bool
     at: str
-    model: str | Path | None
+    model: str | Path
     two_scales: bool

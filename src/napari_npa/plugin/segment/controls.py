@@ -69,7 +69,7 @@ class SegmentControls(Panel):
         )
         for button in (self.correct, self.load_masks):
             button.hide()
-        self.status = StatusLabel("Looking for models and devices…")
+        self.status = StatusLabel()
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
@@ -82,7 +82,7 @@ class SegmentControls(Panel):
         choice.addWidget(self.open, 1)
         form.addRow("Angiogram", choice)
         form.addRow("Model", self.models)
-        form.addRow("Two scales", self.modes)
+        form.addRow("", self.modes)
         form.addRow("Field of view", self.fields)
         form.addRow("Device", self.devices)
         form.addRow(buttons)

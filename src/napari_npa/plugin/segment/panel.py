@@ -14,7 +14,6 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
-from napari_npa.models.names import AUTO
 from napari_npa.plugin.layers.open import FILES, open_file
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
@@ -22,7 +21,7 @@ from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.model_choice import (
     KeptSegmenter,
-    models_and_devices,
+    devices,
 )
 from napari_npa.plugin.recording.load_masks import load_masks
 from napari_npa.plugin.recording.recorder import annotations_of
@@ -62,7 +61,7 @@ class SegmentPanel(SegmentControls):
         self._connect()
         self.images.choices = lambda _: angiogram_layers(self.viewer)
         self._follow_screen()
-        self._start(Job(models_and_devices), self._offer)
+        self._start(Job(devices), self._offer)
         self.recovery_of.look_at_start()
 
     def _connect(self) -> None:
@@ -104,11 +103,8 @@ class SegmentPanel(SegmentControls):
     def _load_masks(self) -> None:
         load_masks(self.viewer)
 
-    def _offer(self, found: tuple[list[str], list[str]]) -> None:
-        models, devices = found
-        self.models.offer(models, AUTO)
-        self.devices.offer(devices)
-        self.status.setText("" if self.image is not None else NO_IMAGE)
+    def _offer(self, present: list[str]) -> None:
+        self.devices.offer(present)
         self._enable()
 
     def _choose_image(self) -> None:
@@ -123,7 +119,7 @@ class SegmentPanel(SegmentControls):
         if self.image is not None:
             with self.images.changed.blocked():
                 self.images.value = self.image
-        if not self.jobs:
+        if self.run_job is None:
             self.status.setText("" if self.image is not None else NO_IMAGE)
         self._refresh()
         self.recovery_of.look_for(self.image if self.result is None else None)
@@ -143,8 +139,7 @@ class SegmentPanel(SegmentControls):
 
     def _enable(self) -> None:
         running = self.run_job is not None
-        ready = self.image is not None and self.models.choice is not None
-        self.run.setEnabled(ready and not running)
+        self.run.setEnabled(self.image is not None and not running)
         self.models.setEnabled(not running)
         self.modes.setEnabled(not running)
         self.fields.setEnabled(not running)
@@ -159,7 +154,7 @@ class SegmentPanel(SegmentControls):
 
     def start_run(self) -> None:
         """Segment the chosen image in a worker."""
-        if self.image is None or self.models.choice is None:
+        if self.image is None:
             return
         shown = ShownImage.of(self.image, self.viewer)
         model = self.models.choice, self.modes.mode
