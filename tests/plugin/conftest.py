@@ -62,6 +62,12 @@ def answers(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
+def _nothing_is_remembered(monkeypatch, tmp_path_factory):
+    """A test finds nothing that another let the panels remember."""
+    monkeypatch.setenv("NAPARI_NPA_DATA", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(autouse=True)
 def _no_notifications_yet():
     notification_manager.records.clear()
 

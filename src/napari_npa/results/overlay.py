@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_npa.imaging.contrast import normalise_contrast
+from napari_npa.results.colours import NPA_COLOUR, RETINA_COLOUR
 from napari_npa.types import Gray, Mask
 
 OVERLAY_SIDE = 2000
@@ -13,11 +14,9 @@ OVERLAY_SIDE = 2000
 
 NPA_OPACITY = 0.4
 NPA_COLOURS = np.round(
-    (1 - NPA_OPACITY) * np.arange(256)[:, None] + NPA_OPACITY * np.array([230, 60, 40])
+    (1 - NPA_OPACITY) * np.arange(256)[:, None] + NPA_OPACITY * np.array(NPA_COLOUR)
 ).astype(np.uint8)
 """Colour of non-perfusion by the gray level below it, (256, 3)."""
-
-RETINA_COLOUR = np.array([60, 200, 90], np.uint8)
 
 
 def overlay(pixels: Gray, npa: Mask, retina: Mask) -> NDArray[np.uint8]:
@@ -26,7 +25,7 @@ def overlay(pixels: Gray, npa: Mask, retina: Mask) -> NDArray[np.uint8]:
     Returns
     -------
     picture : (rows, columns, 3) uint8
-        Non-perfusion filled red, gradable retina outlined green.
+        Non-perfusion filled orange, gradable retina outlined blue.
     """
     step = -(-max(pixels.shape) // OVERLAY_SIDE)
     thinned = (slice(None, None, step), slice(None, None, step))

@@ -26,6 +26,7 @@ from napari_npa.plugin.batch.table import (
 from napari_npa.plugin.batch.thumbnails import KEPT, Thumbnails
 from napari_npa.plugin.dock.workspace import workspace_of
 from napari_npa.plugin.layers.result_layers import results_of
+from napari_npa.results.colours import NPA_COLOUR
 from napari_npa.results.table import Row, read_table, update_table, write_table
 
 BATCH = "Batch"
@@ -297,7 +298,7 @@ def test_the_histogram_counts_images_by_index(shown, qtbot):
     qtbot.wait(50)
     picture = histogram.grab().toImage()
     colours = [picture.pixelColor(x, 60) for x in range(300)]
-    assert any(colour.red() > 240 and colour.green() < 80 for colour in colours)
+    assert any(colour.getRgb()[:3] == NPA_COLOUR for colour in colours)
     assert "2" in histogram.words_at(QPoint(20, 50))
     assert histogram.words_at(QPoint(2, 50)) == ""
     QToolTip.hideText()
@@ -512,6 +513,22 @@ def test_every_control_says_what_it_does(batch):
         assert not control.isEnabled()
     for method in (batch.start_run, batch.cancel_run, batch.open_chosen, batch.review_these):
         method()  # a key pressed too early
+
+
+def test_how_it_went_and_why_is_in_view_without_scrolling(shown, done, qtbot):
+    view = done.results.view
+    done.window().resize(1366, 768)
+    qtbot.wait(50)
+    ends = {column.key: view.columnViewportPosition(at) for at, column in enumerate(COLUMNS)}
+    assert 0 < ends["status"] < ends["isi"] < ends["message"] < view.viewport().width() - 60
+
+
+def test_a_failed_row_has_a_dash_for_each_value_that_it_lacks(done):
+    failed = states(done).index("failed")
+    texts = {column.key: cells(done, at)[failed] for at, column in enumerate(COLUMNS)}
+    assert texts["status"] == "failed"
+    assert texts["message"].startswith("'broken.tif' ")
+    assert {texts[key] for key in ("isi", "npa_pixels", "retina_pixels", "seconds")} == {"–"}
 
 
 def many(count, seed=0) -> list[Row]:

@@ -10,6 +10,8 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_npa.results.colours import NPA_COLOUR
+
 BINS = 20
 """Number of bars, 5 % each."""
 
@@ -18,7 +20,7 @@ TICKS = (0, 25, 50, 75, 100)
 
 HEIGHT = 92
 MARGIN = 12
-BAR_COLOUR = "#ff3b30"
+BAR_COLOUR = QColor(*NPA_COLOUR)
 """The colour of non-perfusion in the viewer."""
 
 
@@ -71,7 +73,7 @@ class IsiHistogram(QWidget):
                 left, right = self._x(at / BINS), self._x((at + 1) / BINS)
                 painter.fillRect(
                     QRectF(left + 1, area.bottom() - height, right - left - 2, height),
-                    QColor(BAR_COLOUR),
+                    BAR_COLOUR,
                 )
         painter.setPen(QPen(faint, 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_npa.models.names import TITLES
 from napari_npa.plugin.batch.histogram import IsiHistogram
 from napari_npa.plugin.batch.table import (
     ROW,
@@ -106,7 +107,7 @@ class BatchResults(QWidget):
         self.preview = QLabel()
         self.preview.setFixedSize(PREVIEW_SIDE, PREVIEW_SIDE)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.preview.setToolTip("Overlay of the chosen image: non-perfusion red, retina green.")
+        self.preview.setToolTip("Overlay of the chosen image: non-perfusion orange, retina blue.")
         self.details = StatusLabel(explained="All that the table says of the chosen image.")
         self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
 
@@ -180,5 +181,5 @@ def _in_words(row: Row) -> str:
         lines.append(f"{row.npa_pixels:,} of {row.retina_pixels:,} px")
     if row.model:
         threshold = "" if row.threshold is None else f", threshold {row.threshold:.2f}"
-        lines.append(f"Model {row.model}{threshold}")
+        lines.append(f"Model {TITLES.get(row.model, row.model)}{threshold}")
     return "\n".join([*lines, *filter(None, row.message.split("; "))])

@@ -197,7 +197,7 @@ class _WithPicture(QStyledItemDelegate):
         option.icon = self._blank
         if picture is not None and not picture.isNull():
             option.icon = QIcon(picture)
-            # Else Qt would tint the chosen picture, and red would no longer be red.
+            # Else Qt would tint the chosen picture, and orange would no longer be orange.
             option.icon.addPixmap(picture, QIcon.Mode.Selected)
         option.decorationSize = self._size
         option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration

@@ -13,9 +13,11 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushBut
 from napari_npa.errors import ReplaceError
 from napari_npa.plugin.layers.live_index import LiveIndex
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
+from napari_npa.plugin.look.controls import LookControls
 from napari_npa.plugin.qt.jobs import Jobs
 from napari_npa.plugin.qt.messages import tell
 from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.qt.remembered import remember, remembered
 from napari_npa.plugin.qt.status_label import StatusLabel
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.saving import start_saving
@@ -23,6 +25,10 @@ from napari_npa.plugin.recording.work import save
 
 if TYPE_CHECKING:
     from napari_npa.results.saved import SavedResult
+
+
+ANNOTATOR = "annotator"
+"""Key under which the annotator is remembered."""
 
 
 class ResultBar(Panel):
@@ -49,15 +55,20 @@ class ResultBar(Panel):
         self._lay_out()
         self.save.clicked.connect(self.ask_and_save)
         self.who.textChanged.connect(self._name_annotator)
+        self.who.editingFinished.connect(self._remember_annotator)
         self.connections.connect(self.results.chosen, self._follow)
         self.destroyed.connect(self.jobs.abandon)
+        self.who.setText(remembered(ANNOTATOR))
         self._follow()
 
     def _build(self) -> None:
+        self.look = LookControls()
         self.index = LiveIndex()
         self.who = QLineEdit()
         self.who.setPlaceholderText("optional")
-        self.who.setToolTip("Who corrects, for the record that is saved; never the patient.")
+        self.who.setToolTip(
+            "Who corrects, for the record that is saved; never the patient. It is remembered."
+        )
         self.save = QPushButton("Save…")
         self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
         self.status = StatusLabel(explained="What was saved last, and where.")
@@ -69,6 +80,7 @@ class ResultBar(Panel):
         row.addWidget(self.save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(9, 4, 9, 4)
+        layout.addWidget(self.look)
         layout.addWidget(self.index)
         layout.addLayout(row)
         layout.addWidget(self.status)
@@ -81,10 +93,14 @@ class ResultBar(Panel):
             self._say("")
         self.result = result
         self.index.follow(result)
+        self.look.follow(result)
         self.save.setEnabled(result is not None)
 
     def _name_annotator(self, name: str) -> None:
         self.annotations.who = name.strip()
+
+    def _remember_annotator(self) -> None:
+        remember(ANNOTATOR, self.annotations.who)
 
     def ask_and_save(self) -> None:
         """Ask for a folder and write the result there, in a worker."""

@@ -12,6 +12,9 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_npa.io.names import RETINA_ENDING
 from napari_npa.plugin.layers.shown_image import ShownImage
+from napari_npa.plugin.look.look import OPACITY, Look
+from napari_npa.plugin.look.outline import draw_outline_fast
+from napari_npa.results.colours import NOT_COUNTED_COLOUR, NPA_COLOUR, RETINA_COLOUR
 from napari_npa.types import Mask
 
 if TYPE_CHECKING:
@@ -20,23 +23,14 @@ if TYPE_CHECKING:
 COUNTED, NOT_COUNTED = 1, 2
 """Labels of non-perfusion inside the gradable retina, and outside, where it does not count."""
 
-NPA_COLOUR = "#ff3b30"
-NOT_COUNTED_COLOUR = "#98989d"
-RETINA_COLOUR = "#30d158"
-
-SIDE_PER_CONTOUR_PIXEL = 700
-"""Side of the image, pixels, per pixel of outline; a thinner outline is broken on screen."""
-
-CONTOUR_PIXELS = (2, 4)
-"""Least and most width; on 16 million pixels napari draws 4 in one second, 8 in five."""
-
 SIDE_PER_BRUSH_PIXEL = 100
 """Side of the image per pixel of the brush: a first size that can be seen."""
 
 
 def npa_layer(shown: ShownImage, mask: Mask) -> Labels:
-    """Layer of non-perfusion, with a brush of a size that can be seen."""
-    layer = _labels("NPA", mask, NPA_COLOUR, 0.4, shown.image)
+    """Layer of non-perfusion in the look chosen last, with a brush of a size that can be seen."""
+    layer = _labels("NPA", mask, NPA_COLOUR, OPACITY, shown.image)
+    Look.last().give(layer)
     layer.brush_size = max(3, max(mask.shape) // SIDE_PER_BRUSH_PIXEL)
     return layer
 
@@ -78,24 +72,23 @@ def mask_settings(name: str) -> dict[str, Any]:
     is_retina = name.endswith(RETINA_ENDING)
     return {
         "colormap": _one_colour(RETINA_COLOUR if is_retina else NPA_COLOUR),
-        "opacity": 0.4,
+        "opacity": OPACITY,
     }
 
 
-def outline_pixels(shape: tuple[int, ...]) -> int:
-    """Width of the outline of the gradable retina, pixels of the image."""
-    return int(np.clip(round(max(shape) / SIDE_PER_CONTOUR_PIXEL), *CONTOUR_PIXELS))
-
-
-def _labels(kind: str, mask: Mask, colour: str, opacity: float, image: Image) -> Labels:
+def _labels(
+    kind: str, mask: Mask, colour: tuple[int, int, int], opacity: float, image: Image
+) -> Labels:
     """Layer of a mask, in one colour, at the place of its image."""
-    return Labels(
+    layer = Labels(
         mask.astype(np.uint8),
         name=kind,
         colormap=_one_colour(colour),
         opacity=opacity,
         **placement(image),
     )
+    draw_outline_fast(layer)
+    return layer
 
 
 def placement(image: Image) -> dict[str, Any]:
@@ -111,6 +104,7 @@ def placement(image: Image) -> dict[str, Any]:
     }
 
 
-def _one_colour(colour: str) -> DirectLabelColormap:
-    colours = {None: colour, 0: "transparent", COUNTED: colour, NOT_COUNTED: NOT_COUNTED_COLOUR}
+def _one_colour(levels: tuple[int, int, int]) -> DirectLabelColormap:
+    colour, gray = (np.array([*rgb, 255]) / 255 for rgb in (levels, NOT_COUNTED_COLOUR))
+    colours = {None: colour, 0: "transparent", COUNTED: colour, NOT_COUNTED: gray}
     return DirectLabelColormap(color_dict=colours)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 NAME = "Regions"
 
-COLOUR = "#ffd60a"
+COLOUR = "white"
+"""Neither that of non-perfusion nor that of the retina, for all eyes."""
 
 LINE_SCREEN_PIXELS = 2.0
 

@@ -19,15 +19,11 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_npa.plugin.layers.counted import CountedLabels
-from napari_npa.plugin.layers.mask_layers import (
-    LayerNames,
-    npa_layer,
-    outline_pixels,
-    retina_layer,
-)
+from napari_npa.plugin.layers.mask_layers import LayerNames, npa_layer, retina_layer
 from napari_npa.plugin.layers.on_screen import Frame, OnScreen
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 from napari_npa.plugin.layers.steps import Mark, Step, version_shown, write_mask, write_step
+from napari_npa.plugin.look.outline import outline_pixels
 from napari_npa.plugin.qt.drawing_context import guard_removals
 from napari_npa.types import Mask
 
@@ -233,8 +229,7 @@ class Results:
         active = viewer.layers.selection.active
         with self._arranging():
             viewer.add_layer(retina)
-            # Only now: else napari would draw the outline twice, a second each on 16 million
-            # pixels.
+            # Only now: else napari would find the outline twice.
             retina.contour = outline_pixels(retina.data.shape)
             viewer.add_layer(npa)
             is_on_screen = self.of(self.on_screen.image, viewer) is result
