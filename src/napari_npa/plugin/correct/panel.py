@@ -13,10 +13,10 @@ from superqt.utils import QSignalThrottler, signals_blocked
 
 from napari_npa.plugin.correct.controls import CorrectControls
 from napari_npa.plugin.correct.correction import LayerCorrection
+from napari_npa.plugin.correct.doubtful import Doubtful
 from napari_npa.plugin.correct.messages import line_of_correction
 from napari_npa.plugin.correct.mouse_tools import MouseTools
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
-from napari_npa.plugin.layers.uncertainty import Doubtful
 from napari_npa.plugin.qt.drawing_pause import pause_drawing, resume_drawing
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.keys import CORRECT_KEYS, bind, unbind

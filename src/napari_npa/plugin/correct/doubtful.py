@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
+from napari_npa.plugin.correct.place_marker import PlaceMarker
 from napari_npa.plugin.layers.mask_layers import placement
-from napari_npa.plugin.layers.place_marker import PlaceMarker
 from napari_npa.plugin.layers.shown_image import DERIVED
 
 if TYPE_CHECKING:
