@@ -140,14 +140,16 @@ def test_a_layer_that_was_changed_says_so(model, tmp_path, eye):
     assert (angiogram.path, angiogram.pixels[12, 12]) == (None, np.float32(77 / 255))
 
 
+@pytest.mark.parametrize("panel_first", [True, False])
 @pytest.mark.parametrize("plugin", [OURS, THEIRS])
-def test_gray_with_transparency_is_read_as_gray(plugin, model, tmp_path, eye):
+def test_gray_with_transparency_is_read_as_gray(plugin, panel_first, model, tmp_path, eye):
     path = tmp_path / "OD_03.png"
     alpha = np.full_like(eye, 255)
     alpha[:30] = 0
     iio.imwrite(path, np.stack([eye, alpha], axis=-1))
-    on_screen = OnScreen(model)
+    on_screen = OnScreen(model) if panel_first else None
     (layer,) = model.open(path, plugin=plugin)
+    on_screen = on_screen or OnScreen(model)
     assert on_screen.image is layer
     assert (layer.data.shape, model.dims.ndim) == (eye.shape, 2)
     angiogram = shown(layer, model)

@@ -54,6 +54,7 @@ class OnScreen:
         self._viewer = ref(viewer)
         self._is_turning = False
         for image in angiogram_layers(viewer):
+            show_as_gray(image)
             self._watch(image)
         self.image = self._topmost()
         self._seen = self._seen_now()
