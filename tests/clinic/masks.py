@@ -183,6 +183,7 @@ REFUSED = {
     "a void of 255": lambda p: picture(
         p, np.where(np.arange(90) < 4, np.uint8(255), NUMBERS), format="PNG"
     ),
+    "one bit of each colour": lambda p: tiff(p, np.dstack([INSIDE] * 3), photometric="rgb"),
     "-1 and 0": lambda p: tiff(p, np.where(INSIDE, 0, -1).astype(np.int16)),
     "-2": lambda p: tiff(p, np.where(INSIDE, 1, -2).astype(np.int16)),
     "infinity": lambda p: tiff(p, np.where(INSIDE, np.inf, 0).astype(np.float32)),

@@ -66,8 +66,8 @@ def _inside(path: Path, stored: Stored) -> Mask:
             "Save it with 0 as black (in ImageJ: Image > Lookup Tables > Invert LUT, then check "
             "that the inside is white).",
         )
-    if samples.dtype.kind not in "buif":
-        _refuse(path, f"has samples of type {samples.dtype}")
+    if samples.dtype.kind not in "uif":  # programs pack bits of several channels differently
+        _refuse(path, f"has samples of type {samples.dtype} and shape {samples.shape}")
     values = _without_channels(path, samples) if samples.ndim == 3 else samples
     return _of_levels(path, values, lossless=stored.lossless)
 

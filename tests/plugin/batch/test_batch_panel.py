@@ -192,6 +192,18 @@ def test_the_reason_of_a_failure_is_shown(done, qtbot):
     assert len(cells(done)) == 4
 
 
+def test_image_files_that_were_left_out_are_named(batch, folder, output, qtbot):
+    tifffile.imwrite(folder / "a_npa.tif", np.eye(160, dtype=np.uint8))
+    (folder / "a.bmp").touch()
+    batch.choose_folders(folder, output)
+    settle(qtbot, batch)
+    run(qtbot, batch)
+    assert sorted(cells(batch)) == ["a.tif", "b.tif", "broken.tif"]
+    assert "2 left out" in batch.status.text()
+    assert "'a.bmp' is BMP, which is not read" in batch.status.text()
+    assert "'a_npa.tif' is a mask, not an angiogram" in batch.status.text()
+
+
 def test_cancel_stops_after_the_images_in_hand_and_run_goes_on(batch, folder, output, qtbot, runs):
     add_twelve(folder)
     batch.choose_folders(folder, output)

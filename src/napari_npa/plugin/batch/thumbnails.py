@@ -124,10 +124,11 @@ def read_pictures(paths: Sequence[Path], progress: Progress) -> dict[Path, Pictu
 
 def _read(path: Path) -> Picture | None:
     try:
-        with Image.open(path) as file:
+        # Overlays are PNG. Other decoders would run on whatever has the name of one.
+        with Image.open(path, formats=["PNG"]) as file:
             file.thumbnail((SIDE, SIDE), reducing_gap=2.0)
             return np.asarray(file.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
