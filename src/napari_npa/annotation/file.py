@@ -15,13 +15,17 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, get_args
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 
 from napari_npa import __version__
 from napari_npa.annotation.packed_mask import PackedMask
+from napari_npa.annotation.record import Count, Name, Sha256, require_session
 from napari_npa.annotation.session import AnnotationError, Session
+from napari_npa.types import Target
 
 MAGIC = b"napari-npa annotation\n"
 
@@ -42,6 +46,12 @@ _NOT_OURS = (
     RecursionError,
     zlib.error,
 )
+
+MOST_BYTES = 2**26
+"""Size of a session record: some hundred thousand edits."""
+
+MOST_PIXELS = 2**30
+"""Of a mask: more than any image has that is read."""
 
 SUMMARY_BYTES = 2**16
 """Largest summary; a longer one is damaged."""
@@ -168,37 +178,79 @@ def decode(content: bytes, name: str | Path) -> Annotation:
     try:
         length = int.from_bytes(content[start : start + LENGTH_BYTES], "little")
         start += LENGTH_BYTES
-        about = json.loads(content[start : start + length])
-        if about["format"] > FORMAT:
+        summary = content[start : start + length]
+        if msgspec.json.decode(summary, type=_Numbered).format > FORMAT:
             raise NewerFormatError(
                 name, "was written by a newer version of this program", "Update the program."
             )
+        about = msgspec.json.decode(summary, type=_About)
         start += length
         parts = {}
-        for part, length in about["bytes"].items():
-            parts[part] = zlib.decompress(content[start : start + length])
+        for part, length in msgspec.structs.asdict(about.bytes).items():
+            parts[part] = content[start : start + length]
             start += length
-        record = json.loads(parts["session"])
+        record = json.loads(_unpacked(parts["session"], MOST_BYTES))
+        require_session(record)
         rows, columns = record["shape"]
-        session = Session.from_record(
-            record,
-            PackedMask(np.frombuffer(parts["npa"], np.uint8), (rows, columns)),
-            PackedMask(np.frombuffer(parts["retina"], np.uint8), (rows, columns)),
+        if rows * columns > MOST_PIXELS:
+            raise ValueError("larger than any image")
+        npa, retina = (
+            np.frombuffer(_unpacked(parts[name], -(-rows * columns // 8)), np.uint8)
+            for name in get_args(Target)
         )
-        session.id = uuid.UUID(about["session_id"]).hex  # becomes part of a file name
-        if session.image_sha256 != about["image_sha256"] or session.number != about["edits"]:
+        session = Session.from_record(
+            record, PackedMask(npa, (rows, columns)), PackedMask(retina, (rows, columns))
+        )
+        session.id = uuid.UUID(about.session_id).hex  # becomes part of a file name
+        if session.image_sha256 != about.image_sha256 or session.number != about.edits:
             raise _damaged(name)
         return Annotation(
             session=session,
-            threshold=float(about["threshold"]),
-            weights=str(about.get("weights", "")),
-            saved=bool(about["saved"]),
-            folder=_path(about["folder"]),
-            source=_path(about["source"]),
-            software=str(about["software"]),
+            threshold=about.threshold,
+            weights=about.weights,
+            saved=about.saved,
+            folder=_path(about.folder),
+            source=_path(about.source),
+            software=about.software,
         )
     except _NOT_OURS as error:
         raise _damaged(name) from error
+
+
+class _Numbered(msgspec.Struct):
+    format: Annotated[int, Meta(ge=1)]
+
+
+class _Lengths(msgspec.Struct):
+    """Bytes of the parts, in their order."""
+
+    session: Count
+    npa: Count
+    retina: Count
+
+
+class _About(msgspec.Struct):
+    """The summary; see :class:`Summary` and :class:`Annotation`."""
+
+    image_sha256: Sha256
+    session_id: Name
+    edits: Count
+    saved: bool
+    folder: str | None
+    source: str | None
+    threshold: Annotated[float, Meta(gt=0, le=1)]
+    software: Name
+    bytes: _Lengths
+    weights: Name = ""
+
+
+def _unpacked(part: bytes, most: int) -> bytes:
+    """Inflate a part, but to no more bytes than it can have: a few may inflate to gigabytes."""
+    inflater = zlib.decompressobj()
+    unpacked = inflater.decompress(part, most + 1)
+    if len(unpacked) > most or not inflater.eof:
+        raise ValueError("longer than it can be")
+    return unpacked
 
 
 def read_summary(path: Path) -> Summary | None:
@@ -207,11 +259,7 @@ def read_summary(path: Path) -> Summary | None:
         with path.open("rb") as file:
             about = _summary_of(file)
         return Summary(
-            str(about["image_sha256"]),
-            str(about["session_id"]),
-            int(about["edits"]),
-            about["saved"] is True,
-            _path(about["source"]),
+            about.image_sha256, about.session_id, about.edits, about.saved, _path(about.source)
         )
     except (OSError, *_NOT_OURS):
         return None
@@ -221,12 +269,12 @@ class NewerFormatError(AnnotationError):
     """An annotation that was written by a newer version of this program."""
 
 
-def _summary_of(file: BinaryIO) -> Any:  # noqa: ANN401 - any JSON
+def _summary_of(file: BinaryIO) -> _About:
     head = file.read(len(MAGIC) + DIGEST_BYTES + LENGTH_BYTES)
     length = int.from_bytes(head[-LENGTH_BYTES:], "little")
     if not head.startswith(MAGIC) or length > SUMMARY_BYTES:
         raise ValueError("no summary")
-    return json.loads(file.read(length))
+    return msgspec.json.decode(file.read(length), type=_About)
 
 
 def _text(path: Path | None) -> str | None:

@@ -25,7 +25,11 @@ from napari_npa.annotation.file import (
 from napari_npa.annotation.pruning import ASIDE, SUFFIX, last_written, prune
 from napari_npa.annotation.session import AnnotationError, Session
 from napari_npa.errors import SaveError
+from napari_npa.io.texts.ordinary import ordinary_bytes
 from napari_npa.io.writing import atomic
+
+MOST_BYTES = 2**27
+"""Size of the file of an annotation; one at 4000 x 4000 takes about 0.2 MB."""
 
 DATA_VARIABLE = "NAPARI_NPA_DATA"
 """Environment variable with another folder for the data of the user."""
@@ -163,7 +167,7 @@ class AnnotationStore:
 
     def _read(self, path: Path, sha256: str, shape: tuple[int, int] | None) -> Annotation:
         try:
-            content = path.read_bytes()
+            content = ordinary_bytes(path, MOST_BYTES)
         except FileNotFoundError:
             raise
         except OSError as error:
