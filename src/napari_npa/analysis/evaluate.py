@@ -20,6 +20,7 @@ from napari_npa.measure.agreement import (
     hausdorff95,
     pooled,
 )
+from napari_npa.results.truth import REMEDY, of_graders, only_predicted
 from napari_npa.types import Mask
 
 
@@ -93,18 +94,25 @@ def evaluate(predictions: str | Path, masks: str | Path) -> list[Compared]:
     Raises
     ------
     EvaluationError
-        A folder holds no mask, or an annotated image has no prediction.
+        A folder holds no mask, an annotated image has no prediction, or an annotation is a
+        prediction itself.
     AngiogramError
         A folder or a mask cannot be read, or masks of one image differ in size.
     """
     predictions, masks = Path(predictions), Path(masks)
-    annotated, predicted = _npa_masks(masks), _npa_masks(predictions)
+    annotated, predicted = of_graders(_npa_masks(masks)), _npa_masks(predictions)
     matched = match_masks(annotated, predicted)
     if missing := sorted(annotated.keys() - matched.keys()):
         raise EvaluationError(
             predictions,
             f"has no prediction for {', '.join(missing[:5])}{' …' if len(missing) > 5 else ''}",
             "Segment all annotated images first, or leave them out of the masks.",
+        )
+    if ours := only_predicted([annotated[stem] for stem in matched]):
+        raise EvaluationError(
+            masks,
+            f"holds '{ours[0].name}', a result of this program that nobody corrected or approved",
+            REMEDY,
         )
     own, other = (find_masks(folder, RETINA_ENDING) for folder in (masks, predictions))
     rows = []

@@ -36,13 +36,12 @@ def find_masks(folder: Path, ending: str = "", *, recursive: bool = False) -> di
     -------
     masks
         By their path in the folder, without ending and suffix, as :func:`normalised_path`
-        writes it. Of files that differ only in suffix, the one that is
-        not JPEG, or else the last by name.
+        writes it. Of files that differ only in suffix, the one that is not JPEG.
 
     Raises
     ------
     AngiogramError
-        The folder is absent or cannot be read.
+        The folder is absent or cannot be read, or holds two masks of one image.
     """
     try:
         paths = list(folder.iterdir())  # Path.rglob does not report an absent folder
@@ -52,14 +51,25 @@ def find_masks(folder: Path, ending: str = "", *, recursive: bool = False) -> di
         ) from error
     if recursive:
         paths = list(folder.rglob("*"))
-    return {
-        normalised_path(path.with_name(path.stem.removesuffix(ending)).relative_to(folder)): path
-        for path in sorted(paths, key=lambda path: (path.suffix.lower() in _LOSSLESS, path))
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.stem.endswith(ending)
-        and (ending or not path.stem.endswith(_OTHER_ENDINGS))
-    }
+    found: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: (path.suffix.lower() in _LOSSLESS, path)):
+        if (
+            path.suffix.lower() not in IMAGE_SUFFIXES
+            or path.name.startswith(".")
+            or not path.stem.endswith(ending)
+            or (not ending and path.stem.endswith(_OTHER_ENDINGS))
+        ):
+            continue
+        stem = path.with_name(path.stem.removesuffix(ending)).relative_to(folder)
+        before = found.get(normalised_path(stem))
+        if before is not None and before.suffix.lower() in _LOSSLESS:
+            raise AngiogramError(
+                folder,
+                f"holds two masks of '{stem.name}': '{before.name}' and '{path.name}'",
+                "Leave one of them there; keep results and graders' masks in separate folders.",
+            )
+        found[normalised_path(stem)] = path
+    return found
 
 
 def match_masks(names: Iterable[str], masks: Iterable[str]) -> dict[str, str]:

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_npa.errors import ReplaceError
+from napari_npa.io.names import RECORD_FILE
 from napari_npa.results.approvals import is_approved
 from napari_npa.results.record import Hashes, record_path
 from napari_npa.results.saved import SavedResult, hash_of
+from napari_npa.results.truth import in_the_way
 
 
 def refuse_to_lose_work(before: SavedResult | None, basis: str) -> None:
@@ -62,6 +64,14 @@ def refuse_foreign(paths: Iterable[Path], before: SavedResult | None, hashes: Ha
     ReplaceError
         A file is there and is not ours.
     """
+    paths = list(paths)
+    for base in {path.with_name(path.name.removesuffix(RECORD_FILE)) for path in paths}:
+        if record_path(base) in paths and (other := in_the_way(base)) is not None:
+            raise ReplaceError(
+                other,
+                "is a mask of this name; whoever looks for it would take the result for it",
+                "Choose another folder for the results.",
+            )
     for path in paths:
         if (
             os.path.lexists(path)

@@ -12,6 +12,7 @@ from napari_npa.errors import TrainingError
 from napari_npa.io.decoding import IMAGE_SUFFIXES
 from napari_npa.io.masks import find_masks, match_masks
 from napari_npa.io.names import MASK_ENDINGS
+from napari_npa.results.truth import REMEDY, only_predicted
 from napari_npa.training.config import Source
 
 
@@ -81,13 +82,17 @@ def gather_files(
     Raises
     ------
     TrainingError
-        A folder is absent, or holds no angiogram that can be used.
+        A folder is absent, or holds no angiogram that can be used, or a mask is a prediction.
     """
     groups: list[tuple[Path, list[LabelledFile]]] = []
     if images is not None and masks is not None:
         groups.append((images, labelled_files(images, masks, patient_pattern)))
     groups += [(folder, perfused_files(folder, patient_pattern)) for folder in perfused]
     groups += [(folder, simulated_files(folder)) for folder in simulated]
+    if ours := only_predicted(mask for _, files in groups for f in files if (mask := f.mask)):
+        raise TrainingError(
+            ours[0], "is a result of this program that nobody corrected or approved", REMEDY
+        )
     for folder, files in groups:
         if not files:
             raise TrainingError(
