@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from angiograms import gradient, refusal
+from batch_folders import table, write_eye
 from clinic import damage
 from clinic.damage import MOST_BYTES, MOST_SECONDS, READERS, WHOLE, damaged, outcome
 from napari_npa.io.angiogram import read_angiogram
@@ -62,6 +63,23 @@ def test_five_thousand_damaged_files_take_neither_long_nor_much_memory(format, c
     assert float(gigabytes) * 1e9 < MOST_BYTES
 
 
+def test_a_batch_of_damaged_files_has_a_row_and_a_reason_for_each(batch, tmp_path, output):
+    folder = tmp_path / "source"
+    write_eye(folder / "good.tif")
+    for format in WHOLE:
+        for seed in range(200, 215):
+            (folder / f"{seed}.{format}").write_bytes(damaged(format, seed)[2])
+    (folder / "200.jpeg").write_bytes(b"")
+    assert batch(folder, output).exit_code == 1
+    rows = {row["image"]: row for row in table(output)}
+    assert len(rows) == 1 + 3 * 15
+    assert rows["good.tif"]["status"] == "ok"
+    for name, row in rows.items():
+        if row["status"] == "failed":
+            assert name in row["message"]
+            assert "could not be processed" not in row["message"]
+
+
 # Files that were found by damaging, or made by people who wish harm
 
 
@@ -100,6 +118,15 @@ def test_declared_pixels_that_the_data_cannot_hold_are_not_decoded(tmp_path):
     begin = time.process_time()
     assert refusal(path).reason.startswith("is damaged")
     assert time.process_time() - begin < 0.5
+
+
+def test_a_single_strip_need_not_say_its_length(tmp_path):
+    path = tmp_path / "eye.tif"
+    tifffile.imwrite(path, gradient(), photometric="minisblack")
+    before = read_angiogram(path).pixels
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<H", 279), struct.pack("<H", 65_000), 1))
+    assert np.array_equal(read_angiogram(path).pixels, before)
 
 
 def test_strips_that_lie_over_each_other_are_damage(tmp_path):

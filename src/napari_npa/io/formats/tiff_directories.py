@@ -180,6 +180,8 @@ class Directory:
             self._numbers(tiles if self._is_tiled else strips)
             for tiles, strips in ((_TILE_OFFSETS, _STRIP_OFFSETS), (_TILE_COUNTS, _STRIP_COUNTS))
         )
+        if not counts and len(offsets) == 1 and self.compression == COMPRESSION.NONE:
+            counts = [self._stored_bytes]  # some scanners do not say
         return list(zip(offsets, counts, strict=True))
 
     @property
@@ -193,6 +195,11 @@ class Directory:
         size = next(size for size in (1, 2, 4, 8) if 8 * size >= self.bits)
         segment = rows * columns if self._is_tiled else 0
         return (self.pixels + segment) * self.samples * size
+
+    @property
+    def _stored_bytes(self) -> int:
+        """Bytes of its samples without compression."""
+        return self.rows * math.ceil(self.columns * self.samples * self.bits / 8)
 
     def _grid(self) -> tuple[int, int, int, int]:
         """Rows and columns of a strip or tile, and how many there are across and down."""
@@ -227,7 +234,7 @@ class Directory:
         stored = sum(count for _, count in self.segments)
         if stored > length:
             raise DamagedError("strips or tiles lie over each other")
-        least = self.rows * math.ceil(self.columns * self.samples * self.bits / 8)
+        least = self._stored_bytes
         if least > EXPANSION[COMPRESSION(self.compression)] * stored + _SLACK * (
             self.compression != 1
         ):
