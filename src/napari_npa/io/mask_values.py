@@ -129,12 +129,13 @@ def _on_black(path: Path, colours: Values, alpha: Values) -> Values:
         _refuse(path, "is transparent everywhere")
     if alpha.min() == highest:
         return colours
-    seen = np.empty_like(colours)
+    # In place where that is possible: a copy of the largest image takes a gigabyte.
+    seen = colours if colours.flags.writeable else colours.copy()
     is_black = True
     for rows in row_blocks(colours):
         share = alpha[rows] / highest
-        seen[rows] = colours[rows] * share
         is_black &= not (colours[rows] * (share > 0.5)).any()
+        seen[rows] = colours[rows] * share
     if is_black:
         _refuse(path, "is black where it is opaque: it is not clear what is inside")
     return seen
