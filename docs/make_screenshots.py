@@ -13,6 +13,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+from PIL import Image
 
 # Before the plugin is imported: the pictures leave no annotations behind.
 os.environ["NAPARI_NPA_DATA"] = tempfile.mkdtemp()
@@ -28,7 +29,17 @@ from napari_npa.plugin.segment.panel import SegmentPanel
 from napari_npa.simulation.many import simulate_many
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (1500, 1000)
+VIEWS = {"": (1366, 768, "dark"), "_large": (1600, 1000, "light")}
+"""Width, height and theme of each picture of a window, by what is added to its name."""
+
+COLOURS = (256, 128, 64)
+"""Most colours of a picture of a window; fewer where it would have too many bytes."""
+
+MOST_BYTES = 400_000
+
+ZOOMED = "correcting"
+"""The picture of a doubtful place, to which the view has gone."""
+
 ZOOM = 4.0
 """How much closer the pictures of corrections are than the whole image."""
 
@@ -38,9 +49,6 @@ MISSED = [(785, 960), (785, 1150), (945, 1150), (945, 960)]
 
 GROWN = (1385, 1160)
 """Row and column of an area at the lower border that is smaller than a disc area."""
-
-PANEL_WIDTH = 620
-"""Of the panel for folders, pixels."""
 
 SEED = 20
 ISI = [column.title for column in COLUMNS].index("ISI %")
@@ -57,7 +65,6 @@ def main() -> None:
 def pictures_of_correcting() -> None:
     """Open a sample, segment, correct, and save what is on screen."""
     viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
     _, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Segment non-perfusion")
     segment = workspace.current
     open_and_run(viewer, segment, "simulated_1")
@@ -78,10 +85,8 @@ def pictures_of_correcting() -> None:
 def pictures_of_a_batch() -> None:
     """Segment a folder, open the image of the highest index, and save what is on screen."""
     viewer = napari.Viewer()
-    viewer.window.resize(*SIZE)
-    dock, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Batch")
+    _, workspace = viewer.window.add_plugin_dock_widget("napari-npa", "Batch")
     batch = workspace.current
-    viewer.window._qt_window.resizeDocks([dock], [PANEL_WIDTH], Qt.Orientation.Horizontal)
     with tempfile.TemporaryDirectory() as folder:
         images = angiograms(Path(folder) / "angiograms")
         batch.choose_folders(images, images / "npa_results")
@@ -99,6 +104,12 @@ def pictures_of_a_batch() -> None:
         wait(500)
         wait_while(lambda: len(results.thumbnails.jobs))
         picture(viewer, "batch_overlays")
+        batch.review.click()
+        review = workspace.current
+        wait_while(lambda: len(review.jobs) or len(review.preparer.jobs))
+        review.approve()
+        wait_while(lambda: len(review.jobs) or len(review.preparer.jobs))
+        picture(viewer, "review")
         viewer.close()
 
 
@@ -172,10 +183,20 @@ def shown(viewer: napari.Viewer) -> np.ndarray:
 
 
 def picture(viewer: napari.Viewer, name: str) -> None:
-    """Save the whole window."""
-    wait(800)
-    window = viewer.screenshot(canvas_only=False, flash=False)[..., :3]
-    iio.imwrite(IMAGES / f"{name}.png", window)
+    """Save the whole window, small and dark, and large and light."""
+    for suffix, (width, height, theme) in VIEWS.items():
+        viewer.theme = theme
+        viewer.window.resize(width, height)
+        wait(300)
+        if name != ZOOMED:
+            viewer.reset_view()
+        wait(800)
+        window = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)[..., :3])
+        path = IMAGES / f"{name}{suffix}.png"
+        for colours in COLOURS:
+            window.quantize(colours).save(path, optimize=True)
+            if path.stat().st_size <= MOST_BYTES:
+                break
 
 
 def wait(milliseconds: int) -> None:

@@ -532,7 +532,7 @@ def test_how_it_went_and_why_is_in_view_without_scrolling(shown, done, qtbot):
     done.window().resize(1366, 768)
     qtbot.wait(50)
     ends = {column.key: view.columnViewportPosition(at) for at, column in enumerate(COLUMNS)}
-    assert 0 < ends["status"] < ends["isi"] < ends["message"] < view.viewport().width() - 60
+    assert 0 < ends["status"] < ends["isi"] < ends["message"] < view.viewport().width() - 40
 
 
 def test_a_failed_row_has_a_dash_for_each_value_that_it_lacks(done):
@@ -620,3 +620,14 @@ def test_a_table_of_ten_thousand_rows_is_read_in_a_worker(batch, output, qtbot):
     assert Counter(states(batch)) == {"ok": 9800, "failed": 200}
     (output / TABLE).unlink()
     settle(qtbot, batch)
+
+
+def test_review_does_not_open_the_image_of_the_batch_a_second_time(done, viewer, qtbot):
+    choose(qtbot, done, "a.tif")
+    click(qtbot, done.open)
+    settle(qtbot, done)
+    assert layers(viewer) == ["a", "Retina", "NPA"]
+    click(qtbot, done.review)
+    review = workspace_of(viewer).current
+    qtbot.waitUntil(lambda: not review.jobs and not review.preparer.jobs, timeout=60_000)
+    assert layers(viewer) == ["a", "Retina", "NPA"]

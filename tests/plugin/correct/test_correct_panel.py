@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
 from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton, QLabel
 from vispy.util import keys
 
 from drawing import TINY_CANVASES
@@ -225,7 +226,7 @@ def test_the_gradable_retina_is_corrected_by_the_same_tools(viewer, corrector, q
     np.testing.assert_array_equal(npa.data != 0, before[0])
     np.testing.assert_array_equal((retina.data != 0) != before[1], inside_square(npa.data.shape))
     correct(qtbot, corrector, SQUARE, tool="network", action="replace")
-    assert "Tile network: replace" in corrector.status.text(), corrector.status.text()
+    assert corrector.status.text().startswith("Replaced, Close-up: "), corrector.status.text()
     retina.undo()
     retina.undo()
     np.testing.assert_array_equal(retina.data != 0, before[1])
@@ -359,6 +360,63 @@ def test_doubtful_places_are_shown_and_gone_to_in_order(viewer, corrector, qtbot
     assert "Uncertainty" not in viewer.layers
 
 
+@pytest.fixture
+def doubt(corrector):
+    """A result with two places of doubt; gives their windows, the larger first."""
+    automatic = corrector.result.segmentation
+    automatic.probability[:] = 0.01
+    automatic.probability[40:60, 50:80] = automatic.threshold
+    automatic.probability[90:100, 80:90] = automatic.threshold
+    automatic.retina[:] = True
+    return (40, 60, 50, 80), (90, 100, 80, 90)
+
+
+def test_a_doubtful_place_is_framed_and_there_is_a_way_on_and_back(viewer, corrector, doubt, qtbot):
+    camera = viewer.scene.camera
+    camera.zoom *= 1.7
+    before = camera.center, camera.zoom
+    assert not corrector.back.isEnabled()
+    seen = []
+    for button in (corrector.next_doubtful, corrector.next_doubtful, corrector.previous_doubtful):
+        click(qtbot, button)
+        (corners,) = viewer.layers["Doubtful place"].data
+        top, left = corners[:, -2:].min(axis=0)
+        bottom, right = corners[:, -2:].max(axis=0)
+        seen.append(corrector.status.text().split(":")[0])
+        window = doubt[int(seen[-1].split()[2]) - 1]
+        np.testing.assert_allclose((top, bottom, left, right), window, atol=8)
+        assert top < window[0] < window[1] < bottom + 1
+        assert viewer.layers.selection.active is corrector.result.npa
+    assert seen == [f"Doubtful place {number} of 2" for number in (1, 2, 1)]
+    click(qtbot, corrector.back)
+    assert (camera.center, camera.zoom) == before
+    assert "Doubtful place" not in viewer.layers
+    assert not corrector.back.isEnabled()
+
+
+def test_messages_fit_the_tool(viewer, corrector, qtbot):
+    npa = corrector.result.npa
+    set_all(npa, 0)
+    correct(qtbot, corrector, SQUARE, tool="network", action="remove")
+    assert corrector.status.text() == "Nothing to remove: the mask is empty inside the shape."
+    correct(qtbot, corrector, SQUARE, tool="shape", action="certain")
+    assert "choose another tool" in corrector.status.text()
+    assert "sensitivity" not in corrector.status.text()
+    correct(qtbot, corrector, SQUARE, tool="shape", action="add")
+    assert corrector.status.text().startswith("Added, My outline: +")
+
+
+def test_no_word_of_the_laboratory_is_on_the_screen(corrector):
+    box, tools = corrector.models, corrector.tools
+    shown = [button.text() for button in corrector.findChildren(QAbstractButton)]
+    shown += [label.text() for label in corrector.findChildren(QLabel)]
+    shown += [box.itemText(at) for at in range(box.count())]
+    shown += [tools.itemText(at) for at in range(tools.count())]
+    words = " ".join(shown).lower()
+    for word in ("tile", "whole", "twice", "certain", "at once", "the shape itself"):
+        assert word not in words.replace("uncertainty", ""), word
+
+
 def test_keys_do_what_the_panel_says(viewer, corrector, qtbot):
     press_key(viewer, "H", keys.SHIFT)
     assert not corrector.result.npa.visible
@@ -428,7 +486,8 @@ def test_each_assistant_works_inside_the_shape(viewer, corrector, qtbot, tool):
     for target in ("npa", "retina"):
         choose(corrector.targets, target)
         correct(qtbot, corrector, SQUARE, tool=tool, action="replace")
-        assert f"{refine.TOOLS[tool].title}: replace" in corrector.status.text()
+        title = refine.TOOLS[tool].title
+        assert corrector.status.text().startswith((f"Replaced, {title}: ", "Nothing changed: "))
     assert not npa.data[~inside_square(npa.data.shape)].any()
     choose(corrector.targets, "npa")
     npa.undo()

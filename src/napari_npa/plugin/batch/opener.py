@@ -87,11 +87,11 @@ class ResultOpener(QObject):
         if queue.present != image:
             self.status_changed.emit(f"'{image.name}' is not in its folder any more.")
             return
-        self._let_go()
+        self.let_go()
         self._wanted = (queue, queue.position)
         self._show(self.preparer.want(*self._wanted))
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Remove the last image from the viewer, unless it has unsaved corrections."""
         if self.shown is not None and self.shown.unsaved() is None:
             self.shown.remove()

@@ -259,6 +259,7 @@ class BatchPanel(BatchControls):
         if self.images is None or self.output is None:
             return
         chosen = self.results.chosen
+        self.opener.let_go()  # the review opens it itself
         self.review_wanted.emit(
             ReviewWish(
                 images=self.images,

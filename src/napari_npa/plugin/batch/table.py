@@ -32,7 +32,7 @@ STATES = ("failed", "ungradable", "corrected", "ok")
 COLOURS = {"failed": "#ff6b60", "ungradable": "#e0a030", "corrected": "#30b0c8"}
 """Colours of states; readable on napari's dark and light themes."""
 
-WIDTHS = (116, 74, 52, 200, 84, 90, 60)
+WIDTHS = (96, 66, 46, 220, 84, 90, 60)
 """First widths of the columns, pixels: how it went, and why, is in view without scrolling."""
 
 NO_VALUE = "–"
