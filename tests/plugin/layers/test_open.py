@@ -47,6 +47,7 @@ seconds = time.perf_counter() - started
 while panel.jobs:
     wait(20)
 assert Watch.threads, "torch was imported before it was needed"
+assert "pandas" in sys.modules, "it is left to the GUI thread, at the first result"
 assert threading.main_thread() not in Watch.threads[:1], "torch was imported in the GUI thread"
 panel.models.choose_file(Path(sys.argv[1]))
 panel.run.click()

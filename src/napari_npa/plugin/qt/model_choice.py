@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,9 +148,13 @@ class KeptSegmenter:
 def devices(progress: Progress) -> list[str]:
     """List the devices to choose from, ``auto`` first; runs in a worker.
 
-    It imports torch and all that a run needs, while the user looks at the image.
+    It imports torch and all that a run needs, while the user looks at the image. napari imports
+    pandas with its first layer of labels: in the GUI thread that would hold up the first result.
     """
     import napari_npa.segmentation.segmenter  # noqa: F401
+
+    with suppress(ImportError):
+        import_module("pandas")
     from napari_npa.models.devices import present_devices
 
     return [AUTO_DEVICE, *present_devices()]
