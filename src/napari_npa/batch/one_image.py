@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import sys
 import time
 from collections.abc import Iterator
@@ -273,6 +274,8 @@ def failed(image: str, error: Exception) -> Row:
             message = str(error)
         case MemoryError():
             message = f"'{name}' does not fit in memory. Close other programs."
+        case OSError(errno=errno.ENAMETOOLONG):
+            message = f"'{name}' has too long a name for its result's files. Rename it shorter."
         case OSError() if error.strerror:
             message = f"'{name}' could not be processed: {error.strerror.lower()}."
         case _:  # its kind must be reported
