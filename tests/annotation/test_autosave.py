@@ -152,7 +152,7 @@ def test_a_discarded_annotation_does_not_come_back_from_the_queue(held):
 
 
 def test_a_removal_that_was_refused_takes_no_later_work_with_it(store, reports, monkeypatch):
-    def refuse(sha256):
+    def refuse(sha256, session_id):
         raise SaveError(sha256, "could not be removed", "Close other programs.")
 
     monkeypatch.setattr(store, "discard", refuse)

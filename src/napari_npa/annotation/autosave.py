@@ -40,7 +40,7 @@ class Autosaver:
         self._store = store
         self._report = report
         self._changed = Condition()
-        # In the order of writing; None removes the annotations of the image.
+        # In the order of writing; None removes the annotation, or all of the image.
         self._waiting: dict[_Key, Annotation | None] = {}
         self._refused: dict[_Key, Annotation] = {}
         self._is_writing = False
@@ -65,18 +65,29 @@ class Autosaver:
         with self._changed:
             self._add((session.image_sha256, session.id), replace(annotation, session=session))
 
-    def discard(self, sha256: str) -> None:
-        """Queue the removal of every annotation of an image; drop those that still wait.
+    def discard(self, sha256: str, session_id: str = "") -> None:
+        """Queue the removal of annotations of an image; drop those that still wait.
+
+        Parameters
+        ----------
+        sha256
+            Hash of the image.
+        session_id
+            Only the annotation of this session; empty: all.
 
         Raises
         ------
         ValueError
             The saver is closed.
         """
+
+        def stays(key: _Key) -> bool:
+            return key[0] != sha256 or (session_id not in ("", key[1]))
+
         with self._changed:
-            self._waiting = {key: task for key, task in self._waiting.items() if key[0] != sha256}
-            self._refused = {key: task for key, task in self._refused.items() if key[0] != sha256}
-            self._add((sha256, ""), None)
+            self._waiting = {key: task for key, task in self._waiting.items() if stays(key)}
+            self._refused = {key: task for key, task in self._refused.items() if stays(key)}
+            self._add((sha256, session_id), None)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything submitted is on disk. `report` must not call this.
@@ -131,7 +142,7 @@ class Autosaver:
                 key = next(iter(self._waiting))
                 task = self._waiting.pop(key)
                 self._is_writing = True
-            outcome = self._do(key[0], task)
+            outcome = self._do(key, task)
             with self._changed:
                 is_refused = isinstance(outcome, SaveError) and not self._is_overtaken(key)
                 # A removal is not tried again: it could remove newer work.
@@ -145,10 +156,10 @@ class Autosaver:
     def _is_overtaken(self, key: _Key) -> bool:
         return key in self._waiting or (key[0], "") in self._waiting
 
-    def _do(self, sha256: str, task: Annotation | None) -> int | SaveError:
+    def _do(self, key: _Key, task: Annotation | None) -> int | SaveError:
         try:
             if task is None:
-                self._store.discard(sha256)
+                self._store.discard(*key)
                 return 0
             self._store.write(task)
         except SaveError as error:

@@ -76,6 +76,10 @@ class Summary:
         Whether the user has saved since that edit.
     source
         File of the image when it was annotated; None for an array.
+    folder
+        Folder that the user saved to; None if never saved.
+    written
+        When the file was written, ISO 8601, UTC; empty: unknown.
     """
 
     image_sha256: str
@@ -83,6 +87,8 @@ class Summary:
     edits: int
     saved: bool
     source: Path | None = None
+    folder: Path | None = None
+    written: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,6 +248,7 @@ class _About(msgspec.Struct):
     software: Name
     bytes: _Lengths
     weights: Name = ""
+    written: Name = ""
 
 
 def _unpacked(part: bytes, most: int) -> bytes:
@@ -259,7 +266,13 @@ def read_summary(path: Path) -> Summary | None:
         with path.open("rb") as file:
             about = _summary_of(file)
         return Summary(
-            about.image_sha256, about.session_id, about.edits, about.saved, _path(about.source)
+            about.image_sha256,
+            about.session_id,
+            about.edits,
+            about.saved,
+            _path(about.source),
+            _path(about.folder),
+            about.written,
         )
     except (OSError, *_NOT_OURS):
         return None

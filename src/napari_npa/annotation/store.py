@@ -6,6 +6,7 @@ session replaces the file of the session that it continues.
 
 from __future__ import annotations
 
+import glob
 import os
 import uuid
 from contextlib import suppress
@@ -93,7 +94,9 @@ class AnnotationStore:
                 self._remove_continued(session)
                 prune(self.folder)
 
-    def load(self, sha256: str, shape: tuple[int, int] | None = None) -> Annotation | None:
+    def load(
+        self, sha256: str, shape: tuple[int, int] | None = None, session_id: str = ""
+    ) -> Annotation | None:
         """Load the annotation of an image: unsaved before saved ones, then the newest.
 
         Parameters
@@ -102,6 +105,8 @@ class AnnotationStore:
             Hash of the image.
         shape
             Rows and columns of the image; not checked if None.
+        session_id
+            Only the annotation of this session; empty: of any.
 
         Returns
         -------
@@ -115,7 +120,7 @@ class AnnotationStore:
             There are files for this image, but none can be used.
         """
         problems: list[AnnotationError] = []
-        paths = self._of_image(sha256)
+        paths = self._of_image(sha256, session_id)
         for number, path in enumerate(paths, start=1):
             try:
                 annotation = self._read(path, sha256, shape)
@@ -138,15 +143,27 @@ class AnnotationStore:
         found = [read_summary(path) for path in paths]
         return [summary for summary in found if summary and not summary.saved and summary.edits]
 
-    def discard(self, sha256: str) -> None:
-        """Remove every annotation of an image.
+    def kept_of(self, sha256: str) -> list[Summary]:
+        """List the annotations of an image that have edits, in the order of :meth:`load`."""
+        found = [read_summary(path) for path in self._of_image(sha256)]
+        return [summary for summary in found if summary and summary.edits]
+
+    def discard(self, sha256: str, session_id: str = "") -> None:
+        """Remove the annotations of an image.
+
+        Parameters
+        ----------
+        sha256
+            Hash of the image.
+        session_id
+            Only the annotation of this session; empty: all.
 
         Raises
         ------
         SaveError
             A file could not be removed.
         """
-        for path in self._of_image(sha256):
+        for path in self._of_image(sha256, session_id):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
@@ -156,14 +173,15 @@ class AnnotationStore:
                     "Close other programs that use it.",
                 ) from error
 
-    def _of_image(self, sha256: str) -> list[Path]:
+    def _of_image(self, sha256: str, session_id: str = "") -> list[Path]:
         """Return the files of an image in the order of :meth:`load`."""
 
         def order(path: Path) -> tuple[bool, float]:
             summary = read_summary(path)
             return summary is not None and summary.saved, -last_written(path)
 
-        return sorted(self.folder.glob(f"{_hash(sha256)}.*{SUFFIX}"), key=order)
+        session = glob.escape(session_id) or "*"
+        return sorted(self.folder.glob(f"{_hash(sha256)}.{session}{SUFFIX}"), key=order)
 
     def _read(self, path: Path, sha256: str, shape: tuple[int, int] | None) -> Annotation:
         try:

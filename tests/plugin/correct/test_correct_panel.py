@@ -36,21 +36,6 @@ def choose(box, chosen):
     box.setCurrentIndex(box.findData(chosen))
 
 
-@pytest.fixture
-def corrector(shown, viewer, panel, image, qtbot, tiny_model):
-    """The panel that corrects, after the image was segmented."""
-    panel.start_run()
-    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
-    corrector = open_tab(viewer, PANEL)
-    corrector.models.choose_file(tiny_model)
-    viewer.window._qt_window.resize(1400, 1000)
-    qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
-    viewer.reset_view()
-    qtbot.wait(50)
-    yield corrector
-    qtbot.waitUntil(lambda: not corrector.jobs, timeout=20_000)
-
-
 def looked(qtbot, corrector):
     """Wait until the shapes were taken and nothing is looked at any more."""
     qtbot.wait(10)
@@ -572,7 +557,8 @@ def test_a_shape_drawn_during_a_correction_is_taken_once(
     draw_shape(corrector, SQUARE)
     qtbot.waitUntil(lambda: len(asked) == 1, timeout=5000)
     draw_shape(corrector, np.array(SQUARE) + 20)
-    qtbot.waitUntil(lambda: len(asked) == 2, timeout=5000)
+    qtbot.wait(100)
+    assert asked == [1]  # the second waits its turn
     runs.go.set()
     looked(qtbot, corrector)
     assert asked == [1, 1]

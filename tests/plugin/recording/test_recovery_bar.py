@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Layer
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from gestures import bar_of, click, close_dock, open_tab
 from napari_npa.annotation.store import AnnotationStore
+from napari_npa.plugin.dock.workspace import workspace_of
 from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.recording.recorder import UNNAMED
+
+YES, NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
 
 PANEL = "Segment non-perfusion"
 
@@ -37,12 +40,27 @@ def docked(viewer, qtbot, tiny_model):
     panel = open_tab(viewer, PANEL)
     qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
     panel.models.choose_file(tiny_model)
+    at_rest(viewer, qtbot)
     return panel
+
+
+def at_rest(viewer, qtbot):
+    """Wait until nothing runs, and what is kept is listed."""
+    workspace = workspace_of(viewer)
+    jobs = [workspace.recovery_of.jobs, *(panel.jobs for panel in workspace.panels.values())]
+    qtbot.waitUntil(lambda: not any(jobs), timeout=20_000)
+    qtbot.wait(1)
+    qtbot.waitUntil(lambda: not any(jobs), timeout=20_000)
+
+
+def bar_above(viewer):
+    """The bar that offers what was kept."""
+    return workspace_of(viewer).recovery
 
 
 def opened(panel, qtbot, path):
     panel.viewer.add_layer(Layer.create(*open_file(path)))
-    qtbot.waitUntil(lambda: not panel.jobs, timeout=20_000)
+    at_rest(panel.viewer, qtbot)
 
 
 def corrected(viewer, panel, qtbot):
@@ -68,20 +86,20 @@ def test_the_same_image_offers_its_corrections(store, eye, make_napari_viewer, q
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
     opened(panel, qtbot, eye)
-    assert panel.recovery.offered is None
+    assert bar_above(viewer).offered is None
     before = corrected(viewer, panel, qtbot)
     assert [edit.tool for edit in panel.annotations.session.edits] == ["brush"]
     died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
     opened(panel, qtbot, eye)
-    offered = panel.recovery.offered
-    assert (offered.session.number, offered.saved) == (1, False)
-    panel.recovery.restore.click()
-    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    offered = bar_above(viewer).offered
+    assert (offered.edits, offered.saved) == (1, False)
+    bar_above(viewer).restore.click()
+    at_rest(viewer, qtbot)
     npa = viewer.layers["NPA"]
     np.testing.assert_array_equal(npa.data, before)
-    assert panel.recovery.offered is None
+    assert bar_above(viewer).offered is None
     npa.undo()
     np.testing.assert_array_equal(npa.data != 0, panel.result.segmentation.npa)
     qtbot.waitUntil(lambda: panel.annotations.session.number == 2, timeout=3000)
@@ -99,9 +117,10 @@ def test_a_start_without_an_image_offers_what_was_not_saved(
     died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
-    assert panel.recovery.offered.source == eye
-    panel.recovery.restore.click()
+    assert bar_above(viewer).offered.source == eye
+    bar_above(viewer).restore.click()
     qtbot.waitUntil(lambda: "NPA" in viewer.layers and not panel.jobs, timeout=20_000)
+    at_rest(viewer, qtbot)
     np.testing.assert_array_equal(viewer.layers["NPA"].data, before)
 
 
@@ -113,11 +132,11 @@ def test_another_image_offers_nothing(store, eye, make_napari_viewer, qtbot, tin
     other = eye.with_name("other.tif")
     tifffile.imwrite(other, np.flipud(tifffile.imread(eye)))
     opened(panel, qtbot, other)
-    assert panel.recovery.offered is None
+    assert bar_above(viewer).offered is None
 
 
 def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
-    store, eye, tmp_path, make_napari_viewer, qtbot, tiny_model, monkeypatch
+    store, eye, tmp_path, make_napari_viewer, qtbot, tiny_model, monkeypatch, answers
 ):
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
@@ -135,14 +154,19 @@ def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
     died(qtbot, viewer, panel)
     viewer = make_napari_viewer()
     panel = docked(viewer, qtbot, tiny_model)
-    assert panel.recovery.offered is None  # nothing was lost
+    assert bar_above(viewer).offered is None  # nothing was lost
     opened(panel, qtbot, eye)
-    offered = panel.recovery.offered
+    offered = bar_above(viewer).offered
     assert (offered.saved, offered.folder) == (True, tmp_path / "out")
-    panel.recovery.discard.click()
+    answers += [NO, YES]
+    bar_above(viewer).discard.click()
+    assert panel.annotations.flush(10)
+    assert len(list(store.folder.glob("*"))) == 1
+    bar_above(viewer).discard.click()
     assert panel.annotations.flush(10)
     assert list(store.folder.glob("*")) == []
-    assert panel.recovery.offered is None
+    at_rest(viewer, qtbot)
+    assert bar_above(viewer).offered is None
 
 
 def test_a_closed_viewer_is_freed_and_its_last_change_is_kept(store, eye, qtbot, tiny_model):

@@ -43,7 +43,8 @@ SHAPES = {
     "ellipse": ("Ellipse", "Draw an ellipse with the mouse over a doubtful place."),
     "polygon": (
         "Polygon",
-        "Click the corners of a shape around a doubtful place; a double click ends it.",
+        "Click the corners of a shape around a doubtful place; a double click ends it,\n"
+        "Escape drops it.",
     ),
     "lasso": ("Lasso", "Draw freely around a doubtful place."),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ class CorrectPanel(CorrectControls):
         self.refiner = Refiner(self.device, self.model)
         self.jobs = Jobs()
         self.looking: set[Job] = set()
+        self._waiting: deque[Callable[[], None]] = deque()
         self.result: ImageResult | None = None
         self.correction: LayerCorrection | None = None
         self.mouse = MouseTools(self.viewer, self.drawing, self.grow, self)
@@ -124,6 +126,7 @@ class CorrectPanel(CorrectControls):
         self.result = self.results.current
         self._watch(True)
         self.correction = None
+        self._waiting.clear()
         self.doubtful.follow(self.result)
         self.status.setText(WHAT_TO_DO if self.result is not None else NO_RESULT)
         self._prepare()
@@ -247,16 +250,34 @@ class CorrectPanel(CorrectControls):
         click: tuple[int, int] | None = None,
     ) -> None:
         assert self.result is not None
+        begin = partial(self._begin, self.result, self.target, tool, action, regions, click)
+        self._waiting.append(begin)
+        self._take_turns()
+
+    def _take_turns(self) -> None:
+        """Begin the corrections that wait, one after the other."""
+        while self._waiting and not self.looking:
+            self._waiting.popleft()()
+
+    def _begin(
+        self,
+        result: ImageResult,
+        target: Target,
+        tool: ToolId,
+        action: Action,
+        regions: Sequence[Region],
+        click: tuple[int, int] | None,
+    ) -> None:
         find = partial(
             self.refiner.find,
-            _as_it_is(self.result),
+            _as_it_is(result),
             regions=regions,
             click=click,
             tool=tool,
             action=action,
-            target=self.target,
+            target=target,
         )
-        then = partial(self._apply, self.result, self.target, tool, action)
+        then = partial(self._apply, result, target, tool, action)
         if not tool_for(tool, action, "shape" if click is None else "click").needs_image:
             then(find())
             return
@@ -275,6 +296,7 @@ class CorrectPanel(CorrectControls):
 
     def _looked(self, job: Job) -> None:
         self.looking.discard(job)
+        self._take_turns()
         self._clear_taken()
         resume_drawing(self.viewer)
 
@@ -284,7 +306,8 @@ class CorrectPanel(CorrectControls):
             self._enable()
 
     def cancel_corrections(self) -> None:
-        """Stop what is being computed."""
+        """Stop what is being computed, and forget what waits for its turn."""
+        self._waiting.clear()
         for job in self.looking:
             job.cancel()
         self.status.setText("Cancelled; nothing was changed.")

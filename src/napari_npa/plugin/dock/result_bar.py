@@ -84,13 +84,13 @@ class ResultBar(Panel):
         layout.addWidget(self.index)
         layout.addLayout(row)
         layout.addWidget(self.status)
-        self._say("")
+        self.say("")
 
     def _follow(self) -> None:
         """Turn to the result that is worked on now."""
         result = self.results.current
         if result is not self.result:
-            self._say("")
+            self.say("")
         self.result = result
         self.index.follow(result)
         self.look.follow(result)
@@ -108,7 +108,7 @@ class ResultBar(Panel):
             return
         folder = QFileDialog.getExistingDirectory(self, "Folder for the result")
         if folder:
-            self._say("Saving…")
+            self.say("Saving…")
             session = self.annotations.as_record(self.result)
             snapshot = replace(self.result.snapshot(), session=session)
             write = partial(save, Path(folder), snapshot)
@@ -119,12 +119,13 @@ class ResultBar(Panel):
         result.basis = saved.written_identity
         self.annotations.saved(result, saved.base.parent)
         names = ", ".join(file.name for file in saved.files)
-        self._say(f"Saved in {saved.base.parent}: {names}")
+        self.say(f"Saved in {saved.base.parent}: {names}")
 
     def _fail_to_save(self, error: Exception) -> None:
         kept = isinstance(error, ReplaceError)
-        self._say(f"Not saved. {error}" if kept else tell(error))
+        self.say(f"Not saved. {error}" if kept else tell(error))
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Show a line of status; empty: none."""
         self.status.setText(line)
         self.status.setVisible(bool(line))

@@ -15,10 +15,13 @@ from napari_npa.plugin.batch.panel import BatchPanel
 from napari_npa.plugin.correct.panel import CorrectPanel
 from napari_npa.plugin.dock.result_bar import ResultBar
 from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.recording.recovery import Recovery
+from napari_npa.plugin.recording.recovery_bar import RecoveryBar
 from napari_npa.plugin.review.panel import ReviewPanel
 from napari_npa.plugin.segment.panel import SegmentPanel
 
 if TYPE_CHECKING:
+    from napari_npa.annotation.file import Summary
     from napari_npa.plugin.review.wish import ReviewWish
 
 TabId = Literal["segment", "correct", "review", "batch"]
@@ -50,6 +53,11 @@ FOCUS = "".join(
 TABS_STYLE = "QTabBar::tab { padding: 5px 10px; }"
 """napari's own leaves too little room above and below the titles."""
 
+NOT_THERE = (
+    "These corrections are of {}, which is not there. Open the image from wherever it is: they "
+    "are found by its content."
+)
+
 
 class Workspace(Panel):
     """Four tabs; the panel of a tab is made when the tab is first opened.
@@ -77,12 +85,17 @@ class Workspace(Panel):
             title, explained, _ = TABS[tab]
             self.tabs.addTab(page, title)
             self.tabs.setTabToolTip(at, explained)
+        self.recovery = RecoveryBar()
+        self.recovery_of = Recovery(self.recovery, viewer, self)
         self.bar = ResultBar(viewer)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.recovery)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.bar)
+        self.recovery_of.wanted.connect(self._show_kept)
+        self.recovery_of.said.connect(self.bar.say)
         self.tabs.currentChanged.connect(self._fill)
         self.setStyleSheet(FOCUS + TABS_STYLE)
 
@@ -139,6 +152,22 @@ class Workspace(Panel):
         review = self.open("review")
         assert isinstance(review, ReviewPanel)
         review.open_batch(wish)
+
+    def _show_kept(self, kept: Summary) -> None:
+        """Show the image of corrections that were kept, and its result: they are put over it."""
+        review = self.panels.get("review")
+        if isinstance(review, ReviewPanel) and review.go_to_file(kept.source):
+            self.open("review")
+            return
+        segment = self.open("segment")
+        assert isinstance(segment, SegmentPanel)
+        if segment.image is not None and self.recovery_of.image_sha256 == kept.image_sha256:
+            segment.run_soon()
+        elif kept.source is not None and kept.source.exists():
+            segment.open_and_run(kept.source)
+        else:
+            self.recovery_of.forget()
+            self.bar.say(NOT_THERE.format(kept.source or "an image that was in no file"))
 
     def _fill(self, at: int) -> None:
         self.panel(tuple(TABS)[at])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from napari.layers import Shapes
 from napari.layers.base import ActionType
 from numpy.typing import NDArray
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_npa.plugin.layers.mask_layers import placement
 from napari_npa.refine import Region, ellipse_corners, polygon_region
@@ -40,6 +42,9 @@ DRAWING_MODES = {
 class RegionLayer:
     """A Shapes layer on top of an image.
 
+    napari loses its place in a shape that is being drawn when another shape is removed: nothing
+    is removed before the drawing has ended.
+
     Parameters
     ----------
     image
@@ -62,23 +67,39 @@ class RegionLayer:
             **placement(image),
         )
         self._taken = 0
+        self._is_clearing = False
+        # The mode in which a shape was begun, and the number of shapes below it.
+        self._begun: str | None = None
+        self._finished = 0
+        self._is_held = self._is_dropped = False
+        self._next_mode: str | None = None
         viewer.add_layer(self.layer)
         self.layer.events.data.connect(self._data_changed)
-        viewer.layers.selection.events.active.connect(self._show_if_used)
+        self.layer.mouse_drag_callbacks.append(self._watch_mouse)
+        self.layer.bind_key("Escape", self._escape)
+        viewer.layers.selection.events.active.connect(self._active_changed)
 
     def draw(self, mode: str) -> None:
         """Let the mouse draw shapes; `mode` is one of the values of :data:`DRAWING_MODES`."""
         self.viewer.layers.selection.active = self.layer
-        self.layer.mode = mode
+        self._turn_to(mode)
 
     def rest(self) -> None:
-        """Let the mouse move and zoom again."""
-        self.layer.mode = "pan_zoom"
+        """Let the mouse move and zoom again; a shape that is begun is dropped."""
+        self._turn_to("pan_zoom")
+
+    def drop(self) -> None:
+        """Drop the shape that is being drawn, if there is one."""
+        if self._begun is None:
+            return
+        self._is_dropped = True
+        if not self._is_held:  # else the shape ends when the mouse is released
+            self.layer._finish_drawing()
 
     @property
     def count(self) -> int:
-        """Number of shapes that are not taken yet."""
-        return int(self.layer.nshapes) - self._taken
+        """Number of shapes that are finished and not taken yet."""
+        return self._number_finished - self._taken
 
     def take_regions(self, target: Labels) -> list[Region]:
         """Take the regions inside the shapes, each once, on the grid of a layer.
@@ -89,15 +110,53 @@ class RegionLayer:
         """
         shape = (target.data.shape[0], target.data.shape[1])
         found = [polygon_region(corners, shape) for corners in self._corners(target)]
-        self._taken = self.layer.nshapes
+        self._taken = self._number_finished
         return [region for region in found if region is not None]
 
     def clear_taken(self) -> None:
-        """Remove the shapes whose regions have been taken."""
-        taken, self._taken = self._taken, 0
-        if taken:
-            self.layer.selected_data = set(range(taken))
-            self.layer.remove_selected()
+        """Remove the shapes whose regions have been taken, once no other is being drawn."""
+        self._is_clearing = self._is_busy
+        if self._taken and not self._is_busy:
+            self.layer.remove(list(range(self._taken)))
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a shape is being drawn, or waits to be removed."""
+        return self._begun is not None or self._is_dropped
+
+    @property
+    def _number_finished(self) -> int:
+        return self._finished if self._is_busy else int(self.layer.nshapes)
+
+    def _turn_to(self, mode: str) -> None:
+        if self._is_held:
+            self._next_mode = mode
+            self.drop()
+        else:
+            self.layer.mode = mode  # napari ends the shape; its mode tells that nobody finished it
+
+    def _escape(self, layer: Shapes) -> None:
+        self.drop()
+
+    def _watch_mouse(self, layer: Shapes, event: Any) -> Generator[None, None, None]:  # noqa: ANN401
+        """Know whether a button is held: napari cannot end a shape then."""
+        self._is_held = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._is_held = False
+        if self._next_mode is not None:
+            QTimer.singleShot(0, self._turn_to_next)  # after napari has ended the shape
+
+    def _turn_to_next(self) -> None:
+        mode, self._next_mode = self._next_mode, None
+        if mode is not None:
+            self._turn_to(mode)
+
+    def _active_changed(self) -> None:
+        if not self._is_active:
+            self.drop()
+        self._show_if_used()
 
     def _show_if_used(self) -> None:
         """Hide the layer while it is empty and another is active.
@@ -105,17 +164,41 @@ class RegionLayer:
         Drawing even an empty Shapes layer takes a tenth of the time of a frame while the user
         paints.
         """
-        is_active = self.viewer.layers.selection.active is self.layer
-        is_used = is_active or self.layer.nshapes > 0
+        is_used = self._is_active or self.layer.nshapes > 0
         # Not if it is so already: napari would end a shape that is being drawn.
         if self.layer.visible != is_used:
             self.layer.visible = is_used
 
     def _data_changed(self, event: Any) -> None:  # noqa: ANN401 - napari's events are untyped
-        self._taken = min(self._taken, self.layer.nshapes)  # the user may remove them, too
+        if event.action == ActionType.ADDING:
+            self._begun, self._finished = str(self.layer.mode), int(self.layer.nshapes)
+        elif event.action == ActionType.REMOVED:  # the user may remove them, too
+            self._taken -= sum(at < self._taken for at in event.data_indices)
+        elif event.action == ActionType.ADDED and self._begun is not None:
+            self._end_shape()
         self._show_if_used()
-        if event.action == ActionType.ADDED and self.count:
+
+    def _end_shape(self) -> None:
+        """Announce a shape that was finished; remove one that was not, or is to be dropped."""
+        is_there = self.layer.nshapes > self._finished  # napari removes a line of two points
+        is_meant = self.layer.mode == self._begun and self._is_active
+        self._is_dropped = is_there and (self._is_dropped or not is_meant)
+        self._begun = None
+        if self._is_dropped or self._is_clearing:
+            QTimer.singleShot(0, self._clear_up)  # napari is still ending the shape
+        if is_there and not self._is_dropped:
             self.drawn.emit()
+
+    def _clear_up(self) -> None:
+        if self._is_dropped:
+            self._is_dropped = False
+            self.layer.remove(list(range(self._finished, self.layer.nshapes)))
+        if self._is_clearing:
+            self.clear_taken()
+
+    @property
+    def _is_active(self) -> bool:
+        return self.viewer.layers.selection.active is self.layer
 
     def _corners(self, target: Labels) -> list[NDArray[np.float64]]:
         """Corners of the shapes that were drawn, not just clicked, in a layer's pixels."""
@@ -123,7 +206,7 @@ class RegionLayer:
         matrix, shift = _between(self.layer, target)
         corners = []
         shapes = list(zip(self.layer.data, self.layer.shape_type, strict=True))
-        for drawn, kind in shapes[self._taken :]:
+        for drawn, kind in shapes[self._taken : self._number_finished]:
             points = np.asarray(drawn, np.float64)[:, -2:]
             if np.ptp(points, axis=0).max() < least:
                 continue

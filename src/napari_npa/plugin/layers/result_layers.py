@@ -56,8 +56,9 @@ class ImageResult:
         :class:`napari_npa.results.result.Result`; empty: they were not saved.
     """
 
-    undone = Signal()
-    """An undo or redo has led to another automatic result or threshold."""
+    turned = Signal()
+    """The masks start from another automatic result or threshold: after an undo or redo, a run, or
+    what was put into the layers."""
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class ImageResult:
         """
         write_mask(self.npa, npa, self._turn_to(segmentation or self._segmentation))
         write_mask(self.retina, retina)
+        self.turned.emit()
 
     def move_threshold(self, threshold: float) -> int:
         """Change only the pixels between the old and the new threshold.
@@ -160,7 +162,7 @@ class ImageResult:
         shown = version_shown(self.npa, self._segmentation)
         if shown is not self._segmentation:
             self._segmentation = shown
-            self.undone.emit()
+            self.turned.emit()
 
 
 class Results:

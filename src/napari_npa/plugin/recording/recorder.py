@@ -14,7 +14,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_npa.annotation.autosave import Autosaver
-from napari_npa.annotation.file import Annotation
+from napari_npa.annotation.file import Annotation, Summary
 from napari_npa.annotation.session import Session
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.errors import SaveError
@@ -57,6 +57,9 @@ class Annotations:
 
     changed = Signal()
     """An edit was recorded, or was written to disk."""
+
+    kept_changed = Signal()
+    """Annotations of earlier sessions were taken up or deleted."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.store = AnnotationStore()
@@ -130,6 +133,7 @@ class Annotations:
         if result is self.result:
             self._end_settling()
         self.changed.emit()
+        self.kept_changed.emit()
 
     def as_record(self, result: ImageResult) -> dict[str, Any] | None:
         """Session of a result, for the record that is saved with the masks."""
@@ -159,9 +163,25 @@ class Annotations:
                 "for recovery: open it again to go on with them."
             )
 
-    def discard(self, sha256: str) -> None:
-        """Delete the annotation that was kept of an image."""
-        self._autosaver.discard(sha256)
+    def discard(self, kept: Summary) -> None:
+        """Delete an annotation that was kept."""
+        self._autosaver.discard(kept.image_sha256, kept.session_id)
+
+    def open_sessions(self, viewer: ViewerModel) -> set[str]:
+        """Identifiers of the sessions whose results are in a viewer, and of those they continue."""
+        found = set()
+        for result, session in self._sessions.items():
+            if result.is_whole(viewer):
+                found.add(session.id)
+                if session.continued is not None:
+                    found.add(session.continued.session_id)
+        return found
+
+    def unused_work(self, result: ImageResult, viewer: ViewerModel) -> list[Summary]:
+        """Unsaved annotations that were kept of the image of a result, and are not in it."""
+        kept = self.store.kept_of(result.segmentation.angiogram.sha256)
+        open_now = self.open_sessions(viewer)
+        return [each for each in kept if not each.saved and each.session_id not in open_now]
 
     def _keep(self, session: Session, result: ImageResult, folder: Path | None = None) -> None:
         segmentation = result.segmentation
@@ -276,6 +296,8 @@ class Annotations:
             tell(outcome)
         elif self.session is not None and self.session.image_sha256 == sha256:
             self._on_disk[self.session.id] = outcome
+        if outcome == 0:  # something was discarded
+            self.kept_changed.emit()
         self.changed.emit()
 
 

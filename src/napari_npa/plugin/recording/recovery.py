@@ -1,4 +1,4 @@
-"""Finds the annotation that was kept of an image, offers it, and puts it back."""
+"""Finds the annotations that were kept, offers them, and puts them back."""
 
 from __future__ import annotations
 
@@ -8,108 +8,125 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_npa.annotation.file import Annotation, Summary
-from napari_npa.plugin.layers.open import open_file
+from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage
 from napari_npa.plugin.qt.jobs import Job, Jobs
 from napari_npa.plugin.qt.messages import tell
+from napari_npa.plugin.qt.panel import Connections
 from napari_npa.plugin.recording.recorder import annotations_of
 from napari_npa.plugin.recording.recovery_bar import RecoveryBar
-from napari_npa.plugin.recording.work import kept_annotation, unsaved_file
+from napari_npa.plugin.recording.work import Kept, kept_work, load_kept
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_npa.plugin.layers.result_layers import ImageResult
-
 
 class Recovery(QObject):
-    """Offers annotations in a panel's bar, and restores them.
+    """Offers annotations in a bar, and restores them.
 
     Parameters
     ----------
     bar
         Bar that shows the offer.
     viewer
-        Viewer of the image.
-    jobs
-        Jobs of the panel.
+        Viewer of the images.
     panel
         Panel with which Qt deletes this object.
+
+    Attributes
+    ----------
+    image_sha256
+        Hash of the open image, as far as it is known.
     """
 
-    opened = Signal(object)
-    """The image of an annotation was read; carries its layer data."""
+    wanted = Signal(object)
+    """Asks for the image of an annotation, a :class:`Summary`, to be shown with its result."""
 
-    run_wanted = Signal()
-    """Asks the panel to segment the image, so that the annotation can replace the masks."""
+    said = Signal(str)
+    """A line for the user."""
 
-    def __init__(self, bar: RecoveryBar, viewer: Viewer, jobs: Jobs, panel: QObject) -> None:
+    def __init__(self, bar: RecoveryBar, viewer: Viewer, panel: QObject) -> None:
         super().__init__(panel)
-        self.bar, self.viewer, self.jobs = bar, viewer, jobs
+        self.bar, self.viewer = bar, viewer
         self.annotations = annotations_of(viewer)
-        self.image: Image | None = None
-        self._restoring: str | None = None
+        self.results = results_of(viewer)
+        self.jobs = Jobs()
+        self.image_sha256 = ""
+        self._awaited: Summary | None = None
+        self._looks = 0
         bar.restore_wanted.connect(self.restore)
         bar.discard_wanted.connect(self.discard)
+        self._connections = Connections(self)
+        self._connections.connect(self.results.chosen, self._result_chosen)
+        self._connections.connect(self.results.on_screen.turned, self.look)
+        self._connections.connect(self.annotations.kept_changed, self.look)
+        self.destroyed.connect(self.jobs.abandon)
+        self.look()
 
-    def look_at_start(self) -> None:
-        """Offer the newest unsaved annotation, as long as no image is open."""
-        job = Job(partial(unsaved_file, self.annotations.store))
-        self.jobs.start(job, self._offer_file, tell)
-
-    def look_for(self, image: Image | None) -> None:
-        """Offer the annotation kept of an image that has no result yet; None: offer nothing."""
-        self.image = image
-        self.bar.withdraw()
-        if image is not None:
-            shown = ShownImage.of(image, self.viewer)
-            job = Job(partial(kept_annotation, shown, self.annotations.store))
-            # That an image is not an angiogram is reported when it is segmented.
-            self.jobs.start(job, partial(self._offer, image, image.name))
+    def look(self) -> None:
+        """Offer what is kept now."""
+        self._looks += 1
+        image = self.results.on_screen.image
+        shown = ShownImage.of(image, self.viewer) if image is not None else None
+        job = Job(partial(kept_work, shown, self.annotations.store))
+        self.jobs.start(job, partial(self._offer, self._looks, image), tell)
 
     def restore(self) -> None:
-        """Go on with the offered annotation; open its image first if necessary."""
-        offered = self.bar.offered
-        if isinstance(offered, Summary) and offered.source is not None:
-            self._restoring = offered.image_sha256
-            self.jobs.start(Job(partial(open_file, offered.source)), self.opened.emit, tell)
-        elif isinstance(offered, Annotation):
-            self._restoring = offered.session.image_sha256
-            self.run_wanted.emit()
+        """Go on with the offered annotation; ask for its image first if necessary."""
+        offered, result = self.bar.offered, self.results.current
+        if offered is None:
+            return
+        self._awaited = offered
+        if result is not None and result.segmentation.angiogram.sha256 == offered.image_sha256:
+            self._load_awaited()
+        else:
+            self.wanted.emit(offered)
 
     def discard(self) -> None:
-        """Delete the offered annotation."""
+        """Delete the offered annotation, and no other, after a question."""
         offered = self.bar.offered
-        if offered is not None:
-            summary = offered.summary if isinstance(offered, Annotation) else offered
-            self.annotations.discard(summary.image_sha256)
-        self.bar.withdraw()
+        if offered is not None and self.bar.may_discard():
+            self.annotations.discard(offered)
 
-    def put_back(self, result: ImageResult) -> list[str]:
-        """Put the annotation into a new result, if the user wanted that.
+    def forget(self) -> None:
+        """Stop waiting for the image of an annotation: it cannot be shown."""
+        self._awaited = None
 
-        Returns
-        -------
-        lines
-            What to say about it.
-        """
-        offered, wanted = self.bar.offered, self._restoring
-        self.bar.withdraw()
-        self._restoring = None
-        is_of = result.segmentation.angiogram.sha256
-        if not isinstance(offered, Annotation) or wanted != is_of:
-            return []
-        self.annotations.resume(offered, result)
-        return [" ".join(["Your corrections are back.", *offered.notes])]
+    def _offer(self, look: int, image: Image | None, kept: Kept) -> None:
+        if look != self._looks:
+            return  # a later look is on its way
+        self.image_sha256 = kept.image_sha256
+        open_now = self.annotations.open_sessions(self.viewer)
+        offers = [summary for summary in kept.summaries if summary.session_id not in open_now]
+        self.bar.offer(offers, kept.image_sha256, "" if image is None else image.name)
 
-    def _offer_file(self, summary: Summary | None) -> None:
-        if summary is not None and self.image is None:
-            self.bar.offer_file(summary)
+    def _result_chosen(self) -> None:
+        result, awaited = self.results.current, self._awaited
+        shown = "" if result is None else result.segmentation.angiogram.sha256
+        if awaited is not None and awaited.image_sha256 == shown:
+            self._load_awaited()
+        self.look()
 
-    def _offer(self, image: Image, name: str, annotation: Annotation | None) -> None:
-        if annotation is None or image is not self.image:
-            return
-        self.bar.offer(annotation, name)
-        if self._restoring == annotation.session.image_sha256:
-            self.restore()
+    def _load_awaited(self) -> None:
+        awaited, self._awaited = self._awaited, None
+        result = self.results.current
+        assert awaited is not None
+        assert result is not None
+        pixels = result.segmentation.angiogram.pixels
+        shape = (pixels.shape[0], pixels.shape[1])
+        job = Job(partial(load_kept, awaited, shape, self.annotations.store))
+        self.jobs.start(job, partial(self._put_back, result), self._fail)
+
+    def _put_back(self, result: ImageResult, annotation: Annotation | None) -> None:
+        if annotation is None:
+            self.said.emit("These corrections are not there any more.")
+        elif not result.is_whole(self.viewer):
+            self.said.emit("The image was closed meanwhile: nothing was changed.")
+        else:
+            self.annotations.resume(annotation, result)
+            self.said.emit(" ".join(["Your corrections are back.", *annotation.notes]))
+
+    def _fail(self, error: Exception) -> None:
+        self.said.emit(tell(error))
+        self.look()

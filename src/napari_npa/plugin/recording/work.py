@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_npa.annotation.file import Summary
+from napari_npa.errors import AngiogramError
 from napari_npa.plugin.layers.shown_image import ShownImage
 
 if TYPE_CHECKING:  # torch is imported in the worker only: it takes seconds
-    from napari_npa.annotation.file import Annotation, Summary
+    from napari_npa.annotation.file import Annotation
     from napari_npa.annotation.store import AnnotationStore
     from napari_npa.io.angiogram import Angiogram
     from napari_npa.results.result import Result
@@ -55,24 +59,61 @@ def save_ungradable(
     return ResultFolder(folder).save_ungradable(angiogram, basis=basis, replace=replace)
 
 
-def kept_annotation(
-    shown: ShownImage, store: AnnotationStore, progress: Progress
+@dataclass(frozen=True)
+class Kept:
+    """What is kept on this computer.
+
+    Attributes
+    ----------
+    image_sha256
+        Hash of the open image; empty: none is open, or it is not an angiogram.
+    summaries
+        Annotations of that image, unsaved ones first; then the unsaved ones of others, the newest
+        first.
+    """
+
+    image_sha256: str
+    summaries: tuple[Summary, ...]
+
+
+def kept_work(shown: ShownImage | None, store: AnnotationStore, progress: Progress) -> Kept:
+    """List what is kept, that of the open image first; runs in a worker.
+
+    Parameters
+    ----------
+    shown
+        The open image, if there is one. That it is not an angiogram is reported when it is
+        segmented.
+    """
+    sha256 = ""
+    if shown is not None:
+        with suppress(AngiogramError):
+            sha256 = shown.angiogram().sha256
+    of_image = store.kept_of(sha256) if sha256 else []
+    others = [summary for summary in store.unsaved() if summary.image_sha256 != sha256]
+    return Kept(sha256, (*of_image, *others))
+
+
+def load_kept(
+    summary: Summary, shape: tuple[int, int], store: AnnotationStore, progress: Progress
 ) -> Annotation | None:
-    """Annotation with edits that was kept of a layer's image; runs in a worker.
+    """Annotation that was offered; runs in a worker.
+
+    Parameters
+    ----------
+    summary
+        The offer.
+    shape
+        Rows and columns of its image.
+
+    Returns
+    -------
+    annotation
+        None if it is gone.
 
     Raises
     ------
-    AngiogramError
-        The layer does not show an angiogram.
     AnnotationError
-        There is one, but it cannot be used.
+        It cannot be used.
     """
-    angiogram = shown.angiogram()
-    shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
-    annotation = store.load(angiogram.sha256, shape)
-    return annotation if annotation is not None and annotation.session.number else None
-
-
-def unsaved_file(store: AnnotationStore, progress: Progress) -> Summary | None:
-    """Newest unsaved annotation whose image is still in its place; runs in a worker."""
-    return next((kept for kept in store.unsaved() if kept.source and kept.source.exists()), None)
+    return store.load(summary.image_sha256, shape, summary.session_id)

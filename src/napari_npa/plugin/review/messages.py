@@ -10,6 +10,7 @@ from napari_npa.errors import RetinaError
 from napari_npa.plugin.qt.messages import tell
 
 if TYPE_CHECKING:
+    from napari_npa.annotation.file import Summary
     from napari_npa.plugin.review.preparation import Found, Prepared
 
 CAN_BE_MARKED = "Press Ungradable if no part of it can be judged."
@@ -19,6 +20,11 @@ NO_PART = "Can no part of '{name}' be judged? It is then done, without masks and
 LOSES_MASKS = "The masks of this image are removed, your corrections too."
 
 UNREADABLE = "It is marked as unreadable; Next to do passes over it."
+
+LEFT_OUT = (
+    "from an earlier session, not saved then, are kept on this computer and are not in the masks "
+    "that are shown ('Go on with them' puts them in). Approve the masks without them?"
+)
 
 ALL_DONE = "Done, and so is every other image of the folder."
 
@@ -60,3 +66,12 @@ def is_ungradable(panel: QWidget, name: str, loses_masks: bool) -> bool:
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
     question = "\n".join([NO_PART.format(name=name), *[LOSES_MASKS] * loses_masks])
     return bool(QMessageBox.question(panel, "Ungradable", question, yes | no, no) == yes)
+
+
+def may_leave_work(panel: QWidget, kept: list[Summary]) -> bool:
+    """Ask whether masks may be approved without the corrections that were kept of the image."""
+    edits = sum(summary.edits for summary in kept)
+    counted = "1 correction" if edits == 1 else f"{edits} corrections"
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    text = f"{counted} of this image {LEFT_OUT}"
+    return bool(QMessageBox.question(panel, "Approve", text, yes | no, no) == yes)

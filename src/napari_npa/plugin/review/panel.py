@@ -28,6 +28,7 @@ from napari_npa.plugin.review.messages import (
     line_of_error,
     line_of_failed_save,
     line_of_found,
+    may_leave_work,
 )
 from napari_npa.plugin.review.preparation import Prepared, Preparer, read_queue, read_records, store
 from napari_npa.plugin.review.reviewed_image import ReviewedImage
@@ -188,6 +189,19 @@ class ReviewPanel(ReviewControls):
         if self.queue is not None:
             self.go_to(self.queue.next_to_do)
 
+    def go_to_file(self, path: Path | None) -> bool:
+        """Open the image of a file, if it is one of the queue.
+
+        Returns
+        -------
+        is_one
+            False if it is not, or if the panel is busy.
+        """
+        if self.queue is None or self.busy or path not in self.queue.images:
+            return False
+        self.go_to(self.queue.images.index(path))
+        return True
+
     def go_to(self, at: int | None) -> None:
         """Save what has changed, then open an image of the queue, if there is one."""
         if self.queue is None or self.busy:
@@ -201,6 +215,9 @@ class ReviewPanel(ReviewControls):
         """Save the masks, approve them, and go to the next image to do."""
         result = self.shown.result if self.shown is not None else None
         if self.queue is None or result is None or self.busy:
+            return
+        kept = self.annotations.unused_work(result, self.viewer)
+        if kept and not may_leave_work(self, kept):
             return
         approve = partial(self._approve, result.segmentation.angiogram.sha256)
         if self.shown is None or self.shown.is_on_disk:

@@ -20,7 +20,6 @@ from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
 from napari_npa.plugin.qt.slider import Slider
 from napari_npa.plugin.qt.status_label import StatusLabel
-from napari_npa.plugin.recording.recovery_bar import RecoveryBar
 
 THRESHOLDS = (0.05, 0.95)
 THRESHOLD_STEP = 0.01
@@ -59,7 +58,6 @@ class SegmentControls(Panel):
             "Probability from which a pixel counts as non-perfused; lower finds more.\n"
             "Only pixels between the old and the new threshold change: strokes elsewhere stay."
         )
-        self.recovery = RecoveryBar()
         self.correct = QPushButton("Correct…")
         self.correct.setToolTip("Go on to the tab that corrects the areas with the mouse.")
         self.load_masks = QPushButton("Load masks…")
@@ -92,7 +90,6 @@ class SegmentControls(Panel):
         for box in (self.images.native, self.models):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         layout = QVBoxLayout()
-        layout.addWidget(self.recovery)
         layout.addLayout(form)
         layout.addWidget(self.status)
         next_steps = QHBoxLayout()

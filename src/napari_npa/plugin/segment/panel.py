@@ -25,7 +25,6 @@ from napari_npa.plugin.qt.model_choice import (
 )
 from napari_npa.plugin.recording.load_masks import load_masks
 from napari_npa.plugin.recording.recorder import annotations_of
-from napari_npa.plugin.recording.recovery import Recovery
 from napari_npa.plugin.segment.controls import SegmentControls
 from napari_npa.plugin.segment.work import segment_shown
 
@@ -54,15 +53,14 @@ class SegmentPanel(SegmentControls):
         self.annotations = annotations_of(self.viewer)
         self.segmenter = KeptSegmenter()
         self.jobs = Jobs()
-        self.recovery_of = Recovery(self.recovery, self.viewer, self.jobs, self)
         self.run_job: Job | None = None
+        self._is_run_wanted = False
         self.image: Image | None = None
         self.result: ImageResult | None = None
         self._connect()
         self.images.choices = lambda _: angiogram_layers(self.viewer)
         self._follow_screen()
         self._start(Job(devices), self._offer)
-        self.recovery_of.look_at_start()
 
     def _connect(self) -> None:
         self.images.changed.connect(self._choose_image)
@@ -72,8 +70,6 @@ class SegmentPanel(SegmentControls):
         self.cancel.clicked.connect(self.cancel_run)
         self.correct.clicked.connect(self.correct_wanted)
         self.load_masks.clicked.connect(self._load_masks)
-        self.recovery_of.opened.connect(self._show_opened)
-        self.recovery_of.run_wanted.connect(self.start_run)
         self.connections.connect(self.results.chosen, self._refresh)
         self.connections.connect(self.results.on_screen.turned, self._follow_screen)
         self.threshold.moved.connect(self._move_threshold)
@@ -91,6 +87,25 @@ class SegmentPanel(SegmentControls):
             self.status.setText(f"Reading '{Path(path).name}'…")
             self._start(Job(partial(open_file, Path(path))), self._show_opened)
 
+    def open_and_run(self, path: Path) -> None:
+        """Open an angiogram and segment it, as soon as the models are listed."""
+        self.status.setText(f"Reading '{path.name}'…")
+        self._start(Job(partial(open_file, path)), self._show_and_run)
+
+    def run_soon(self) -> None:
+        """Segment the chosen image, as soon as the models are listed."""
+        self._is_run_wanted = True
+        self._run_if_wanted()
+
+    def _show_and_run(self, layer: LayerData) -> None:
+        self._show_opened(layer)
+        self.run_soon()
+
+    def _run_if_wanted(self) -> None:
+        if self._is_run_wanted and self.image is not None and self.models.choice is not None:
+            self._is_run_wanted = False
+            self.start_run()
+
     def _show_opened(self, layer: LayerData) -> None:
         self.viewer.add_layer(Layer.create(*layer))
         self.status.setText("")
@@ -106,6 +121,7 @@ class SegmentPanel(SegmentControls):
     def _offer(self, present: list[str]) -> None:
         self.devices.offer(present)
         self._enable()
+        self._run_if_wanted()
 
     def _choose_image(self) -> None:
         """Bring the chosen image on screen."""
@@ -122,16 +138,16 @@ class SegmentPanel(SegmentControls):
         if self.run_job is None:
             self.status.setText("" if self.image is not None else NO_IMAGE)
         self._refresh()
-        self.recovery_of.look_for(self.image if self.result is None else None)
+        self._run_if_wanted()
 
     def _refresh(self) -> None:
         """Show the result of the chosen image, if any, and enable the controls that work."""
         result = self.results.of(self.image, self.viewer)
         if result is not self.result:
             if self.result is not None:
-                self.connections.disconnect(self.result.undone, self._show_threshold)
+                self.connections.disconnect(self.result.turned, self._show_threshold)
             if result is not None:
-                self.connections.connect(result.undone, self._show_threshold)
+                self.connections.connect(result.turned, self._show_threshold)
             self.result = result
         self.fields.tell(None if result is None else result.segmentation.imaged.view.name)
         self._show_threshold()
@@ -192,7 +208,6 @@ class SegmentPanel(SegmentControls):
         result = self.results.show(shown, segmentation, seconds, self.viewer)
         self.annotations.record("whole image", result)
         lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
-        lines += self.recovery_of.put_back(result)
         if hand_made:
             lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
         self._end_run("\n".join(lines))
