@@ -15,7 +15,7 @@ OTHER = [(110, 60), (110, 90), (130, 90)]
 
 
 @pytest.fixture(autouse=True)
-def _no_error(caplog):
+def _no_error(corrector, caplog):
     """No error in any handler: vispy logs what a mouse callback raises."""
     yield
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []

@@ -106,7 +106,9 @@ class ResultOpener(QObject):
             self.status_changed.emit(f"'{name}' is open; its masks follow…")
         if prepared.found is not None and self.shown is not None:
             is_shown = self.shown.show(prepared.found)
-            self.annotations.record("masks saved earlier", self.shown.result)
+            if (result := self.shown.result) is not None:
+                result.folder = prepared.queue.results
+                self.annotations.record("masks saved earlier", result, is_work=False)
             self.status_changed.emit(line_of_found(prepared, prepared.found, shown=is_shown))
         if prepared.error is not None:
             self.status_changed.emit(tell(prepared.error))

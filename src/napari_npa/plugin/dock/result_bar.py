@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,11 +19,14 @@ from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.remembered import remember, remembered
 from napari_npa.plugin.qt.status_label import StatusLabel
 from napari_npa.plugin.recording.recorder import annotations_of
-from napari_npa.plugin.recording.saving import start_saving
-from napari_npa.plugin.recording.work import save
+from napari_npa.plugin.recording.saving import save_shown
 
 if TYPE_CHECKING:
     from napari_npa.results.saved import SavedResult
+
+SAVE = "Write the masks, as corrected, and the measures to a folder."
+
+NOTHING_TO_SAVE = "There is no result on screen: press Run in the tab Segment first."
 
 
 ANNOTATOR = "annotator"
@@ -51,12 +53,14 @@ class ResultBar(Panel):
         self.annotations = annotations_of(viewer)
         self.jobs = Jobs()
         self.result: ImageResult | None = None
+        self._is_said_saved = False
         self._build()
         self._lay_out()
         self.save.clicked.connect(self.ask_and_save)
         self.who.textChanged.connect(self._name_annotator)
         self.who.editingFinished.connect(self._remember_annotator)
         self.connections.connect(self.results.chosen, self._follow)
+        self.connections.connect(self.annotations.changed, self._show_unsaved)
         self.destroyed.connect(self.jobs.abandon)
         self.who.setText(remembered(ANNOTATOR))
         self._follow()
@@ -70,7 +74,6 @@ class ResultBar(Panel):
             "Who corrects, for the record that is saved; never the patient. It is remembered."
         )
         self.save = QPushButton("Save…")
-        self.save.setToolTip("Write the masks, as corrected, and the measures to a folder.")
         self.status = StatusLabel(explained="What was saved last, and where.")
 
     def _lay_out(self) -> None:
@@ -95,6 +98,8 @@ class ResultBar(Panel):
         self.index.follow(result)
         self.look.follow(result)
         self.save.setEnabled(result is not None)
+        self.save.setToolTip(SAVE if result is not None else NOTHING_TO_SAVE)
+        self._show_unsaved()
 
     def _name_annotator(self, name: str) -> None:
         self.annotations.who = name.strip()
@@ -109,17 +114,26 @@ class ResultBar(Panel):
         folder = QFileDialog.getExistingDirectory(self, "Folder for the result")
         if folder:
             self.say("Saving…")
-            session = self.annotations.as_record(self.result)
-            snapshot = replace(self.result.snapshot(), session=session)
-            write = partial(save, Path(folder), snapshot)
-            then = partial(self._show_saved, self.result)
-            start_saving(self.jobs, write, then, self._fail_to_save, self)
+            result = self.result
+            then = partial(self._show_saved, result)
+            save_shown(
+                self.jobs, result, Path(folder), self.annotations, then, self._fail_to_save, self
+            )
 
     def _show_saved(self, result: ImageResult, saved: SavedResult) -> None:
-        result.basis = saved.written_identity
-        self.annotations.saved(result, saved.base.parent)
         names = ", ".join(file.name for file in saved.files)
         self.say(f"Saved in {saved.base.parent}: {names}")
+        self._is_said_saved = True
+        self._show_unsaved()
+
+    def _show_unsaved(self) -> None:
+        """Show whether the result has changes that no saved file holds."""
+        result = self.result
+        is_unsaved = result is not None and self.annotations.is_unsaved(result)
+        self.save.setText("Save… (unsaved)" if is_unsaved else "Save…")
+        if is_unsaved and self._is_said_saved:
+            assert result is not None
+            self.say(f"Changed since it was saved in {result.folder}.")
 
     def _fail_to_save(self, error: Exception) -> None:
         kept = isinstance(error, ReplaceError)
@@ -127,5 +141,6 @@ class ResultBar(Panel):
 
     def say(self, line: str) -> None:
         """Show a line of status; empty: none."""
+        self._is_said_saved = False
         self.status.setText(line)
         self.status.setVisible(bool(line))

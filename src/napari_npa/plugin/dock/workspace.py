@@ -15,6 +15,7 @@ from napari_npa.plugin.batch.panel import BatchPanel
 from napari_npa.plugin.correct.panel import CorrectPanel
 from napari_npa.plugin.dock.result_bar import ResultBar
 from napari_npa.plugin.qt.panel import Panel
+from napari_npa.plugin.recording.closing import guard_closing
 from napari_npa.plugin.recording.recovery import Recovery
 from napari_npa.plugin.recording.recovery_bar import RecoveryBar
 from napari_npa.plugin.review.panel import ReviewPanel
@@ -85,6 +86,7 @@ class Workspace(Panel):
             title, explained, _ = TABS[tab]
             self.tabs.addTab(page, title)
             self.tabs.setTabToolTip(at, explained)
+        guard_closing(viewer)
         self.recovery = RecoveryBar()
         self.recovery_of = Recovery(self.recovery, viewer, self)
         self.bar = ResultBar(viewer)

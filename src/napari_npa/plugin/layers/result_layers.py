@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from napari.layers import Image, Labels
+from napari.utils.notifications import show_info
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
@@ -28,11 +29,18 @@ from napari_npa.plugin.qt.drawing_context import guard_removals
 from napari_npa.types import Mask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.components import ViewerModel
 
     from napari_npa.results.result import Result
     from napari_npa.segmentation.segmenter import Segmentation
     from napari_npa.types import Target
+
+BACK = (
+    "'{}' is one of the two layers of a result, and was put back: its eye hides it. To remove the "
+    "result, remove both."
+)
 
 
 class ImageResult:
@@ -54,6 +62,8 @@ class ImageResult:
     basis
         Identity of the saved result that the layers show or were last saved as, see
         :class:`napari_npa.results.result.Result`; empty: they were not saved.
+    folder
+        Where it was saved last, or belongs; None: not known.
     """
 
     turned = Signal()
@@ -73,6 +83,7 @@ class ImageResult:
         self.retina = retina
         self.seconds = seconds
         self.basis = ""
+        self.folder: Path | None = None
         self._counted = CountedLabels(npa, retina)
         self._segmentation = segmentation
         self._move: Step | None = None
@@ -317,10 +328,33 @@ class Results:
 
     def _removed(self, event: Any) -> None:  # noqa: ANN401
         gone = event.value
-        if self.current is not None and gone in (self.current.npa, self.current.retina):
+        if (owner := self._owner(gone)) is not None:
             self._turn()
+            QTimer.singleShot(0, partial(_put_back, ref(self), owner))
         self._close([result for key, result in self._kept.items() if key[0] is gone])
         self._rename()
+
+    def put_back(self, result: ImageResult) -> None:
+        """Put the one layer of a result that the user has removed into the viewer again.
+
+        Without it there is no index, and nothing to save. Who removes both removes the result.
+        """
+        viewer = self._viewer()
+        if viewer is None or result not in self._kept.values():
+            return
+        layers = (result.retina, result.npa)
+        there = [layer for layer in layers if layer in viewer.layers]
+        if not there or not result.shown.is_current(viewer):
+            self._close([result])
+        elif len(there) == 1:
+            [missing] = set(layers) - set(there)
+            at = viewer.layers.index(there[0]) + (missing is result.npa)
+            active = viewer.layers.selection.active
+            with self._arranging():
+                viewer.layers.insert(at, missing)
+                viewer.layers.selection.active = active
+            self._turn()
+            show_info(BACK.format(missing.name))
 
     def _close(self, results: Sequence[ImageResult]) -> None:
         """Forget results, and remove their layers."""
@@ -349,6 +383,12 @@ def results_of(viewer: ViewerModel) -> Results:
         _RESULTS[viewer] = Results(viewer)
         guard_removals(viewer)
     return _RESULTS[viewer]
+
+
+def _put_back(results_ref: ref[Results], result: ImageResult) -> None:
+    results = results_ref()
+    if results is not None:
+        results.put_back(result)
 
 
 def _remove(viewer_ref: ref[ViewerModel], layers: list[Labels]) -> None:

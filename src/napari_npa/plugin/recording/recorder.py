@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary, finalize, ref
 
 from napari.utils.notifications import show_info
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_npa.annotation.autosave import Autosaver
 from napari_npa.annotation.file import Annotation, Summary
+from napari_npa.annotation.packed_mask import PackedMask
 from napari_npa.annotation.session import Session
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.errors import SaveError
@@ -39,6 +40,19 @@ UNNAMED = "undo or redo"
 
 CLOSING_SECONDS = 10.0
 """Longest wait for the last edit to be written while napari closes."""
+
+
+class _State(NamedTuple):
+    """State of a session at one moment; masks that never change, so it takes no memory."""
+
+    number: int
+    npa: PackedMask
+    retina: PackedMask
+
+    @classmethod
+    def of(cls, session: Session) -> _State:
+        """State of a session now."""
+        return cls(session.number, session.npa, session.retina)
 
 
 class Annotations:
@@ -67,9 +81,9 @@ class Annotations:
         self.results = results_of(viewer)
         self.result: ImageResult | None = None
         self._sessions: WeakKeyDictionary[ImageResult, Session] = WeakKeyDictionary()
-        self._saving: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
+        self._saving: WeakKeyDictionary[ImageResult, _State] = WeakKeyDictionary()
+        self._safe: WeakKeyDictionary[ImageResult, _State] = WeakKeyDictionary()
         self._kept: WeakKeyDictionary[ImageResult, float] = WeakKeyDictionary()
-        self._saved: WeakKeyDictionary[ImageResult, int] = WeakKeyDictionary()
         self._on_disk: dict[str, int] = {}
         self._autosaver = Autosaver(self.store, partial(_report, ref(self)))
         finalize(self, self._autosaver.close, CLOSING_SECONDS)  # at the latest when Python exits
@@ -91,7 +105,7 @@ class Annotations:
         """Session of the result that the user works on."""
         return self._sessions.get(self.result) if self.result is not None else None
 
-    def record(self, tool: str, result: ImageResult | None = None) -> None:
+    def record(self, tool: str, result: ImageResult | None = None, *, is_work: bool = True) -> None:
         """Record what has changed since the last edit, and write it to disk in the background.
 
         Parameters
@@ -100,6 +114,8 @@ class Annotations:
             What changed it.
         result
             What has changed; None: the result that the user works on.
+        is_work
+            False if nothing is lost without the change: masks that were computed or read.
         """
         result = result or self.result
         if result is None:
@@ -107,10 +123,14 @@ class Annotations:
         session = self._session_of(result)
         if result is self.result:
             self._end_settling()
+        was_unsaved = self._differs(result, session)
         edits = session.record(tool, *result.masks(), monotonic())
         # A threshold that changes no pixel is no edit, but what goes on from it has to know it.
         if edits or (session.number and result.segmentation.threshold != self._kept.get(result)):
             self._keep(session, result)
+        if not is_work and not was_unsaved:
+            self._safe[result] = _State.of(session)
+        if edits:
             self.changed.emit()
 
     def resume(self, annotation: Annotation, result: ImageResult) -> None:
@@ -130,6 +150,8 @@ class Annotations:
         if (annotation.weights or session.model_sha256) == automatic.model_sha256:
             automatic = automatic.at_threshold(annotation.threshold)
         result.put(session.npa.unpack(), session.retina.unpack(), automatic)
+        if annotation.saved:
+            self._safe[result] = _State.of(session)
         if result is self.result:
             self._end_settling()
         self.changed.emit()
@@ -142,7 +164,7 @@ class Annotations:
         if session is None:
             return None
         session.who = self.who or session.who
-        self._saving[result] = session.number
+        self._saving[result] = _State.of(session)
         return session.as_record()
 
     def saved(self, result: ImageResult, folder: Path) -> None:
@@ -150,17 +172,36 @@ class Annotations:
         session = self._sessions.get(result)
         if session is None:
             return
-        self._saved[result] = self._saving.get(result, 0)
-        if session.number == self._saved[result] != 0:
-            self._keep(session, result, folder)
+        result.folder = folder
+        state = self._saving.pop(result, None)
+        if state is not None:
+            self._safe[result] = state
+            if session.number == state.number != 0:
+                self._keep(session, result, folder)
+        self.changed.emit()
+
+    def is_unsaved(self, result: ImageResult) -> bool:
+        """Whether a result has corrections that no saved file holds."""
+        if result is self.result:
+            self._record_now()
+        session = self._sessions.get(result)
+        return session is not None and self._differs(result, session)
+
+    def unsaved(self, viewer: ViewerModel) -> list[ImageResult]:
+        """Results in a viewer that have corrections which no saved file holds."""
+        results = list(self._sessions)
+        return [each for each in results if each.is_whole(viewer) and self.is_unsaved(each)]
+
+    def _differs(self, result: ImageResult, session: Session) -> bool:
+        safe = self._safe[result]
+        return session.npa != safe.npa or session.retina != safe.retina
 
     def _closed(self, result: ImageResult) -> None:
         """Tell that corrections of an image that was removed can be taken up again."""
-        session = self._sessions.get(result)
-        if session is not None and session.number > self._saved.get(result, 0):
+        if self.is_unsaved(result):
             show_info(
-                f"'{session.image}' was closed with corrections that are not saved. They are kept "
-                "for recovery: open it again to go on with them."
+                f"'{self._sessions[result].image}' was closed with corrections that are not saved. "
+                "They are kept for recovery: open it again to go on with them."
             )
 
     def discard(self, kept: Summary) -> None:
@@ -229,7 +270,9 @@ class Annotations:
         if session.number == 0:
             return edits
         is_kept = self._on_disk.get(session.id, 0) >= session.number
-        return f"{edits}; {'kept for recovery' if is_kept else 'being kept…'}"
+        assert self.result is not None
+        is_saved = "not saved, but " if self._differs(self.result, session) else ""
+        return f"{edits}; {is_saved}{'kept for recovery' if is_kept else 'being kept…'}"
 
     def _follow(self) -> None:
         self._record_now()
@@ -252,6 +295,7 @@ class Annotations:
                 segmentation.model_sha256,
                 *result.masks(),
             )
+            self._safe[result] = _State.of(self._sessions[result])
         return self._sessions[result]
 
     def _watch(self, on: bool) -> None:

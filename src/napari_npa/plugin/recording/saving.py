@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,13 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_npa.errors import ReplaceError
 from napari_npa.plugin.qt.jobs import Job, Jobs
+from napari_npa.plugin.recording.work import save
 
 if TYPE_CHECKING:  # imports torch
+    from pathlib import Path
+
+    from napari_npa.plugin.layers.result_layers import ImageResult
+    from napari_npa.plugin.recording.recorder import Annotations
     from napari_npa.results.saved import SavedResult
     from napari_npa.types import Progress
 
@@ -48,6 +54,37 @@ def start_saving(
             failed(error)
 
     jobs.start(Job(partial(write, False)), then, refused)
+
+
+def save_shown(
+    jobs: Jobs,
+    result: ImageResult,
+    folder: Path,
+    annotations: Annotations,
+    then: Callable[[SavedResult], None],
+    failed: Callable[[Exception], object],
+    panel: QWidget,
+) -> None:
+    """Save a result as its layers show it now, and note that it is saved.
+
+    Parameters
+    ----------
+    jobs, then, failed, panel
+        As for :func:`start_saving`.
+    result, folder
+        What, and where.
+    annotations
+        Those of the viewer, with the log of edits.
+    """
+
+    def saved(written: SavedResult) -> None:
+        result.basis = written.written_identity
+        annotations.saved(result, written.base.parent)
+        then(written)
+
+    session = annotations.as_record(result)
+    snapshot = replace(result.snapshot(), session=session)
+    start_saving(jobs, partial(save, folder, snapshot), saved, failed, panel)
 
 
 def may_replace(panel: QWidget, error: ReplaceError) -> bool:

@@ -296,7 +296,9 @@ class ReviewPanel(ReviewControls):
         assert self.shown is not None
         assert prepared.found is not None
         shown = self.shown.show(prepared.found)
-        self.annotations.record("masks saved earlier", self.shown.result)
+        if (result := self.shown.result) is not None:
+            result.folder = prepared.queue.results
+            self.annotations.record("masks saved earlier", result, is_work=False)
         self.status.setText(line_of_found(prepared, prepared.found, shown=shown))
 
     def refresh(self, _: object = None) -> None:

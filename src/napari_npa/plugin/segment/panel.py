@@ -206,7 +206,7 @@ class SegmentPanel(SegmentControls):
         hand_made = earlier.hand_made_pixels() if earlier is not None else 0
         segmentation, seconds = found
         result = self.results.show(shown, segmentation, seconds, self.viewer)
-        self.annotations.record("whole image", result)
+        self.annotations.record("whole image", result, is_work=False)
         lines = [f"Done in {seconds:.1f} s on {segmentation.device}.", *segmentation.notes]
         if hand_made:
             lines.append(f"Replaced {hand_made:,} pixels corrected by hand; Ctrl+Z restores them.")
