@@ -1,5 +1,7 @@
 """What is not saved is told, and napari does not close over it without a question."""
 
+from time import monotonic
+
 import numpy as np
 import pytest
 import tifffile
@@ -150,3 +152,41 @@ def test_several_images_are_saved_each_into_its_file(
     qtbot.waitUntil(lambda: bool(closings), timeout=20_000)
     assert (folder / "eye_npa.tif").exists()
     assert (folder / "other_npa.tif").exists()
+
+
+def on_disk(annotations):
+    """Number of the last edit of the present session on disk."""
+    kept = annotations.store.kept_of(annotations.session.image_sha256)
+    return max((k.edits for k in kept if k.session_id == annotations.session.id), default=0)
+
+
+def strokes(panel, qtbot):
+    npa = panel.result.npa
+    npa.mode = "paint"
+    with npa.block_history():
+        npa.paint((80, 80), 1 - int(npa.data[80, 80]))
+
+
+def undo(panel, qtbot):
+    panel.result.npa.undo()
+
+
+def moves_threshold(panel, qtbot):
+    value = panel.threshold.value()
+    panel.threshold.setValue(0.42 if value > 0.43 else 0.45)
+
+
+@pytest.mark.parametrize("act", [strokes, undo, moves_threshold])
+def test_what_was_done_is_on_disk_within_the_window_that_is_promised(segmented, qtbot, act):
+    paint(qtbot, segmented)
+    annotations = segmented.annotations
+    seconds = []
+    for _ in range(3):  # a busy machine may be late once
+        qtbot.waitUntil(lambda: on_disk(annotations) == annotations.session.number, timeout=5000)
+        before, started = annotations.session.number, monotonic()
+        act(segmented, qtbot)
+        qtbot.waitUntil(lambda before=before: on_disk(annotations) > before, timeout=5000)
+        seconds.append(monotonic() - started)
+        if act is undo:
+            paint(qtbot, segmented)
+    assert min(seconds) < 0.3

@@ -10,7 +10,7 @@ from superqt.utils import QSignalThrottler
 MOVE_MS = 60
 """Least time between two announcements while the user drags."""
 
-REST_MS = 150
+REST_MS = 100
 """A movement by keys or by typing has ended when nothing has changed for this long: more than the
 time between two repetitions of a key that is held down."""
 

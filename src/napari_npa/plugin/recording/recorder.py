@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
-SETTLE_MS = 120
+SETTLE_MS = 80
 """A change without a name, such as an undo, is recorded once the layers have not changed for this
 long."""
 
@@ -141,6 +141,7 @@ class Annotations:
         AnnotationError
             The annotation belongs to another image.
         """
+        self._session_of(result)
         automatic = result.segmentation
         angiogram = automatic.angiogram
         shape = (angiogram.pixels.shape[0], angiogram.pixels.shape[1])
