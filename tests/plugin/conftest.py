@@ -48,6 +48,12 @@ def _no_garbage_is_left():
 
 
 @pytest.fixture(autouse=True)
+def _no_work_of_other_tests(monkeypatch, tmp_path_factory):
+    """Nothing is offered that another test kept of the same image."""
+    monkeypatch.setenv("NAPARI_NPA_DATA", str(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(autouse=True)
 def answers(monkeypatch):
     """What the user will answer to the questions that come, in turn; no question waits."""
     answers = []
