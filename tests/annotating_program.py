@@ -210,7 +210,7 @@ def lost(lines: list[str], killed_at: float, data: Path) -> list[str]:
         masks = {digest(k.session.npa.unpack(), k.session.retina.unpack()) for k in kept}
         if not masks & good:
             problems.append(f"{actions[due[-1]]['what']} of {image[:6]}")
-        offered = {summary.session_id for summary in kept_work(None, store, print).summaries}
+        offered = {summary.session_id for summary in kept_work("", store, print).summaries}
         problems += [
             f"{k.session.id} not offered"
             for k in kept

@@ -12,6 +12,7 @@ from napari_npa.annotation.session import Session
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.io.angiogram import read_angiogram
 from napari_npa.plugin.dock.workspace import workspace_of
+from napari_npa.plugin.recording.recovery import LOOK_MS
 from napari_npa.segmentation.segmenter import Segmenter
 
 YES, NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
@@ -87,7 +88,7 @@ def at_rest(viewer, qtbot):
 
     for _ in range(3):  # what has ended may have started something else
         qtbot.waitUntil(nothing_runs, timeout=20_000)
-        qtbot.wait(5)
+        qtbot.wait(2 * LOOK_MS)
 
 
 def listed(bar):
@@ -187,10 +188,11 @@ def test_the_review_offers_them_and_approves_nothing_else_unnoticed(
     panel.go_next()
     at_rest(viewer, qtbot)
     assert bar.offered.session_id == session
-    answers.append(NO)
-    click(qtbot, panel.approve_button)
-    at_rest(viewer, qtbot)
-    assert panel.queue.approved == 0
+    for button in (panel.approve_button, panel.ungradable_button):
+        answers.append(NO)
+        click(qtbot, button)
+        at_rest(viewer, qtbot)
+        assert panel.queue.approved == 0
     panel.go_previous()
     at_rest(viewer, qtbot)
     click(qtbot, bar.restore)  # leads to the image of the queue

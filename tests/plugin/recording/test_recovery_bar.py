@@ -15,6 +15,7 @@ from napari_npa.annotation.store import AnnotationStore
 from napari_npa.plugin.dock.workspace import workspace_of
 from napari_npa.plugin.layers.open import open_file
 from napari_npa.plugin.recording.recorder import UNNAMED
+from napari_npa.plugin.recording.recovery import LOOK_MS
 
 YES, NO = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
 
@@ -48,9 +49,9 @@ def at_rest(viewer, qtbot):
     """Wait until nothing runs, and what is kept is listed."""
     workspace = workspace_of(viewer)
     jobs = [workspace.recovery_of.jobs, *(panel.jobs for panel in workspace.panels.values())]
-    qtbot.waitUntil(lambda: not any(jobs), timeout=20_000)
-    qtbot.wait(1)
-    qtbot.waitUntil(lambda: not any(jobs), timeout=20_000)
+    for _ in range(3):  # what has ended may have started something else
+        qtbot.waitUntil(lambda: not any(jobs), timeout=20_000)
+        qtbot.wait(2 * LOOK_MS)
 
 
 def bar_above(viewer):

@@ -219,9 +219,9 @@ class Annotations:
                     found.add(session.continued.session_id)
         return found
 
-    def unused_work(self, result: ImageResult, viewer: ViewerModel) -> list[Summary]:
-        """Unsaved annotations that were kept of the image of a result, and are not in it."""
-        kept = self.store.kept_of(result.segmentation.angiogram.sha256)
+    def unused_work(self, sha256: str, viewer: ViewerModel) -> list[Summary]:
+        """Unsaved annotations that were kept of an image, and are not in its result."""
+        kept = self.store.kept_of(sha256)
         open_now = self.open_sessions(viewer)
         return [each for each in kept if not each.saved and each.session_id not in open_now]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_npa.annotation.file import Annotation, Summary
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
@@ -20,6 +20,10 @@ from napari_npa.plugin.recording.work import Kept, kept_work, load_kept
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
+
+LOOK_MS = 50
+"""What is kept is looked for when nothing has changed for this long: the hash of a frame that no
+panel has seen takes time, and a slider passes many."""
 
 
 class Recovery(QObject):
@@ -55,6 +59,10 @@ class Recovery(QObject):
         self.image_sha256 = ""
         self._awaited: Summary | None = None
         self._looks = 0
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(LOOK_MS)
+        self._pause.timeout.connect(self._look_now)
         bar.restore_wanted.connect(self.restore)
         bar.discard_wanted.connect(self.discard)
         self._connections = Connections(self)
@@ -65,11 +73,17 @@ class Recovery(QObject):
         self.look()
 
     def look(self) -> None:
-        """Offer what is kept now."""
+        """Offer what is kept now, once the frames on screen have stopped turning."""
+        self._pause.start()
+
+    def _look_now(self) -> None:
         self._looks += 1
-        image = self.results.on_screen.image
-        shown = ShownImage.of(image, self.viewer) if image is not None else None
-        job = Job(partial(kept_work, shown, self.annotations.store))
+        image, result = self.results.on_screen.image, self.results.current
+        if result is not None:
+            where: str | ShownImage = result.segmentation.angiogram.sha256
+        else:
+            where = "" if image is None else ShownImage.of(image, self.viewer)
+        job = Job(partial(kept_work, where, self.annotations.store))
         self.jobs.start(job, partial(self._offer, self._looks, image), tell)
 
     def restore(self) -> None:

@@ -76,19 +76,19 @@ class Kept:
     summaries: tuple[Summary, ...]
 
 
-def kept_work(shown: ShownImage | None, store: AnnotationStore, progress: Progress) -> Kept:
+def kept_work(image: str | ShownImage, store: AnnotationStore, progress: Progress) -> Kept:
     """List what is kept, that of the open image first; runs in a worker.
 
     Parameters
     ----------
-    shown
-        The open image, if there is one. That it is not an angiogram is reported when it is
-        segmented.
+    image
+        The open image, or its hash if that is known; empty: none is open. That it is not an
+        angiogram is reported when it is segmented.
     """
-    sha256 = ""
-    if shown is not None:
+    sha256 = image if isinstance(image, str) else ""
+    if isinstance(image, ShownImage):
         with suppress(AngiogramError):
-            sha256 = shown.angiogram().sha256
+            sha256 = image.angiogram().sha256
     of_image = store.kept_of(sha256) if sha256 else []
     others = [summary for summary in store.unsaved() if summary.image_sha256 != sha256]
     return Kept(sha256, (*of_image, *others))

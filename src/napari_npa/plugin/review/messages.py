@@ -23,7 +23,7 @@ UNREADABLE = "It is marked as unreadable; Next to do passes over it."
 
 LEFT_OUT = (
     "from an earlier session, not saved then, are kept on this computer and are not in the masks "
-    "that are shown ('Go on with them' puts them in). Approve the masks without them?"
+    "that are shown ('Go on with them' puts them in)."
 )
 
 ALL_DONE = "Done, and so is every other image of the folder."
@@ -68,10 +68,10 @@ def is_ungradable(panel: QWidget, name: str, loses_masks: bool) -> bool:
     return bool(QMessageBox.question(panel, "Ungradable", question, yes | no, no) == yes)
 
 
-def may_leave_work(panel: QWidget, kept: list[Summary]) -> bool:
-    """Ask whether masks may be approved without the corrections that were kept of the image."""
+def may_leave_work(panel: QWidget, kept: list[Summary], question: str) -> bool:
+    """Ask whether an image may be judged without the corrections that were kept of it."""
     edits = sum(summary.edits for summary in kept)
     counted = "1 correction" if edits == 1 else f"{edits} corrections"
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    text = f"{counted} of this image {LEFT_OUT}"
-    return bool(QMessageBox.question(panel, "Approve", text, yes | no, no) == yes)
+    text = f"{counted} of this image {LEFT_OUT} {question}"
+    return bool(QMessageBox.question(panel, "Kept corrections", text, yes | no, no) == yes)

@@ -216,10 +216,11 @@ class ReviewPanel(ReviewControls):
         result = self.shown.result if self.shown is not None else None
         if self.queue is None or result is None or self.busy:
             return
-        kept = self.annotations.unused_work(result, self.viewer)
-        if kept and not may_leave_work(self, kept):
+        sha256 = result.segmentation.angiogram.sha256
+        kept = self.annotations.unused_work(sha256, self.viewer)
+        if kept and not may_leave_work(self, kept, "Approve the masks without them?"):
             return
-        approve = partial(self._approve, result.segmentation.angiogram.sha256)
+        approve = partial(self._approve, sha256)
         if self.shown is None or self.shown.is_on_disk:
             self._leave(approve)
         else:
@@ -230,6 +231,9 @@ class ReviewPanel(ReviewControls):
         if self.queue is None or self.shown is None or self.busy:
             return
         if not is_ungradable(self, self.queue.present.name, self.shown.holds_work()):
+            return
+        kept = self.annotations.unused_work(self.shown.angiogram.sha256, self.viewer)
+        if kept and not may_leave_work(self, kept, "Is it ungradable all the same?"):
             return
         self._begin(f"Marking '{self.queue.present.name}' as ungradable…")
         write = partial(save_ungradable, self.queue.results, self.shown.angiogram, self.shown.basis)
