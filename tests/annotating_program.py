@@ -70,6 +70,7 @@ class Annotator:
             "what": what,
             "image": result.segmentation.angiogram.sha256,
             "masks": digest(*result.masks()),
+            "edits": self.workspace.bar.annotations.session.number,
         }
         print(json.dumps(line), flush=True)
 
@@ -208,7 +209,9 @@ def lost(lines: list[str], killed_at: float, data: Path) -> list[str]:
         good = {each["masks"] for each in actions[due[-1] :]}
         kept = [load_kept(summary, None, store, print) for summary in store.kept_of(image)]
         masks = {digest(k.session.npa.unpack(), k.session.retina.unpack()) for k in kept}
-        if not masks & good:
+        # What was kept may be newer than what could be told.
+        is_newer = any(k.session.number > actions[-1]["edits"] for k in kept)
+        if not masks & good and not is_newer:
             problems.append(f"{actions[due[-1]]['what']} of {image[:6]}")
         offered = {summary.session_id for summary in kept_work("", store, print).summaries}
         problems += [

@@ -188,8 +188,8 @@ def test_the_review_offers_them_and_approves_nothing_else_unnoticed(
     panel.go_next()
     at_rest(viewer, qtbot)
     assert bar.offered.session_id == session
-    for button in (panel.approve_button, panel.ungradable_button):
-        answers.append(NO)
+    for button, replies in ((panel.approve_button, [NO]), (panel.ungradable_button, [YES, NO])):
+        answers += replies
         click(qtbot, button)
         at_rest(viewer, qtbot)
         assert panel.queue.approved == 0
