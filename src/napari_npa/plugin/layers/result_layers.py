@@ -15,13 +15,13 @@ from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_npa.plugin.layers.counted import CountedLabels
 from napari_npa.plugin.layers.mask_layers import LayerNames, npa_layer, retina_layer
 from napari_npa.plugin.layers.on_screen import Frame, OnScreen
+from napari_npa.plugin.layers.removals import put_back, remove_soon
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 from napari_npa.plugin.layers.steps import Mark, Step, version_shown, write_mask, write_step
 from napari_npa.plugin.look.outline import outline_pixels
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
     from napari_npa.results.result import Result
     from napari_npa.segmentation.segmenter import Segmentation
     from napari_npa.types import Target
-
-BACK = (
-    "'{}' is one of the two layers of a result, and was put back: its eye hides it. To remove the "
-    "result, remove both."
-)
 
 
 class ImageResult:
@@ -342,19 +337,13 @@ class Results:
         viewer = self._viewer()
         if viewer is None or result not in self._kept.values():
             return
-        layers = (result.retina, result.npa)
-        there = [layer for layer in layers if layer in viewer.layers]
+        there = {result.npa, result.retina} & set(viewer.layers)
         if not there or not result.shown.is_current(viewer):
             self._close([result])
         elif len(there) == 1:
-            [missing] = set(layers) - set(there)
-            at = viewer.layers.index(there[0]) + (missing is result.npa)
-            active = viewer.layers.selection.active
             with self._arranging():
-                viewer.layers.insert(at, missing)
-                viewer.layers.selection.active = active
+                put_back(viewer, result.npa, result.retina)
             self._turn()
-            show_info(BACK.format(missing.name))
 
     def _close(self, results: Sequence[ImageResult]) -> None:
         """Forget results, and remove their layers."""
@@ -370,8 +359,7 @@ class Results:
             if left & {result.npa, result.retina}:  # else whoever removed them knows it
                 self.closed.emit(result)
         layers = [layer for result in results for layer in (result.npa, result.retina)]
-        # Not at once: napari's list of layers may still be removing a row.
-        QTimer.singleShot(0, partial(_remove, self._viewer, layers))
+        remove_soon(self._viewer, layers)
 
 
 _RESULTS: WeakKeyDictionary[ViewerModel, Results] = WeakKeyDictionary()
@@ -389,15 +377,3 @@ def _put_back(results_ref: ref[Results], result: ImageResult) -> None:
     results = results_ref()
     if results is not None:
         results.put_back(result)
-
-
-def _remove(viewer_ref: ref[ViewerModel], layers: list[Labels]) -> None:
-    """Remove layers whose image is gone."""
-    viewer = viewer_ref()
-    if viewer is None:
-        return
-    # After each removal, or batch of them, napari collects garbage for some 0.2 s.
-    with viewer.layers.batched_update():
-        for layer in layers:
-            if layer in viewer.layers:
-                viewer.layers.remove(layer)
