@@ -312,7 +312,7 @@ def test_any_kind_of_image_layer_is_segmented(viewer, panel, qtbot, round_angiog
 def test_the_field_of_view_is_told_and_can_be_chosen(viewer, panel, image, qtbot):
     assert panel.fields.itemText(0) == "Automatic"
     run(qtbot, panel)
-    assert panel.fields.itemText(0) == "Automatic: camera, about 55°"
+    assert panel.fields.itemText(0) == "Auto: 55° camera"
     panel.fields.setCurrentIndex(panel.fields.findData("uwfa"))
     run(qtbot, panel)
     assert panel.result.segmentation.imaged.view.name == "uwfa"

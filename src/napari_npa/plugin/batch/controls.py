@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -58,6 +59,8 @@ class BatchControls(Panel):
             "run to look at. Until then it is the folder npa_results in that of the images."
         )
         self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
+        for label in (self.images_folder, self.output_folder):
+            label.setElideMode(Qt.TextElideMode.ElideLeft)  # the folder's own name is at the end
         self.images_folder.setToolTip("Folder of angiograms.")
         self.output_folder.setToolTip("Folder of results.")
         self.pattern = QLineEdit()

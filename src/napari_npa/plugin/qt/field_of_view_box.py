@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy
 if TYPE_CHECKING:
     from napari_npa.types import FieldChoice, FieldName
 
-TITLES: dict[FieldName, str] = {"55": "camera, about 55°", "uwfa": "ultra-widefield"}
+TITLES: dict[FieldName, str] = {"55": "55° camera", "uwfa": "ultra-widefield"}
 """What clinicians call the kinds of field of view."""
 
 AUTOMATIC = "Automatic"
@@ -37,4 +37,4 @@ class FieldOfViewBox(QComboBox):
 
     def tell(self, found: FieldName | None) -> None:
         """Show as which kind the image was judged; None: it was not yet."""
-        self.setItemText(0, AUTOMATIC if found is None else f"{AUTOMATIC}: {TITLES[found]}")
+        self.setItemText(0, AUTOMATIC if found is None else f"Auto: {TITLES[found]}")

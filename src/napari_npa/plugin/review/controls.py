@@ -135,6 +135,8 @@ class ReviewControls(Panel):
             "Until then it is the folder npa_results in that of the images."
         )
         self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
+        for label in (self.images_folder, self.output_folder):
+            label.setElideMode(Qt.TextElideMode.ElideLeft)  # the folder's own name is at the end
         self.images_folder.setToolTip("Folder of angiograms.")
         self.output_folder.setToolTip("Folder of results.")
         self.recursive = QCheckBox("subfolders too")
