@@ -80,6 +80,8 @@ class Summary:
         Folder that the user saved to; None if never saved.
     written
         When the file was written, ISO 8601, UTC; empty: unknown.
+    frame
+        Which image of a series that file is of, from 0.
     """
 
     image_sha256: str
@@ -89,6 +91,7 @@ class Summary:
     source: Path | None = None
     folder: Path | None = None
     written: str = ""
+    frame: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +111,8 @@ class Annotation:
     source
         File of the image, so that it can be opened again. It is stored only in the data folder
         of the user, never in a log or an export.
+    frame
+        Which image of a series in that file, from 0.
     software
         Version of this program.
     weights
@@ -121,6 +126,7 @@ class Annotation:
     saved: bool = False
     folder: Path | None = None
     source: Path | None = None
+    frame: int = 0
     software: str = __version__
     weights: str = ""
     notes: tuple[str, ...] = field(default=())
@@ -149,6 +155,7 @@ def encode(annotation: Annotation) -> bytes:
             "saved": annotation.saved,
             "folder": _text(annotation.folder),
             "source": _text(annotation.source),
+            "frame": annotation.frame,
             "threshold": annotation.threshold,
             "weights": annotation.weights,
             "software": annotation.software,
@@ -217,6 +224,7 @@ def decode(content: bytes, name: str | Path) -> Annotation:
             saved=about.saved,
             folder=_path(about.folder),
             source=_path(about.source),
+            frame=about.frame,
             software=about.software,
         )
     except _NOT_OURS as error:
@@ -249,6 +257,7 @@ class _About(msgspec.Struct):
     bytes: _Lengths
     weights: Name = ""
     written: Name = ""
+    frame: Count = 0
 
 
 def _unpacked(part: bytes, most: int) -> bytes:
@@ -273,6 +282,7 @@ def read_summary(path: Path) -> Summary | None:
             _path(about.source),
             _path(about.folder),
             about.written,
+            about.frame,
         )
     except (OSError, *_NOT_OURS):
         return None

@@ -10,6 +10,7 @@ import tifffile
 from napari.layers import Layer
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from drawing import draw_round_angiogram
 from gestures import bar_of, click, close_dock, open_tab
 from napari_npa.annotation.store import AnnotationStore
 from napari_npa.plugin.dock.workspace import workspace_of
@@ -123,6 +124,42 @@ def test_a_start_without_an_image_offers_what_was_not_saved(
     qtbot.waitUntil(lambda: "NPA" in viewer.layers and not panel.jobs, timeout=20_000)
     at_rest(viewer, qtbot)
     np.testing.assert_array_equal(viewer.layers["NPA"].data, before)
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_corrections_of_a_frame_come_back_on_that_frame(
+    is_open, store, tmp_path, make_napari_viewer, qtbot, tiny_model
+):
+    path = tmp_path / "series.tif"
+    frames = np.stack([draw_round_angiogram(160, seed) for seed in range(3)])
+    tifffile.imwrite(path, frames, photometric="minisblack")
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    opened(panel, qtbot, path)
+    viewer.dims.set_current_step(0, 1)
+    panel.start_run()
+    qtbot.waitUntil(lambda: panel.run_job is None, timeout=20_000)
+    npa = panel.result.npa
+    npa.data_setitem((np.full(20, 80), np.arange(60, 80)), 1 - int(npa.data[80, 60] != 0))
+    panel.annotations.record("by hand")
+    before = npa.data != 0
+    assert panel.annotations.flush(10)
+    died(qtbot, viewer, panel)
+    viewer = make_napari_viewer()
+    panel = docked(viewer, qtbot, tiny_model)
+    if is_open:
+        opened(panel, qtbot, path)
+        viewer.dims.set_current_step(0, 0)
+        at_rest(viewer, qtbot)
+    offered = bar_above(viewer).offered
+    assert (offered.source, offered.frame) == (path, 1)
+    bar_above(viewer).restore.click()
+    at_rest(viewer, qtbot)
+    assert viewer.dims.current_step[0] == 1
+    assert [layer.name for layer in viewer.layers] == [
+        *("series", "Retina [series, frame 2]", "NPA [series, frame 2]")
+    ]
+    np.testing.assert_array_equal(panel.result.npa.data != 0, before)
 
 
 def test_another_image_offers_nothing(store, eye, make_napari_viewer, qtbot, tiny_model):

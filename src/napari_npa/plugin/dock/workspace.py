@@ -166,7 +166,7 @@ class Workspace(Panel):
         if segment.image is not None and self.recovery_of.image_sha256 == kept.image_sha256:
             segment.run_soon()
         elif kept.source is not None and kept.source.exists():
-            segment.open_and_run(kept.source)
+            segment.open_and_run(kept.source, kept.frame)
         else:
             self.recovery_of.forget()
             self.bar.say(NOT_THERE.format(kept.source or "an image that was in no file"))

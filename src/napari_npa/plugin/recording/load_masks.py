@@ -102,7 +102,7 @@ def _put(viewer: Any, result: ImageResult, name: str, loaded: LoadedMasks) -> No
     npa, retina = result.masks()
     result.put(loaded.masks.get("npa", npa), loaded.masks.get("retina", retina))
     result.basis = loaded.basis or result.basis
-    annotations_of(viewer).record("masks loaded", result)
+    annotations_of(viewer).record("masks loaded", result, is_work=not loaded.basis)
     layers = " and ".join(f"'{result.layer(target).name}'" for target in loaded.masks)
     show_info(f"'{name}' is in {layers} now; Ctrl+Z in each takes it back.")
 

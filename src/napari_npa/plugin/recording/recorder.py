@@ -235,6 +235,7 @@ class Annotations:
                 saved=folder is not None,
                 folder=folder,
                 source=segmentation.angiogram.path,
+                frame=segmentation.angiogram.frame,
                 weights=segmentation.model_sha256,
             )
         )

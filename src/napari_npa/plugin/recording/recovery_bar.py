@@ -108,6 +108,8 @@ class RecoveryBar(QWidget):
         name = self._names.get(summary.image_sha256, "")
         if not name:
             name = summary.source.name if summary.source else "an image that was not in a file"
+        if summary.frame:
+            name = f"{name}, frame {summary.frame + 1}"
         where = f"saved in {summary.folder}" if summary.saved else "not saved"
         return f"{edits} of '{name}'{_when(summary.written)}, {where}"
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 from superqt.utils import signals_blocked
 
-from napari_npa.plugin.layers.open import FILES, open_file
+from napari_npa.plugin.layers.open import FILES, PATH, open_file
 from napari_npa.plugin.layers.result_layers import ImageResult, results_of
 from napari_npa.plugin.layers.shown_image import ShownImage, angiogram_layers
 from napari_npa.plugin.qt.jobs import Job, Jobs
@@ -87,18 +87,33 @@ class SegmentPanel(SegmentControls):
             self.status.setText(f"Reading '{Path(path).name}'…")
             self._start(Job(partial(open_file, Path(path))), self._show_opened)
 
-    def open_and_run(self, path: Path) -> None:
-        """Open an angiogram and segment it, as soon as the models are listed."""
+    def open_and_run(self, path: Path, frame: int = 0) -> None:
+        """Open an angiogram and segment it, as soon as the models are listed.
+
+        Parameters
+        ----------
+        path
+            Its file. A series that is open already is not opened again.
+        frame
+            Which image of a series, from 0.
+        """
+        for image in angiogram_layers(self.viewer):
+            if frame < len(image.data) and image.ndim > 2 and image.metadata.get(PATH) == str(path):
+                self._turn_and_run(image, frame)
+                return
         self.status.setText(f"Reading '{path.name}'…")
-        self._start(Job(partial(open_file, path)), self._show_and_run)
+        self._start(Job(partial(open_file, path)), partial(self._show_and_run, frame))
 
     def run_soon(self) -> None:
         """Segment the chosen image, as soon as the models are listed."""
         self._is_run_wanted = True
         self._run_if_wanted()
 
-    def _show_and_run(self, layer: LayerData) -> None:
-        self._show_opened(layer)
+    def _show_and_run(self, frame: int, layer: LayerData) -> None:
+        self._turn_and_run(self._show_opened(layer), frame)
+
+    def _turn_and_run(self, image: Image, frame: int) -> None:
+        self.results.on_screen.show(image, (frame,) if image.ndim > 2 else ())
         self.run_soon()
 
     def _run_if_wanted(self) -> None:
@@ -106,9 +121,10 @@ class SegmentPanel(SegmentControls):
             self._is_run_wanted = False
             self.start_run()
 
-    def _show_opened(self, layer: LayerData) -> None:
-        self.viewer.add_layer(Layer.create(*layer))
+    def _show_opened(self, layer: LayerData) -> Image:
+        image = self.viewer.add_layer(Layer.create(*layer))
         self.status.setText("")
+        return image
 
     def reset_choices(self, event: object = None) -> None:
         """List the image layers again; napari calls this when layers come, go or are renamed."""
