@@ -36,6 +36,9 @@ long."""
 STROKES = {"paint": "brush", "erase": "eraser", "fill": "fill", "polygon": "polygon"}
 """Names of strokes in the log, by napari's mode."""
 
+LATE = {"fill", "polygon"}
+"""Strokes that napari announces before it changes the pixels."""
+
 UNNAMED = "undo or redo"
 
 CLOSING_SECONDS = 10.0
@@ -315,9 +318,11 @@ class Annotations:
         if stroke is None or is_written_by_program(event.source):
             self._settle(event)
             return
-        # Not at once: napari announces a fill before it changes the pixels.
-        self._name = stroke
-        self._wait(0)
+        if stroke in LATE:
+            self._name = stroke
+            self._wait(0)
+        else:  # at once: the drawing of the image would come first
+            self.record(stroke)
 
     def _settle(self, event: Any) -> None:  # noqa: ANN401
         # What the program writes is recorded by its name; a stroke waits with its own.
