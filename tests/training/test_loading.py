@@ -18,10 +18,10 @@ def files(tmp_path):
         (tmp_path / "perfused").mkdir(exist_ok=True)
         tifffile.imwrite(tmp_path / "perfused" / f"{name}.tif", draw_round_angiogram(128, seed))
     (tmp_path / "simulated").mkdir()
-    for ending in ("", "_npa", "_retina"):
-        tifffile.imwrite(
-            tmp_path / "simulated" / f"sim_1{ending}.tif", draw_round_angiogram(128, 3)
-        )
+    eye = draw_round_angiogram(128, 3)
+    files = {"": eye, "_npa": (eye > 100).astype(np.uint8), "_retina": (eye > 0).astype(np.uint8)}
+    for ending, pixels in files.items():
+        tifffile.imwrite(tmp_path / "simulated" / f"sim_1{ending}.tif", pixels)
     return gather_files(None, None, [tmp_path / "perfused"], [tmp_path / "simulated"], "")
 
 

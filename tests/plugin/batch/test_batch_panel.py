@@ -173,11 +173,11 @@ def test_rows_come_while_the_run_goes_on(batch, folder, output, qtbot, runs):
 
 def test_a_click_on_a_header_sorts_by_number(done, qtbot):
     click_header(qtbot, done, ISI)
-    values = [float(text) for text in cells(done, ISI) if text]
+    values = [float(text) for text in cells(done, ISI) if text != "–"]
     assert values == sorted(values)
     assert cells(done)[-1] == "broken.tif"  # which has none
     click_header(qtbot, done, ISI)
-    assert [float(text) for text in cells(done, ISI) if text] == values[::-1]
+    assert [float(text) for text in cells(done, ISI) if text != "–"] == values[::-1]
     assert cells(done)[-1] == "broken.tif"
 
 
@@ -309,8 +309,9 @@ def test_the_histogram_counts_images_by_index(shown, qtbot):
     histogram.show()
     qtbot.wait(50)
     picture = histogram.grab().toImage()
-    colours = [picture.pixelColor(x, 60) for x in range(300)]
-    assert any(colour.getRgb()[:3] == NPA_COLOUR for colour in colours)
+    colours = [picture.pixelColor(x, 60).getRgb()[:3] for x in range(300)]
+    # A screen of 16 bits a pixel, as a virtual one may have, shows 32 levels of each.
+    assert any(np.allclose(colour, NPA_COLOUR, atol=8) for colour in colours)
     assert "2" in histogram.words_at(QPoint(20, 50))
     assert histogram.words_at(QPoint(2, 50)) == ""
     QToolTip.hideText()
