@@ -15,6 +15,7 @@ import tifffile
 from batch_folders import THRESHOLD, results, table, write_eye
 from batch_program import started
 from napari_npa.batch import BatchOptions, run_batch
+from napari_npa.io.locking import LOCK
 from napari_npa.io.writing import LEFT_BEHIND_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -81,7 +82,8 @@ def visible(output):
 
 
 def hidden(output):
-    return {path for path in output.rglob(".*") if path.is_file()}
+    found = {path for path in output.rglob(".*") if path.is_file()}
+    return {path for path in found if path.name != LOCK}
 
 
 def kill_and_resume(batch, program, source, output, tmp_path, images, kills):

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import tifffile
+
 from batch_folders import write_eye
 
 PROGRAM = Path(__file__).with_name("watched_program.py")
@@ -23,6 +26,14 @@ def test_no_command_connects_or_starts_a_program(tmp_path, tiny_model):
     # A decoder that guesses by the content would start Ghostscript on this one.
     (eyes / "b.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\nshowpage\n")
     here = ("--device", "cpu")
+    graded = tmp_path / "graded"
+    graded.mkdir()
+    mask = np.zeros(tifffile.imread(eye).shape, np.uint8)
+    mask[20:40, 20:40] = 1
+    tifffile.imwrite(graded / "a.tif", mask)
+    predicted = tmp_path / "predicted"
+    predicted.mkdir()
+    tifffile.imwrite(predicted / "a_npa.tif", mask)
     box = ("--rectangle", "20,20,60,60", "--tool", "threshold")
     commands = [
         ("info",),
@@ -30,7 +41,7 @@ def test_no_command_connects_or_starts_a_program(tmp_path, tiny_model):
         ("segment", eye, "--output", out, *model, *here, "--threshold", "0.3"),
         ("refine", eye, "--masks", out, *box, *here),
         ("summary", out),
-        ("evaluate", "--predictions", out, "--masks", out, "--output", tmp_path / "t.csv"),
+        ("evaluate", "--predictions", predicted, "--masks", graded, "--output", tmp_path / "t.csv"),
     ]
     assert watched(commands) == []
     (failure,) = watched([("batch", eyes, "--output", tmp_path / "batch", *model, *here)])

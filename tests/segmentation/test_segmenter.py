@@ -70,7 +70,8 @@ def test_result_is_on_the_images_own_grid(segmenter):
 
 def test_dark_sector_is_found_where_it_is(dark):
     image = draw_round_angiogram(256)
-    image[100:160, 40:110] = 4
+    # As dark as it may be, the retina has grain: an area of one gray level is a burned-in box.
+    image[100:160, 40:110] = np.random.default_rng(0).integers(2, 7, (60, 70))
     npa = dark.segment(image).npa
     inner = np.zeros_like(npa)
     inner[108:152, 48:102] = True

@@ -3,7 +3,10 @@
 import csv
 import json
 import os
+import shutil
+import tempfile
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -127,11 +130,12 @@ def test_a_checkpoint_of_another_network_is_named(files, run):
         resume(files, run, other)
 
 
-def test_the_checkpoint_is_put_in_its_place_whole(files, tmp_path, monkeypatch):
+def test_the_checkpoint_is_put_in_its_place_whole(files, tmp_path, monkeypatch, request):
     """It is written beside itself, and nowhere else: a rename on one disk is all or nothing."""
-    elsewhere = tmp_path / "temporary"
-    elsewhere.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    # Its name must be short: PyTorch's processes put a socket there, and end where it is too long.
+    elsewhere = tempfile.mkdtemp(prefix="n")
+    request.addfinalizer(partial(shutil.rmtree, elsewhere, ignore_errors=True))
+    monkeypatch.setattr("tempfile.tempdir", elsewhere)
     renamed = []
     rename = os.replace
 

@@ -24,8 +24,9 @@ OURS, THEIRS = "napari-npa", "napari"
 
 
 @pytest.fixture
-def model():
+def model(mock_app_model):
     """Layers without a window."""
+    _initialize_plugins.cache_clear()
     _initialize_plugins()
     return ViewerModel()
 

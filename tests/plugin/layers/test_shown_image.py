@@ -22,8 +22,9 @@ from napari_npa.plugin.layers.shown_image import ShownImage
 
 
 @pytest.fixture
-def model():
+def model(mock_app_model):
     """Layers without a window."""
+    _initialize_plugins.cache_clear()
     _initialize_plugins()
     return ViewerModel()
 

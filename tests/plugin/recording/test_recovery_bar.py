@@ -207,7 +207,9 @@ def test_what_was_saved_is_offered_with_its_folder_and_can_be_discarded(
     assert bar_above(viewer).offered is None
 
 
-def test_a_closed_viewer_is_freed_and_its_last_change_is_kept(store, eye, qtbot, tiny_model):
+def test_a_closed_viewer_is_freed_and_its_last_change_is_kept(
+    store, eye, qtbot, tiny_model, mock_app_model
+):
     def worked_on():
         viewer = napari.Viewer(show=False)
         panel = docked(viewer, qtbot, tiny_model)

@@ -212,7 +212,7 @@ def test_closing_the_panel_during_a_run_leaves_a_working_viewer(viewer, panel, i
 
 def test_what_cannot_be_segmented_gives_one_line_and_no_layers(viewer, panel, qtbot, tmp_path):
     colours = np.zeros((160, 160, 3), np.uint8)
-    colours[40:120, 40:120, 0] = 200
+    colours[40:120, 40:120, 0] = np.random.default_rng(0).integers(100, 255, (80, 80))
     viewer.add_image(colours, name="fundus", rgb=True)
     run(qtbot, panel)
     assert len(viewer.layers) == 1
