@@ -92,6 +92,15 @@ def test_two_eyes_in_one_picture_are_refused_with_the_remedy(eye, gap, on_page):
     assert caught.value.remedy == "Cut it into one image for each eye."
 
 
+def test_two_pictures_apart_on_a_page_are_refused_as_well(eye):
+    pixels, _ = eye
+    between = np.full((len(pixels), 60), 255, np.uint8)
+    export = np.pad(np.hstack([pixels, between, pixels[:, ::-1]]), 80, constant_values=255)
+    with pytest.raises(RetinaError) as caught:
+        find_retina(gray(export), name="both.png")
+    assert caught.value.reason == "shows two pictures side by side"
+
+
 @pytest.fixture(scope="module")
 def healthy(data):
     """Ten real frames of a camera, as 8-bit samples, and the retina that is found in them."""

@@ -104,12 +104,12 @@ def instrument_field(pixels: Gray, *, name: str = "image") -> Mask:
     RetinaError
         If the image is black.
     """
-    window, page = find_picture(pixels, name=name)
-    picture = pixels[window] if page is None else np.where(page, np.float32(0), pixels[window])
+    found = find_picture(pixels, name=name)
+    picture = found.cut(pixels)
     small = imaged(reduced(picture, WORK_SIDE), name)
     circle = round_frame(small)
     field = np.zeros(pixels.shape, np.bool_)
-    field[window] = (
+    field[found.window] = (
         enlarged(small, picture.shape)
         if circle is None
         else disk(circle, small.shape, picture.shape)

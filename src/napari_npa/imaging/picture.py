@@ -101,6 +101,11 @@ class Picture(NamedTuple):
     window: Window
     page: Mask | None = None
 
+    def cut(self, pixels: Gray) -> Gray:
+        """Its part of an image, with black in place of the page, (rows, columns) float32."""
+        part = pixels[self.window]
+        return part if self.page is None else np.where(self.page, np.float32(0), part)
+
 
 def find_picture(pixels: Gray, *, name: str = "image") -> Picture:
     """Find the angiogram within its surroundings.
@@ -126,7 +131,10 @@ def find_picture(pixels: Gray, *, name: str = "image") -> Picture:
     window: Window = (slice(0, small.shape[0]), slice(0, small.shape[1]))
     page: Mask | None = None
     for _ in range(MOST_LAYERS):
-        peeled = next((found for peel in PEELS if (found := peel(small[window])) is not None), None)
+        try:
+            peeled = next(filter(None, (peel(small[window]) for peel in PEELS)), None)
+        except _TwoPicturesError:
+            raise two_eyes(name) from None
         if peeled is None:
             break
         window, page = within(window, peeled.window), peeled.page

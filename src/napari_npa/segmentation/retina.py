@@ -126,11 +126,10 @@ def find_retina(
     RetinaError
         If the image is black, shows two eyes, or is ultra-widefield and shows no vessels.
     """
-    window, page = find_picture(pixels, name=name)
-    picture = pixels[window]
-    if page is not None:
-        picture = np.where(page, np.float32(0), picture)
-    found = _without_boxes(_in_picture(picture, name, model, field_of_view), picture)
+    window, page = place = find_picture(pixels, name=name)
+    picture = place.cut(pixels)
+    small = reduced(picture, WORK_SIDE)
+    found = _without_boxes(_in_picture(picture, small, name, model, field_of_view), small)
     if page is None and picture.shape == pixels.shape:
         return found
     rows, columns = picture.shape
@@ -144,12 +143,12 @@ def find_retina(
     )
 
 
-def _without_boxes(found: Retina, pixels: Gray) -> Retina:
+def _without_boxes(found: Retina, small: Gray) -> Retina:
     """Take boxes that were burned in out of what is gradable."""
-    boxes = find_boxes(reduced(pixels, WORK_SIDE))
+    boxes = find_boxes(small)
     if not boxes.any():
         return found
-    boxes = enlarged(boxes, pixels.shape)
+    boxes = enlarged(boxes, found.gradable.shape)
     if not (boxes & found.gradable).any():
         return found
     note = "a box of one gray level in the field is not gradable"
@@ -162,9 +161,10 @@ def _placed(mask: Mask, window: Window, shape: tuple[int, ...], *, outside: bool
     return placed
 
 
-def _in_picture(pixels: Gray, name: str, model: Model | None, field_of_view: FieldChoice) -> Retina:
+def _in_picture(
+    pixels: Gray, small: Gray, name: str, model: Model | None, field_of_view: FieldChoice
+) -> Retina:
     """Find the retina in an angiogram around which is nothing but black."""
-    small = reduced(pixels, WORK_SIDE)
     field = imaged(small, name)
     circle = round_frame(field)
     if circle is not None and field_of_view != "uwfa":
