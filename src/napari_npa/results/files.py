@@ -39,7 +39,7 @@ def encoded_files(result: Result, *, probability: bool) -> dict[str, Encoded]:
 
 
 def put_in_place(base: Path, record: Record, data: Mapping[Path, Encoded]) -> None:
-    """Write the files of a result, so that after a kill it is told apart from a whole one."""
+    """Write the files of a result; one that a kill interrupts can be recognised as incomplete."""
     old = {path.name: sha256 for path in data if (sha256 := hash_of(path))}
     pending = msgspec.structs.replace(record, replaces=old)
     # The record goes first: beside other masks, its hashes show that the save was not finished.

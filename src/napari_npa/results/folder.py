@@ -54,7 +54,7 @@ EARLIER = "earlier"
 """Key in the record of an annotation: those of earlier days, the first one first."""
 
 MOST_READINGS = 3
-"""Masks that were saved anew while they were read are read again."""
+"""How often masks are read, if another program saves them meanwhile."""
 
 CHANGED = "masks were changed by another program since they were saved"
 

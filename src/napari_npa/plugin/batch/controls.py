@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -11,14 +10,13 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_npa.plugin.batch.results import BatchResults
 from napari_npa.plugin.qt.field_of_view_box import FieldOfViewBox
+from napari_npa.plugin.qt.folder_label import FolderLabel
 from napari_npa.plugin.qt.model_choice import DeviceBox, ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
 from napari_npa.plugin.qt.scrolling import fill_scrolling
@@ -58,11 +56,8 @@ class BatchControls(Panel):
             "Choose the folder for masks, overlays and the table, or the results of an earlier\n"
             "run to look at. Until then it is the folder npa_results in that of the images."
         )
-        self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
-        for label in (self.images_folder, self.output_folder):
-            label.setElideMode(Qt.TextElideMode.ElideLeft)  # the folder's own name is at the end
-        self.images_folder.setToolTip("Folder of angiograms.")
-        self.output_folder.setToolTip("Folder of results.")
+        self.images_folder = FolderLabel("Folder of angiograms.")
+        self.output_folder = FolderLabel("Folder of results.")
         self.pattern = QLineEdit()
         self.pattern.setPlaceholderText("all; or such as *_late.tif")
         self.pattern.setToolTip(
@@ -116,9 +111,6 @@ class BatchControls(Panel):
         form.addRow("Model", self.models)
         form.addRow("Field of view", self.fields)
         form.addRow("Device", self.devices)
-        # A long path must not widen the dock.
-        for label in (self.images_folder, self.output_folder):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         checks = QGridLayout()
         for at, box in enumerate((self.recursive, self.modes, self.probability, self.overwrite)):
             checks.addWidget(box, *divmod(at, 2))

@@ -96,7 +96,7 @@ def _slope(shown: Values, stored: Values) -> float | None:
     if not np.ptp(few) or not np.ptp(few_stored):
         return None
     slope, shift = np.polyfit(few, few_stored, 1)
-    # A part first: most pairs that do not fit are told apart by it.
+    # A sample first: it is enough to reject most pairs that do not fit.
     for one, other in ((few, few_stored), (shown, stored)):
         if np.abs(slope * one + shift - other).max() > LEVEL:
             return None

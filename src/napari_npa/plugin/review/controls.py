@@ -13,11 +13,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QListView,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
 )
-from superqt import QElidingLabel
 
+from napari_npa.plugin.qt.folder_label import FolderLabel
 from napari_npa.plugin.qt.keys import REVIEW_KEYS, in_words
 from napari_npa.plugin.qt.model_choice import ModeBox, ModelBox
 from napari_npa.plugin.qt.panel import Panel
@@ -134,11 +133,8 @@ class ReviewControls(Panel):
             "Choose the folder that masks are saved in, and where approvals are kept.\n"
             "Until then it is the folder npa_results in that of the images."
         )
-        self.images_folder, self.output_folder = QElidingLabel("–"), QElidingLabel("–")
-        for label in (self.images_folder, self.output_folder):
-            label.setElideMode(Qt.TextElideMode.ElideLeft)  # the folder's own name is at the end
-        self.images_folder.setToolTip("Folder of angiograms.")
-        self.output_folder.setToolTip("Folder of results.")
+        self.images_folder = FolderLabel("Folder of angiograms.")
+        self.output_folder = FolderLabel("Folder of results.")
         self.recursive = QCheckBox("subfolders too")
         self.recursive.setToolTip(
             "Go through the folders in this one as well; the results get the same subfolders."
@@ -190,9 +186,6 @@ class ReviewControls(Panel):
         folders.addRow("", self.recursive)
         folders.addRow("Model", self.models)
         folders.addRow("", self.modes)
-        # Long paths must not widen the dock.
-        for label in (self.images_folder, self.output_folder):
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         moves = QHBoxLayout()
         for button in (self.previous, self.next, self.next_to_do):
             moves.addWidget(button)
